@@ -1,0 +1,248 @@
+import type { Data } from "apache-arrow";
+import type { LanceField } from "../format/schema.ts";
+import type { LanceFileWriter } from "../format/write/file-writer.ts";
+import type { JobProgress } from "../pool/pool.ts";
+import type { ReadableStore, Store } from "../store/store.ts";
+import type { RowSet } from "../table/row-set.ts";
+
+/**
+ * The contract every index family implements. A logical index is a set of physical segments of one name; a segment
+ * has its own uuid, lives in `_indices/<uuid>/`, is immutable, and covers fragments no other segment of it covers.
+ */
+
+/** A file of a segment, relative to `_indices/<uuid>/`. */
+export interface IndexFile {
+  readonly path: string;
+  readonly sizeBytes: number;
+}
+
+/** One physical segment as plain JSON: what crosses worker, process and machine borders. */
+export interface IndexSegment {
+  readonly uuid: string;
+  readonly name: string;
+  /** Field ids the index is keyed on. */
+  readonly fields: readonly number[];
+  readonly datasetVersion: number;
+  /** Coverage, recorded when the segment was built. Ascending. */
+  readonly fragmentIds: readonly number[];
+  readonly indexVersion: number;
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number | null;
+  readonly baseId: number | null;
+  /** `null` where an old writer recorded none. */
+  readonly files: readonly IndexFile[] | null;
+  /** `value` is base64 of the protobuf that describes the family and its options. */
+  readonly indexDetails: { readonly typeUrl: string; readonly value: string };
+  readonly coveringFields?: readonly number[];
+}
+
+/** Trained model shared by the segments of one build: one immutable JSON-named file in the store. */
+export interface TrainedModel {
+  readonly path: string;
+  /** Lower-case hex SHA-256 of the file. */
+  readonly sha256: string;
+}
+
+/** What a worker needs to build one segment: JSON, no data, no credentials. */
+export interface BuildTask {
+  readonly uri: string;
+  readonly version: number;
+  readonly column: string;
+  /** Index type as the user named it, upper case: `IVF_FLAT`, `BTREE`. */
+  readonly indexType: string;
+  readonly name: string;
+  readonly params: Readonly<Record<string, unknown>>;
+  readonly fragmentIds: readonly number[];
+  readonly model: TrainedModel | null;
+  readonly memoryBudgetBytes: number;
+}
+
+/** A batch of one column's live rows. `rowIds` are in the family's domain (addresses, or stable row ids). */
+export interface ColumnBatch {
+  readonly values: Data;
+  readonly rowIds: BigUint64Array;
+}
+
+/** Rows of some fragments of one column at a fixed version, deleted rows left out. */
+export interface ColumnSource {
+  readonly field: LanceField;
+  readonly fragmentIds: readonly number[];
+  readonly numRows: number;
+  batches(options?: { batchRows?: number; signal?: AbortSignal | undefined }): AsyncIterable<ColumnBatch>;
+  /** About `numRows` rows spread evenly over the fragments, the same ones for the same `seed`. */
+  sample(numRows: number, options?: { seed?: number; signal?: AbortSignal | undefined }): Promise<ColumnBatch[]>;
+}
+
+/** Writes the files of one segment; nothing outside `_indices/<uuid>/` is touched. */
+export interface SegmentWriter {
+  readonly uuid: string;
+  createFile(
+    path: string,
+    schema: import("../format/schema.ts").LanceSchema,
+    metadata?: Record<string, string>,
+  ): Promise<LanceFileWriter>;
+  /** A scratch file for spilled runs, deleted by `finish` and `abort`. */
+  readonly scratch: { readonly store: Store; path(name: string): string };
+  /** Closes what is open. @returns the files with their sizes, sorted by path */
+  finish(): Promise<IndexFile[]>;
+  abort(): Promise<void>;
+}
+
+/** What family code is given to run within. */
+export interface FamilyContext {
+  readonly signal?: AbortSignal | undefined;
+  readonly memoryBudgetBytes: number;
+  reportProgress?(progress: JobProgress): void;
+}
+
+/** A segment's description and the store rooted at its own directory. */
+export interface OpenSegment {
+  readonly segment: IndexSegment;
+  /** Rooted at the dataset; the segment's files are under `directory`. */
+  readonly store: ReadableStore;
+  readonly directory: string;
+  readonly field: LanceField;
+}
+
+/** What a reader counted while it answered; the plan and the app show it. */
+export interface SearchMetrics {
+  bytesRead: number;
+  reads: number;
+  /** Index pages, or vector partitions, that were looked at. */
+  partsLoaded: number;
+  partsFromCache: number;
+  /** Values or vectors compared. */
+  comparisons: number;
+  milliseconds: number;
+}
+
+/** A vector query against one segment. `mask` holds the rows that may be returned; absent = all. */
+export interface VectorQuery {
+  readonly kind: "vector";
+  readonly q: Float32Array;
+  readonly k: number;
+  readonly minimumNprobes: number;
+  readonly maximumNprobes: number | null;
+  /** Distances in [lower, upper). */
+  readonly distanceRange?: readonly [number | null, number | null] | undefined;
+}
+
+/** A predicate on the indexed column, in the column's own physical unit (timestamps as bigint, text as string). */
+export type ScalarQuery =
+  | { readonly kind: "equals"; readonly value: ScalarValue }
+  | { readonly kind: "isIn"; readonly values: readonly ScalarValue[] }
+  | {
+      readonly kind: "range";
+      readonly lower: { readonly value: ScalarValue; readonly inclusive: boolean } | null;
+      readonly upper: { readonly value: ScalarValue; readonly inclusive: boolean } | null;
+    }
+  | { readonly kind: "isNull" }
+  | { readonly kind: "likePrefix"; readonly prefix: string };
+export type ScalarValue = boolean | number | bigint | string;
+
+export type SegmentQuery = VectorQuery | ScalarQuery;
+
+/** Nearest rows of one segment, ascending by distance, then row id. */
+export interface VectorAnswer {
+  readonly kind: "vector";
+  readonly rowIds: BigUint64Array;
+  readonly distances: Float32Array;
+  readonly metrics: SearchMetrics;
+}
+
+/** Rows where the predicate is true, and rows where it is NULL (three-valued logic needs both). */
+export interface ScalarAnswer {
+  readonly kind: "scalar";
+  readonly trueRows: RowSet;
+  readonly nullRows: RowSet;
+  /** `recheck`: a superset; the planner evaluates the predicate again on these rows. */
+  readonly exactness: "exact" | "recheck";
+  readonly metrics: SearchMetrics;
+}
+
+export type SegmentAnswer = VectorAnswer | ScalarAnswer;
+
+/** An open segment. Keeps its header and a bounded cache of parts. */
+export interface SegmentReader {
+  readonly rowIdDomain: "address" | "stableRowId";
+  readonly numRows: number;
+  /** Bytes it holds in caches now; the owner's budget counts them. */
+  cachedBytes(): number;
+  /** First phase of a search over many segments (document frequencies); families without one answer `{}`. */
+  statistics(query: SegmentQuery): Promise<Readonly<Record<string, unknown>>>;
+  search(
+    query: SegmentQuery,
+    options: {
+      readonly mask?: RowSet | undefined;
+      readonly globalStatistics?: Readonly<Record<string, unknown>> | undefined;
+      /** The worst distance still of use, from segments already searched. */
+      readonly threshold?: number | undefined;
+      readonly signal?: AbortSignal | undefined;
+    },
+  ): Promise<SegmentAnswer>;
+  /** Facts for `indexStatistics`. */
+  describe(): Promise<Readonly<Record<string, unknown>>>;
+  /** Reads what later searches would read, into the cache, up to its budget. */
+  prewarm?(signal?: AbortSignal): Promise<void>;
+  close(): void;
+}
+
+/** How well a family can answer a query, and the relative cost of asking it (bytes it expects to read). */
+export interface Served {
+  readonly exactness: "exact" | "recheck" | "no";
+  readonly cost: number;
+}
+
+/** One kind of index: everything the rest of the code knows about it. */
+export interface IndexFamily {
+  /** `{ kind }` of the queries it takes, so that the planner never asks for a name. */
+  readonly queryKind: "vector" | "scalar";
+  /** As native prints it: `IVF_FLAT`, `BTree`. */
+  displayName(details: Uint8Array): string;
+  readonly typeUrl: string;
+  readonly indexVersion: (stableRowIds: boolean) => number;
+  readonly rowIdDomain: "address" | "stableRowId";
+  /** Checks the column's type and the parameters, fills in defaults. @throws INVALID_ARGUMENT, SCHEMA_MISMATCH */
+  resolveParams(
+    field: LanceField,
+    params: Readonly<Record<string, unknown>>,
+    numRows: number,
+  ): Readonly<Record<string, unknown>>;
+  /** The protobuf that describes a segment built with `params`. */
+  encodeDetails(params: Readonly<Record<string, unknown>>): Uint8Array;
+  decodeDetails(bytes: Uint8Array): Readonly<Record<string, unknown>>;
+  /** What segments may share; absent where a family learns nothing. @returns the bytes of the model file */
+  train?(source: ColumnSource, params: Readonly<Record<string, unknown>>, context: FamilyContext): Promise<Uint8Array>;
+  /** Rows of some fragments → the files of one segment, in bounded memory. */
+  build(
+    source: ColumnSource,
+    params: Readonly<Record<string, unknown>>,
+    model: Uint8Array | null,
+    writer: SegmentWriter,
+    context: FamilyContext,
+  ): Promise<void>;
+  /** May these be committed together, or merged? @throws SEGMENT_INCOMPATIBLE naming the segments */
+  checkCompatible(segments: readonly OpenSegment[], purpose: "commit" | "merge"): Promise<void>;
+  /** Several segments, and rows appended since, → one, without reading the table again. */
+  merge(
+    segments: readonly OpenSegment[],
+    newRows: ColumnSource | null,
+    writer: SegmentWriter,
+    context: FamilyContext & { readonly keepFragments: readonly number[] },
+  ): Promise<void>;
+  /** After compaction: old row address → new (`null` = deleted), for one segment whose fragments moved. */
+  remap(
+    segment: OpenSegment,
+    rowIdMap: (rowId: bigint) => bigint | null,
+    writer: SegmentWriter,
+    context: FamilyContext,
+  ): Promise<void>;
+  canServe(query: ScalarQuery, field: LanceField, details: Uint8Array): Served;
+  open(
+    segment: OpenSegment,
+    context: FamilyContext & {
+      /** Row offsets at or above a fragment's physical rows are dropped. */
+      readonly domain: ReadonlyMap<number, number>;
+    },
+  ): Promise<SegmentReader>;
+}
