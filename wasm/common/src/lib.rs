@@ -1,0 +1,4 @@
+//! What every kernel module shares: errors, memory handed to the host, and 4-lane arithmetic.
+
+pub mod error;
+pub mod memory;

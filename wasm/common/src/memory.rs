@@ -1,0 +1,89 @@
+//! Buffers that the host owns inside the module's memory, and checked views of them.
+
+use crate::error::{KernelError, Result};
+use core::alloc::Layout;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+/// Enough for every SIMD load and every primitive type.
+const ALIGNMENT: usize = 16;
+
+fn layout(byte_length: usize) -> Option<Layout> {
+    Layout::from_size_align(byte_length.max(ALIGNMENT), ALIGNMENT).ok()
+}
+
+/// Allocates `byte_length` zeroed bytes, 16-byte aligned. Returns 0 when memory cannot grow.
+#[wasm_bindgen(js_name = allocateBytes)]
+pub fn allocate_bytes(byte_length: usize) -> usize {
+    match layout(byte_length) {
+        // SAFETY: the layout's size is never zero.
+        Some(layout) => unsafe { std::alloc::alloc_zeroed(layout) as usize },
+        None => 0,
+    }
+}
+
+/// Returns what [`allocate_bytes`] gave, with the same length. A zero pointer is ignored.
+#[wasm_bindgen(js_name = freeBytes)]
+pub fn free_bytes(pointer: usize, byte_length: usize) {
+    if pointer == 0 {
+        return;
+    }
+    if let Some(layout) = layout(byte_length) {
+        // SAFETY: the typed face pairs each pointer with its length and frees once.
+        unsafe { std::alloc::dealloc(pointer as *mut u8, layout) }
+    }
+}
+
+/// Plain old data that any bytes are a valid value of.
+pub trait Pod: Copy {}
+impl Pod for u8 {}
+impl Pod for i8 {}
+impl Pod for u16 {}
+impl Pod for i16 {}
+impl Pod for u32 {}
+impl Pod for i32 {}
+impl Pod for u64 {}
+impl Pod for i64 {}
+impl Pod for f32 {}
+impl Pod for f64 {}
+
+fn check<T>(pointer: usize, len: usize) -> Result<()> {
+    let bytes = len
+        .checked_mul(core::mem::size_of::<T>())
+        .ok_or(KernelError::Invalid("a buffer longer than memory"))?;
+    let end = pointer
+        .checked_add(bytes)
+        .ok_or(KernelError::Invalid("a buffer beyond the end of memory"))?;
+    if pointer == 0 || pointer % core::mem::align_of::<T>() != 0 {
+        return Err(KernelError::Invalid("a null or misaligned buffer"));
+    }
+    #[cfg(target_arch = "wasm32")]
+    if end > core::arch::wasm32::memory_size(0) << 16 {
+        return Err(KernelError::Invalid("a buffer beyond the end of memory"));
+    }
+    let _ = end;
+    Ok(())
+}
+
+/// A read-only view of `len` values at `pointer`, checked for bounds and alignment.
+///
+/// # Safety
+/// The memory must be a live host buffer that nothing writes while the view is used.
+pub unsafe fn view<'a, T: Pod>(pointer: usize, len: usize) -> Result<&'a [T]> {
+    if len == 0 {
+        return Ok(&[]);
+    }
+    check::<T>(pointer, len)?;
+    Ok(core::slice::from_raw_parts(pointer as *const T, len))
+}
+
+/// A writable view of `len` values at `pointer`, checked for bounds and alignment.
+///
+/// # Safety
+/// The memory must be a live host buffer that no other view overlaps while this one is used.
+pub unsafe fn view_mut<'a, T: Pod>(pointer: usize, len: usize) -> Result<&'a mut [T]> {
+    if len == 0 {
+        return Ok(&mut []);
+    }
+    check::<T>(pointer, len)?;
+    Ok(core::slice::from_raw_parts_mut(pointer as *mut T, len))
+}

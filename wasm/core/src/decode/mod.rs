@@ -1,0 +1,1 @@
+//! Decoders of Lance file pages.
