@@ -1,0 +1,50 @@
+import { type Dataset, isLanceError, openDataset, openDeviceStore, type Store } from "lancelet";
+
+/** The table as the page holds it, and where it is kept. */
+export interface DeviceTable {
+  readonly dataset: Dataset;
+  readonly store: Store;
+  /** Rung of the storage ladder that was taken, and why not a better one. */
+  readonly rung: string;
+  readonly reason: string | null;
+}
+
+/** How far the copy onto the device is. */
+export interface CopyProgress {
+  readonly doneBytes: number;
+  readonly totalBytes: number;
+}
+
+/** Opens the table kept on this device; on the first visit it is copied here from beside the page. */
+export async function openDeviceTable(onCopy: (progress: CopyProgress) => void): Promise<DeviceTable> {
+  const { store, rung, reason } = await openDeviceStore("packages.lance");
+  try {
+    return { dataset: await openDataset(store), store, rung, reason };
+  } catch (error) {
+    if (!isLanceError(error, "NOT_FOUND")) throw error;
+  }
+  const bundled = await openDataset(new URL("packages.lance", document.baseURI).href);
+  try {
+    await bundled.copyTo(store, { onProgress: onCopy });
+  } finally {
+    await bundled.close();
+  }
+  return { dataset: await openDataset(store), store, rung, reason };
+}
+
+/** What the browser says about keeping our bytes. */
+export interface StorageFacts {
+  readonly persisted: boolean;
+  readonly usedBytes: number | null;
+  readonly quotaBytes: number | null;
+}
+
+/** Asks the browser to keep what is stored, and how much room there is. */
+export async function readStorageFacts(): Promise<StorageFacts> {
+  const storage = navigator.storage as StorageManager | undefined;
+  const [persisted, estimate] = await Promise.all([
+    storage?.persist?.().catch(() => false) ?? false,
+    storage?.estimate?.().catch(() => null) ?? null,
+  ]);
+  return { persisted, usedBytes: estimate?.usage ?? null, quotaBytes: estimate?.quota ?? null };
+}

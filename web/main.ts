@@ -1,0 +1,198 @@
+import type { Dataset, IndexDescription } from "lancelet";
+import { type BuildState, buildIndexes } from "./build-indexes.ts";
+import { openDeviceTable, readStorageFacts } from "./device.ts";
+import { byId, formatBytes, h } from "./dom.ts";
+import { loadStaticModel, type StaticModel } from "./embed/static-model.ts";
+import { listenToKeys } from "./keys.ts";
+import { keepPageOffline } from "./offline.ts";
+import { type Answer, readDescription, searchPackages } from "./search.ts";
+import { applyTheme, toggleTheme } from "./theme.ts";
+import { drawCoverage } from "./views/coverage.ts";
+import { openHelp } from "./views/help.ts";
+import { drawIndexes } from "./views/indexes.ts";
+import { drawProvenance } from "./views/provenance.ts";
+import { drawResults } from "./views/results.ts";
+import { drawStatus, type Status } from "./views/status.ts";
+
+const EXAMPLES = ["play chess against the computer", "edit photos", "watch network traffic", "learn to type"];
+/** Steps of the size slider: powers of two from 64 KB, the last one open. */
+const SIZE_STEPS = 16;
+
+const query = byId<HTMLInputElement>("query");
+const size = byId<HTMLInputElement>("size");
+const results = byId<HTMLOListElement>("results");
+
+const build: BuildState = { lanes: new Map(), commits: [], running: false, totalMs: 0 };
+let status: Status = {
+  rows: null,
+  version: null,
+  rung: null,
+  rungReason: null,
+  persisted: null,
+  usedBytes: null,
+  quotaBytes: null,
+  online: navigator.onLine,
+  offlineReady: false,
+};
+let dataset: Dataset | null = null;
+let model: StaticModel | null = null;
+let indices: readonly IndexDescription[] = [];
+let searching: AbortController | null = null;
+let building: AbortController | null = null;
+
+function showStatus(change: Partial<Status>): void {
+  status = { ...status, ...change };
+  drawStatus(byId("status"), status, toggleTheme, () => openHelp(byId<HTMLDialogElement>("help")));
+}
+
+function showIndexes(): void {
+  drawIndexes(byId("indexes"), build, {
+    ready: dataset !== null,
+    built: indices.length > 0,
+    onBuild: startBuild,
+    onCancel: () => building?.abort(),
+  });
+}
+
+function showProblem(title: string, error: unknown): void {
+  const message = error instanceof Error ? error.message : String(error);
+  results.replaceChildren(h("li", { class: "problem", role: "alert" }, h("strong", {}, title), " ", message));
+}
+
+function maximumKb(): number | null {
+  const step = Number(size.value);
+  return step >= SIZE_STEPS ? null : 64 * 2 ** step;
+}
+
+async function search(): Promise<void> {
+  if (!dataset || !model) return;
+  searching?.abort();
+  const mine = new AbortController();
+  searching = mine;
+  try {
+    const answer: Answer = await searchPackages(dataset, model, query.value, maximumKb(), mine.signal);
+    if (mine.signal.aborted) return;
+    const from = dataset;
+    drawResults(results, answer, (rowId) => readDescription(from, rowId));
+    drawProvenance(byId("provenance"), answer);
+    document.documentElement.dataset.answered = query.value;
+  } catch (error) {
+    if (!mine.signal.aborted) showProblem("The search failed.", error);
+  }
+}
+
+async function readIndices(): Promise<void> {
+  if (!dataset) return;
+  indices = await dataset.describeIndices();
+  drawCoverage(byId("coverage"), dataset.fragmentIds, indices);
+  showStatus({ version: dataset.version });
+  showIndexes();
+}
+
+function startBuild(): void {
+  if (!dataset || build.running) return;
+  building = new AbortController();
+  buildIndexes(dataset, build, scheduleIndexes, building.signal)
+    .catch((error) => {
+      if (!building?.signal.aborted) showProblem("The build failed; nothing was changed.", error);
+    })
+    .then(readIndices)
+    .then(search)
+    .then(refreshStorage);
+}
+
+let scheduled = false;
+/** Progress may arrive often: the panel is drawn once a frame. */
+function scheduleIndexes(): void {
+  if (scheduled) return;
+  scheduled = true;
+  requestAnimationFrame(() => {
+    scheduled = false;
+    showIndexes();
+  });
+}
+
+async function refreshStorage(): Promise<void> {
+  showStatus(await readStorageFacts());
+}
+
+function showCopy(doneBytes: number, totalBytes: number): void {
+  results.replaceChildren(
+    h(
+      "li",
+      { class: "empty copy" },
+      `Copying the table onto this device: ${formatBytes(doneBytes)} of ${formatBytes(totalBytes)}`,
+      h("progress", { max: Math.max(1, totalBytes), value: doneBytes, "aria-label": "copied" }),
+    ),
+  );
+}
+
+async function start(): Promise<void> {
+  const [table, loadedModel] = await Promise.all([
+    openDeviceTable(({ doneBytes, totalBytes }) => showCopy(doneBytes, totalBytes)),
+    loadStaticModel(async (name) => {
+      const response = await fetch(new URL(`model/${name}`, document.baseURI));
+      if (!response.ok) throw new Error(`model file ${name}: status ${response.status}`);
+      return response.arrayBuffer();
+    }),
+  ]);
+  dataset = table.dataset;
+  model = loadedModel;
+  showStatus({ rows: await dataset.countRows(), rung: table.rung, rungReason: table.reason });
+  query.disabled = false;
+  size.disabled = false;
+  query.focus();
+  await readIndices();
+  await search();
+  await refreshStorage();
+}
+
+function wire(): void {
+  query.addEventListener("input", () => void search());
+  byId("search-form").addEventListener("submit", (event) => event.preventDefault());
+  size.addEventListener("input", () => {
+    const kb = maximumKb();
+    byId("size-label").textContent = kb === null ? "any" : formatBytes(kb * 1000);
+    void search();
+  });
+  byId("examples").append(
+    ...EXAMPLES.map((text) =>
+      h(
+        "button",
+        {
+          type: "button",
+          onclick: () => {
+            query.value = text;
+            void search();
+          },
+        },
+        text,
+      ),
+    ),
+  );
+  listenToKeys(query, results, {
+    focusSearch: () => query.focus(),
+    build: startBuild,
+    toggleTheme,
+    help: () => openHelp(byId<HTMLDialogElement>("help")),
+    escape: () => {
+      if (build.running) building?.abort();
+      else if (query.value !== "") {
+        query.value = "";
+        query.focus();
+        void search();
+      }
+    },
+  });
+  addEventListener("online", () => showStatus({ online: true }));
+  addEventListener("offline", () => showStatus({ online: false }));
+}
+
+applyTheme();
+wire();
+showStatus({});
+showIndexes();
+drawCoverage(byId("coverage"), [], []);
+drawProvenance(byId("provenance"), null);
+start().catch((error) => showProblem("The table could not be opened.", error));
+keepPageOffline().then((offlineReady) => showStatus({ offlineReady }));

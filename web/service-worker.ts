@@ -1,0 +1,51 @@
+/// <reference lib="webworker" />
+/**
+ * Keeps the page's own files: everything the build lists in precache.json. The table is not among them: it is copied
+ * into the device's storage by the page itself.
+ */
+declare const self: ServiceWorkerGlobalScope;
+
+interface Precache {
+  readonly version: string;
+  readonly files: readonly string[];
+}
+
+const PREFIX = "lancelet-page-";
+const scope = new URL("./", self.location.href);
+
+async function readPrecache(): Promise<Precache> {
+  const response = await fetch(new URL("precache.json", scope), { cache: "no-store" });
+  if (!response.ok) throw new Error(`precache.json: status ${response.status}`);
+  return response.json();
+}
+
+async function install(): Promise<void> {
+  const { version, files } = await readPrecache();
+  const cache = await caches.open(PREFIX + version);
+  await cache.addAll(files.map((file) => new Request(new URL(file, scope), { cache: "reload" })));
+  await self.skipWaiting();
+}
+
+async function activate(): Promise<void> {
+  const { version } = await readPrecache().catch(() => ({ version: undefined }));
+  if (version !== undefined) {
+    const old = (await caches.keys()).filter((name) => name.startsWith(PREFIX) && name !== PREFIX + version);
+    await Promise.all(old.map((name) => caches.delete(name)));
+  }
+  await self.clients.claim();
+}
+
+async function respond(request: Request): Promise<Response> {
+  const url = new URL(request.url);
+  const page = request.mode === "navigate" && url.href.startsWith(scope.href);
+  const kept = await caches.match(page ? new URL("index.html", scope).href : request, { ignoreSearch: page });
+  return kept ?? fetch(request);
+}
+
+self.addEventListener("install", (event) => event.waitUntil(install()));
+self.addEventListener("activate", (event) => event.waitUntil(activate()));
+self.addEventListener("fetch", (event) => {
+  const { request } = event;
+  if (request.method !== "GET" || request.headers.has("range") || !request.url.startsWith(scope.href)) return;
+  event.respondWith(respond(request));
+});
