@@ -1,6 +1,8 @@
 import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { playwright } from "@vitest/browser-playwright";
 import { defineConfig } from "vitest/config";
+import { precache } from "./web/precache-plugin.ts";
 
 /** Test runs set it; otherwise the usual places are tried, then Playwright's own browser. */
 const chromium = [process.env.CHROMIUM_PATH, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(
@@ -20,7 +22,20 @@ const chromiumArgs = [
 export default defineConfig({
   root: process.env.VITEST ? "." : "web",
   base: "./",
-  build: { outDir: "dist", emptyOutDir: true, target: "es2022", assetsInlineLimit: 0 },
+  resolve: { alias: { lancelet: fileURLToPath(new URL("./src/entry-browser.ts", import.meta.url)) } },
+  build: {
+    outDir: "dist",
+    emptyOutDir: true,
+    target: "es2022",
+    assetsInlineLimit: 0,
+    rolldownOptions: {
+      input: { index: "web/index.html", "service-worker": "web/service-worker.ts" },
+      output: {
+        entryFileNames: (chunk) => (chunk.name === "service-worker" ? "service-worker.js" : "assets/[name]-[hash].js"),
+      },
+    },
+  },
+  plugins: [precache(fileURLToPath(new URL("./web/public", import.meta.url)))],
   worker: { format: "es" },
   test: {
     projects: [
