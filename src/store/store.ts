@@ -12,8 +12,14 @@ export type ByteRange =
 /** Bytes of one read. `bytes` may be shared with a cache: never write to it. */
 export interface GetResult {
   readonly bytes: Uint8Array;
-  /** Size of the whole object. */
+  /** Size of the whole object; the least it can be where `totalBytesIsLowerBound` is set. */
   readonly totalBytes: number;
+  /**
+   * Set when an HTTP host hides the size (no readable `Content-Range`, nothing learned yet): `totalBytes` is then the
+   * end of this slice. A slice shorter than asked for always means that the object ends there, and then the size is
+   * exact. Suffix and whole reads always give the exact size.
+   */
+  readonly totalBytesIsLowerBound?: true;
   readonly etag?: string;
 }
 

@@ -1,0 +1,255 @@
+import type { Dirent } from "node:fs";
+import { type FileHandle, link, mkdir, open, readdir, realpath, rename, stat, unlink } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { LanceError, throwIfAborted } from "../errors.ts";
+import { createGuardedWriter } from "./guarded-writer.ts";
+import type { StoreKind } from "./open-store.ts";
+import { assertPath, assertPrefix, comparePaths, createTempName, isStaleTempName, isTempName } from "./paths.ts";
+import { assertRange, resolveRange } from "./ranges.ts";
+import type { ListedObject, Store } from "./store.ts";
+import { pathExistsError, toStoreError } from "./store-errors.ts";
+
+/** One read call: small enough that an abort is seen soon, large enough to cost nothing. */
+const READ_STEP_BYTES = 16 * 1024 * 1024;
+
+/**
+ * A store over a directory, in Node or Deno. `create` links a synced temporary file into place, which the file system
+ * refuses atomically when the path exists; `overwrite` and writers rename one. Temporary files are hidden.
+ * @param directory a path or `file://` URL; made when first written to
+ */
+export function createNodeFsStore(directory: string): Store {
+  const root = resolve(directory.startsWith("file:") ? fileURLToPath(directory) : directory);
+  const locate = (path: string) => join(root, ...path.split("/"));
+  return {
+    capabilities: { write: true, list: true, ranges: true, atomicCreate: true, durable: true },
+    describe: () => ({ kind: "file", directory: root }),
+    async get(path, range = {}, options) {
+      assertPath(path);
+      assertRange(range);
+      throwIfAborted(options?.signal);
+      const file = await openForRead(locate(path), path);
+      if (!file) return undefined;
+      try {
+        const { size } = file;
+        const { start, end } = resolveRange(range, size);
+        return { bytes: await readSpan(file.handle, { start, end, path, signal: options?.signal }), totalBytes: size };
+      } catch (error) {
+        throw toStoreError(error, "read", path);
+      } finally {
+        await file.handle.close();
+      }
+    },
+    async put(path, bytes, options) {
+      assertPath(path);
+      throwIfAborted(options.signal);
+      const target = locate(path);
+      const temp = await createTempFile(target, path);
+      const writer = createGuardedWriter({
+        path,
+        signal: options.signal,
+        sink: createTempFileSink({ ...temp, target, path, mode: options.mode }),
+      });
+      await writer.write(bytes);
+      await writer.close();
+    },
+    async createWriter(path, options) {
+      assertPath(path);
+      throwIfAborted(options?.signal);
+      const target = locate(path);
+      const temp = await createTempFile(target, path);
+      return createGuardedWriter({
+        path,
+        signal: options?.signal,
+        sink: createTempFileSink({ ...temp, target, path, mode: "overwrite" }),
+      });
+    },
+    async *list(prefix, options) {
+      assertPrefix(prefix);
+      throwIfAborted(options?.signal);
+      const folder = prefix.slice(0, prefix.lastIndexOf("/") + 1);
+      const found: ListedObject[] = [];
+      await collectFiles(join(root, folder), { folder, prefix, found, above: [], signal: options?.signal });
+      found.sort((a, b) => comparePaths(a.path, b.path));
+      for (const object of found) {
+        throwIfAborted(options?.signal);
+        yield object;
+      }
+    },
+    async delete(path, options) {
+      assertPath(path);
+      throwIfAborted(options?.signal);
+      await unlink(locate(path)).catch((error: unknown) => {
+        if (!isMissing(error)) throw toStoreError(error, "delete", path);
+      });
+    },
+  };
+}
+
+/** `file://` URLs and plain paths. */
+export const nodeFsStoreKind: StoreKind = {
+  kind: "file",
+  schemes: ["file", ""],
+  openUri: (uri) => createNodeFsStore(uri),
+  reopen: (description) => createNodeFsStore(String(description.directory)),
+};
+
+async function openForRead(target: string, path: string): Promise<{ handle: FileHandle; size: number } | undefined> {
+  let handle: FileHandle | undefined;
+  try {
+    handle = await open(target, "r");
+    const facts = await handle.stat();
+    if (facts.isFile()) return { handle, size: facts.size };
+    await handle.close();
+    return undefined;
+  } catch (error) {
+    await handle?.close();
+    // On Windows opening a directory fails; elsewhere it opens and is no file.
+    if (isMissing(error) || codeOf(error) === "EISDIR") return undefined;
+    throw toStoreError(error, "read", path);
+  }
+}
+
+async function readSpan(
+  handle: FileHandle,
+  span: { start: number; end: number; path: string; signal: AbortSignal | undefined },
+): Promise<Uint8Array> {
+  const bytes = new Uint8Array(span.end - span.start);
+  let done = 0;
+  while (done < bytes.byteLength) {
+    throwIfAborted(span.signal);
+    const step = Math.min(READ_STEP_BYTES, bytes.byteLength - done);
+    const { bytesRead } = await handle.read(bytes, done, step, span.start + done);
+    if (bytesRead === 0) {
+      throw new LanceError("IO", `"${span.path}" became shorter while it was read`, { path: span.path });
+    }
+    done += bytesRead;
+  }
+  throwIfAborted(span.signal);
+  return bytes;
+}
+
+interface TempFile {
+  readonly handle: FileHandle;
+  readonly temp: string;
+}
+
+async function createTempFile(target: string, path: string): Promise<TempFile> {
+  try {
+    const directory = dirname(target);
+    const firstMade = await mkdir(directory, { recursive: true });
+    if (firstMade) await syncDirectoriesAbove(directory, dirname(firstMade));
+    const temp = join(directory, createTempName());
+    return { handle: await open(temp, "wx"), temp };
+  } catch (error) {
+    throw toStoreError(error, "write", path);
+  }
+}
+
+function createTempFileSink(file: TempFile & { target: string; path: string; mode: "create" | "overwrite" }) {
+  const { handle, temp, target, path, mode } = file;
+  return {
+    async write(bytes: Uint8Array) {
+      let done = 0;
+      while (done < bytes.byteLength) done += (await handle.write(bytes, done)).bytesWritten;
+    },
+    async publish() {
+      await handle.sync();
+      await handle.close();
+      if (mode === "create") await linkNew(temp, target, path);
+      else await rename(temp, target);
+      await syncDirectory(dirname(target));
+    },
+    async discard() {
+      await handle.close().catch(() => {});
+      await unlink(temp);
+    },
+  };
+}
+
+async function linkNew(temp: string, target: string, path: string): Promise<void> {
+  try {
+    await link(temp, target);
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === "EEXIST") throw pathExistsError(path, error);
+    if (code === "EPERM" || code === "ENOTSUP" || code === "EOPNOTSUPP" || code === "ENOSYS") {
+      throw new LanceError(
+        "UNSUPPORTED",
+        `cannot create "${path}" atomically: its file system has no hard links (${code}); keep the table on one that has`,
+        { path },
+        { cause: error },
+      );
+    }
+    throw error;
+  }
+  await unlink(temp).catch(() => {});
+}
+
+interface CollectState {
+  readonly folder: string;
+  readonly prefix: string;
+  readonly found: ListedObject[];
+  /** Real paths of the directories above, to stop at a circle of links. */
+  readonly above: readonly string[];
+  readonly signal: AbortSignal | undefined;
+}
+
+async function collectFiles(directory: string, state: CollectState): Promise<void> {
+  throwIfAborted(state.signal);
+  let entries: Dirent[];
+  let real: string;
+  try {
+    real = await realpath(directory);
+    entries = await readdir(directory, { withFileTypes: true });
+  } catch (error) {
+    if (isMissing(error)) return;
+    throw toStoreError(error, "list", state.folder);
+  }
+  if (state.above.includes(real)) return;
+  for (const entry of entries) {
+    const path = state.folder + entry.name;
+    const full = join(directory, entry.name);
+    if (isTempName(entry.name)) {
+      if (isStaleTempName(entry.name)) await unlink(full).catch(() => {});
+      continue;
+    }
+    // A file that vanished since, or a link to nothing, is not there.
+    if (!path.startsWith(state.prefix) && !state.prefix.startsWith(`${path}/`)) continue;
+    const facts = await stat(full).catch(() => undefined);
+    if (facts?.isDirectory()) {
+      await collectFiles(full, { ...state, folder: `${path}/`, above: [...state.above, real] });
+    } else if (facts?.isFile() && path.startsWith(state.prefix)) {
+      state.found.push({ path, sizeBytes: facts.size, modifiedMs: facts.mtimeMs });
+    }
+  }
+}
+
+/** Makes a rename or link survive a power cut. Windows cannot open directories and does not need it. */
+async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, "r").catch(() => undefined);
+  if (!handle) return;
+  try {
+    await handle.sync();
+  } catch (error) {
+    if (!["EPERM", "EINVAL", "EISDIR", "EBADF"].includes(codeOf(error) ?? "")) throw error;
+  } finally {
+    await handle.close();
+  }
+}
+
+async function syncDirectoriesAbove(directory: string, last: string): Promise<void> {
+  for (let at = dirname(directory); at.length >= last.length; at = dirname(at)) {
+    await syncDirectory(at);
+    if (at === dirname(at)) return;
+  }
+}
+
+function codeOf(error: unknown): string | undefined {
+  return (error as { code?: string } | null)?.code;
+}
+
+function isMissing(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === "ENOENT" || code === "ENOTDIR";
+}

@@ -1,0 +1,81 @@
+import { resolveRange } from "./ranges.ts";
+import type { ByteRange, GetResult } from "./store.ts";
+
+interface Entry {
+  readonly path: string;
+  readonly start: number;
+  readonly end: number;
+  readonly result: GetResult;
+}
+
+/** Slices of objects, bounded in bytes, least recently used first to go. */
+export interface RangeCache {
+  find(path: string, range: ByteRange): GetResult | undefined;
+  add(path: string, range: ByteRange, result: GetResult): void;
+  remove(path: string): void;
+  readonly sizeBytes: number;
+}
+
+/** What one entry costs beside its bytes, so that many empty slices are bounded too. */
+const ENTRY_OVERHEAD_BYTES = 128;
+
+/** @param maxBytes bound on the sum of all slices; a slice above half of it is not kept */
+export function createRangeCache(maxBytes: number): RangeCache {
+  /** In order of last use. */
+  const order = new Set<Entry>();
+  const byPath = new Map<string, Entry[]>();
+  let sizeBytes = 0;
+
+  const costOf = (entry: Entry) => entry.end - entry.start + ENTRY_OVERHEAD_BYTES;
+  const drop = (entry: Entry) => {
+    if (!order.delete(entry)) return;
+    sizeBytes -= costOf(entry);
+    const siblings = byPath.get(entry.path)!;
+    siblings.splice(siblings.indexOf(entry), 1);
+    if (siblings.length === 0) byPath.delete(entry.path);
+  };
+
+  return {
+    get sizeBytes() {
+      return sizeBytes;
+    },
+    find(path, range) {
+      const siblings = byPath.get(path);
+      if (!siblings) return undefined;
+      const { start, end } = resolveRange(range, siblings[0]!.result.totalBytes);
+      const entry = siblings.find((each) => each.start <= start && end <= each.end);
+      if (!entry) return undefined;
+      order.delete(entry);
+      order.add(entry);
+      const bytes = entry.result.bytes.subarray(start - entry.start, end - entry.start);
+      return { ...entry.result, bytes };
+    },
+    add(path, range, result) {
+      // Where the host hides an object's size, only what was read is known: too little to clip later ranges by.
+      if (result.totalBytesIsLowerBound) return;
+      const { start, end } = resolveRange(range, result.totalBytes);
+      if (end - start !== result.bytes.byteLength || end - start > maxBytes / 2) return;
+      const siblings = byPath.get(path) ?? [];
+      if (siblings.some((each) => each.start <= start && end <= each.end)) return;
+      for (const each of [...siblings]) if (start <= each.start && each.end <= end) drop(each);
+      const entry: Entry = { path, start, end, result: { ...result, bytes: detachSlice(result.bytes) } };
+      order.add(entry);
+      sizeBytes += costOf(entry);
+      const now = byPath.get(path);
+      if (now) now.push(entry);
+      else byPath.set(path, [entry]);
+      for (const oldest of order) {
+        if (sizeBytes <= maxBytes) break;
+        drop(oldest);
+      }
+    },
+    remove(path) {
+      for (const each of [...(byPath.get(path) ?? [])]) drop(each);
+    },
+  };
+}
+
+/** A small view of a large buffer would keep all of it alive and uncounted. */
+function detachSlice(bytes: Uint8Array): Uint8Array {
+  return bytes.buffer.byteLength > bytes.byteLength ? bytes.slice() : bytes;
+}

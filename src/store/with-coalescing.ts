@@ -1,0 +1,113 @@
+import { throwIfAborted } from "../errors.ts";
+import { overrideStore } from "./override-store.ts";
+import { assertPath } from "./paths.ts";
+import { assertRange, resolveRange } from "./ranges.ts";
+import { createSharedCall } from "./shared-call.ts";
+import type { GetResult, ReadableStore } from "./store.ts";
+
+/** How far apart two slices may be and still be one request. */
+export interface CoalescingOptions {
+  /** Bytes read for nothing between two slices of one request. Default 64 KiB. */
+  readonly maxGapBytes?: number;
+  /** A merged request is never larger; a single slice may be. Default 8 MiB. */
+  readonly maxRequestBytes?: number;
+}
+
+interface Slice {
+  readonly offset: number;
+  readonly length: number;
+  readonly signal: AbortSignal | undefined;
+  resolve(result: Promise<GetResult | undefined>): void;
+}
+
+interface Group {
+  readonly start: number;
+  end: number;
+  readonly slices: Slice[];
+}
+
+/** Turns of the microtask queue without a new call after which the calls of one tick are taken as complete. */
+const QUIET_TURNS = 16;
+/** A stream of calls that never pauses is cut here. */
+const MAX_TURNS = 1024;
+
+/**
+ * Concurrent gets of slices, issued in the same tick against one path, become few requests. Each caller receives its
+ * own view of the merged bytes; a caller that aborts leaves the others alone. Whole and suffix reads pass through.
+ */
+export function withCoalescing<S extends ReadableStore>(store: S, options: CoalescingOptions = {}): S {
+  const limits = {
+    maxGapBytes: options.maxGapBytes ?? 64 * 1024,
+    maxRequestBytes: options.maxRequestBytes ?? 8 * 1024 * 1024,
+  };
+  const queues = new Map<string, Slice[]>();
+  let arrivals = 0;
+
+  const flushWhenQuiet = async (path: string) => {
+    let seen = arrivals;
+    for (let turn = 0, quiet = 0; quiet < QUIET_TURNS && turn < MAX_TURNS; turn++) {
+      await undefined;
+      quiet = seen === arrivals ? quiet + 1 : 0;
+      seen = arrivals;
+    }
+    const slices = queues.get(path) ?? [];
+    queues.delete(path);
+    for (const group of groupSlices(slices, limits)) readGroup(store, path, group);
+  };
+
+  return overrideStore(store, {
+    async get(path, range = {}, callOptions) {
+      assertPath(path);
+      assertRange(range);
+      throwIfAborted(callOptions?.signal);
+      if (range.offset === undefined) return store.get(path, range, callOptions);
+      const { offset, length } = range;
+      return new Promise<GetResult | undefined>((resolve) => {
+        arrivals++;
+        const slice: Slice = { offset, length, signal: callOptions?.signal, resolve };
+        const queue = queues.get(path);
+        if (queue) {
+          queue.push(slice);
+        } else {
+          queues.set(path, [slice]);
+          void flushWhenQuiet(path);
+        }
+      });
+    },
+  });
+}
+
+function groupSlices(slices: Slice[], limits: { maxGapBytes: number; maxRequestBytes: number }): Group[] {
+  const groups: Group[] = [];
+  for (const slice of slices.sort((a, b) => a.offset - b.offset)) {
+    const end = slice.offset + slice.length;
+    const last = groups.at(-1);
+    const mergedEnd = Math.max(last?.end ?? 0, end);
+    const fits =
+      last &&
+      (end <= last.end ||
+        (slice.offset - last.end <= limits.maxGapBytes && mergedEnd - last.start <= limits.maxRequestBytes));
+    if (fits) {
+      last.end = mergedEnd;
+      last.slices.push(slice);
+    } else {
+      groups.push({ start: slice.offset, end, slices: [slice] });
+    }
+  }
+  return groups;
+}
+
+function readGroup(store: ReadableStore, path: string, group: Group): void {
+  const range = { offset: group.start, length: group.end - group.start };
+  const call = createSharedCall((signal) => store.get(path, range, { signal }));
+  for (const slice of group.slices) {
+    slice.resolve(call.join(slice.signal).then((result) => result && cutSlice(result, group.start, slice)));
+  }
+  call.start();
+}
+
+function cutSlice(result: GetResult, groupStart: number, slice: Slice): GetResult {
+  const relative = { offset: slice.offset - groupStart, length: slice.length };
+  const { start, end } = resolveRange(relative, result.bytes.byteLength);
+  return { ...result, bytes: result.bytes.subarray(start, end) };
+}
