@@ -73,7 +73,7 @@ export function servePort(
   };
   const findWriter = (id: number) => {
     const found = writers.get(id);
-    if (!found) throw new LanceError("INVALID_ARGUMENT", "this writer is closed or aborted", { writer: id });
+    if (!found) throw new LanceError("ABORTED", "this writer was closed or aborted", { writer: id });
     return found;
   };
   const onMessage = ({ data }: MessageEvent<PortRequest>) => {

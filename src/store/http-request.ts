@@ -1,0 +1,59 @@
+import { throwIfAborted } from "../errors.ts";
+import { explainFetchFailure } from "./http-errors.ts";
+import { cancelBody } from "./http-response.ts";
+import { isMutablePath } from "./mutable-paths.ts";
+
+/** How a store speaks to its host. */
+export interface HttpTransport {
+  readonly fetch: typeof globalThis.fetch;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly credentials?: RequestCredentials;
+  /** Extra attempts after 408, 429 and 5xx. */
+  readonly maxRetries: number;
+}
+
+const RETRY_STATUS = new Set([408, 429, 500, 502, 503, 504]);
+const FIRST_DELAY_MS = 100;
+
+/**
+ * One GET, with a `Range` header where given, repeated while the host is overloaded.
+ * @throws ABORTED, IO when nothing was answered
+ */
+export async function requestObject(
+  transport: HttpTransport,
+  target: { url: string; path: string; range?: string | undefined; signal?: AbortSignal | undefined },
+): Promise<Response> {
+  const { url, path, range, signal } = target;
+  const init: RequestInit = {
+    headers: range === undefined ? transport.headers : { ...transport.headers, range },
+    ...(transport.credentials ? { credentials: transport.credentials } : {}),
+    ...(signal ? { signal } : {}),
+    // Everything but the hint and the refs is written once, so the HTTP cache may answer.
+    ...(isMutablePath(path) ? { cache: "no-cache" } : {}),
+  };
+  for (let attempt = 0; ; attempt++) {
+    throwIfAborted(signal);
+    let response: Response;
+    try {
+      response = await transport.fetch(url, init);
+    } catch (error) {
+      throwIfAborted(signal);
+      throw explainFetchFailure(error, path, url);
+    }
+    if (!RETRY_STATUS.has(response.status) || attempt >= transport.maxRetries) return response;
+    await cancelBody(response);
+    await delay(FIRST_DELAY_MS * 4 ** attempt, signal);
+  }
+}
+
+function delay(delayMs: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, delayMs);
+    signal?.addEventListener("abort", done, { once: true });
+  });
+}
