@@ -1,0 +1,50 @@
+import { create } from "@bufbuild/protobuf";
+import {
+  type CompressiveEncoding,
+  CompressiveEncodingSchema,
+  type PageLayout,
+} from "../../proto/gen/lance/encodings21_pb.ts";
+import type { ItemRun } from "./item-buffer.ts";
+
+/** One page, ready to be laid into a file. Buffers may be views of the column's memory. */
+export interface EncodedPage {
+  readonly numRows: number;
+  readonly buffers: readonly Uint8Array[];
+  readonly layout: PageLayout;
+}
+
+/** Says "plain values of this many bits". */
+export function flat(bits: number): CompressiveEncoding {
+  return create(CompressiveEncodingSchema, { compression: { case: "flat", value: { bitsPerValue: BigInt(bits) } } });
+}
+
+/** Says "offsets of this many bits, then bytes". */
+export function variable(offsetBits: number): CompressiveEncoding {
+  return create(CompressiveEncodingSchema, { compression: { case: "variable", value: { offsets: flat(offsetBits) } } });
+}
+
+/** How the values of a run are described: the plain encoding of its type. */
+export function describeItems(run: ItemRun): CompressiveEncoding {
+  const { type } = run;
+  switch (type.kind) {
+    case "bool":
+      return flat(1);
+    case "variable":
+      return variable(type.offsetBits);
+    case "fixed":
+      return flat(type.byteWidth * 8);
+    case "fixedSizeList":
+      return create(CompressiveEncodingSchema, {
+        compression: {
+          case: "fixedSizeList",
+          value: {
+            itemsPerValue: BigInt(type.dimension),
+            hasValidity: run.elementNulls !== null,
+            values: flat(type.byteWidth * 8),
+          },
+        },
+      });
+    case "null":
+      return flat(0);
+  }
+}

@@ -1,0 +1,194 @@
+import { type ArrowData, bytesOfValues, offsetAt, validityOf } from "./arrow-data.ts";
+import { copyBits, expandNulls } from "./bits.ts";
+import { GrowableBytes, GrowableWords } from "./growable.ts";
+import type { ItemType } from "./leaf-column.ts";
+
+/** The values of one page, or a run of them: what the page encoders read. */
+export interface ItemRun {
+  readonly type: ItemType;
+  readonly count: number;
+  /** One byte per value, 1 = null; `null` when all are valid. */
+  readonly nulls: Uint8Array | null;
+  readonly numNulls: number;
+  /** Fixed width: the values. Bool: bits from `firstBit`. Variable: the bytes `ends` points into. */
+  readonly values: Uint8Array;
+  readonly firstBit: number;
+  /** Variable: `count + 1` positions in `values`. */
+  readonly ends: Uint32Array;
+  /** Fixed-size list: one byte per element, 1 = null; `null` when all are valid. */
+  readonly elementNulls: Uint8Array | null;
+}
+
+const NO_WORDS = new Uint32Array(0);
+
+/** Bytes values `[from, to)` of a column take in a page, before any encoding. */
+export function measureItems(type: ItemType, data: ArrowData, from: number, to: number): number {
+  const count = to - from;
+  switch (type.kind) {
+    case "null":
+      return 0;
+    case "bool":
+      return count / 8;
+    case "fixed":
+      return count * type.byteWidth;
+    case "fixedSizeList":
+      return count * type.byteWidth * type.dimension;
+    case "variable":
+      return count * 4 + offsetAt(data, to) - offsetAt(data, from);
+  }
+}
+
+/** Collects the values of one column until its page is full. Copies, so the batch may be reused. */
+export class ItemBuffer {
+  readonly type: ItemType;
+  #count = 0;
+  #numNulls = 0;
+  #numElementNulls = 0;
+  readonly #values = new GrowableBytes();
+  readonly #ends = new GrowableWords();
+  /** Shorter than `#count` while all later values are valid. */
+  readonly #nulls = new GrowableBytes();
+  readonly #elementNulls = new GrowableBytes();
+
+  constructor(type: ItemType) {
+    this.type = type;
+    this.reset();
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  get byteLength(): number {
+    return this.#values.length + this.#ends.length * 4;
+  }
+
+  reset(): void {
+    this.#count = 0;
+    this.#numNulls = 0;
+    this.#numElementNulls = 0;
+    this.#values.reset();
+    this.#nulls.reset();
+    this.#elementNulls.reset();
+    this.#ends.reset();
+    if (this.type.kind === "variable") this.#ends.extend(1)[0] = 0;
+  }
+
+  /** Appends values `[from, to)` of a column. */
+  append(data: ArrowData, from: number, to: number): void {
+    const count = to - from;
+    if (count <= 0) return;
+    const { type } = this;
+    const validity = type.kind === "null" ? undefined : validityOf(data);
+    if (type.kind === "null") {
+      padTo(this.#nulls, this.#count);
+      this.#nulls.extend(count).fill(1);
+      this.#numNulls += count;
+    } else if (validity) {
+      this.#numNulls += appendNulls(this.#nulls, this.#count, validity, data.offset + from, count);
+    }
+    if (type.kind === "bool") this.#appendBits(data, from, count);
+    else if (type.kind === "fixed") this.#appendFixed(data, from * type.byteWidth, count * type.byteWidth);
+    else if (type.kind === "variable") this.#appendVariable(data, from, to);
+    else if (type.kind === "fixedSizeList") this.#appendLists(data, from, count, type);
+    this.#count += count;
+  }
+
+  /** Everything collected, as views of this buffer. */
+  run(): ItemRun {
+    if (this.#numNulls > 0) padTo(this.#nulls, this.#count);
+    const { type } = this;
+    if (type.kind === "fixedSizeList" && this.#numElementNulls > 0) {
+      padTo(this.#elementNulls, this.#count * type.dimension);
+    }
+    return {
+      type,
+      count: this.#count,
+      nulls: this.#numNulls > 0 ? this.#nulls.view() : null,
+      numNulls: this.#numNulls,
+      values: this.#values.view(),
+      firstBit: 0,
+      ends: type.kind === "variable" ? this.#ends.view() : NO_WORDS,
+      elementNulls: this.#numElementNulls > 0 ? this.#elementNulls.view() : null,
+    };
+  }
+
+  #appendBits(data: ArrowData, from: number, count: number): void {
+    const end = this.#count + count;
+    const missing = ((end + 7) >> 3) - this.#values.length;
+    if (missing > 0) this.#values.appendZeros(missing);
+    copyBits(this.#values.view(), this.#count, bytesOfValues(data), data.offset + from, count);
+  }
+
+  #appendFixed(data: ArrowData, fromByte: number, numBytes: number): void {
+    const source = bytesOfValues(data).subarray(fromByte, fromByte + numBytes);
+    this.#values.append(source);
+    // Builders leave out the values of trailing nulls.
+    if (source.length < numBytes) this.#values.appendZeros(numBytes - source.length);
+  }
+
+  #appendVariable(data: ArrowData, from: number, to: number): void {
+    const offsets = data.valueOffsets;
+    const ends = this.#ends.extend(to - from);
+    const shift = this.#values.length - offsetAt(data, from);
+    if (offsets instanceof Int32Array) for (let i = 0; i < ends.length; i++) ends[i] = offsets[from + i + 1]! + shift;
+    else for (let i = 0; i < ends.length; i++) ends[i] = Number(offsets?.[from + i + 1] ?? 0) + shift;
+    this.#values.append(bytesOfValues(data).subarray(offsetAt(data, from), offsetAt(data, to)));
+  }
+
+  #appendLists(data: ArrowData, from: number, count: number, type: ItemType & { kind: "fixedSizeList" }): void {
+    const { dimension, byteWidth } = type;
+    const elements = data.children[0]!;
+    this.#appendFixed(elements, from * dimension * byteWidth, count * dimension * byteWidth);
+    const validity = validityOf(elements);
+    if (!validity) return;
+    const firstBit = elements.offset + from * dimension;
+    const numElements = count * dimension;
+    const added = appendNulls(this.#elementNulls, this.#count * dimension, validity, firstBit, numElements);
+    this.#numElementNulls += added;
+  }
+}
+
+/** Zero-fills up to `length`: the values before the first null were all valid. */
+function padTo(nulls: GrowableBytes, length: number): void {
+  if (nulls.length < length) nulls.appendZeros(length - nulls.length);
+}
+
+function appendNulls(
+  nulls: GrowableBytes,
+  before: number,
+  bitmap: Uint8Array,
+  firstBit: number,
+  count: number,
+): number {
+  padTo(nulls, before);
+  return expandNulls(nulls.extend(count), bitmap, firstBit, count);
+}
+
+/** Values `[from, to)` of a run, as views. */
+export function sliceItems(run: ItemRun, from: number, to: number): ItemRun {
+  if (from === 0 && to === run.count) return run;
+  const { type } = run;
+  const nulls = run.nulls?.subarray(from, to) ?? null;
+  const numNulls = nulls ? countOnes(nulls) : 0;
+  const width =
+    type.kind === "fixed" ? type.byteWidth : type.kind === "fixedSizeList" ? type.byteWidth * type.dimension : 0;
+  const elements = type.kind === "fixedSizeList" ? type.dimension : 0;
+  const elementNulls = run.elementNulls?.subarray(from * elements, to * elements) ?? null;
+  return {
+    type,
+    count: to - from,
+    nulls: numNulls > 0 ? nulls : null,
+    numNulls,
+    values: width > 0 ? run.values.subarray(from * width, to * width) : run.values,
+    firstBit: run.firstBit + (type.kind === "bool" ? from : 0),
+    ends: type.kind === "variable" ? run.ends.subarray(from, to + 1) : run.ends,
+    elementNulls: elementNulls && countOnes(elementNulls) > 0 ? elementNulls : null,
+  };
+}
+
+function countOnes(flags: Uint8Array): number {
+  let total = 0;
+  for (let i = 0; i < flags.length; i++) total += flags[i]!;
+  return total;
+}
