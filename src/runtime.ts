@@ -9,6 +9,9 @@ export interface WorkerEndpoint {
   addEventListener(type: "message" | "error" | "messageerror", listener: (event: Event) => void): void;
   removeEventListener(type: "message" | "error" | "messageerror", listener: (event: Event) => void): void;
   terminate(): void;
+  /** Node: keep the process alive while a job runs, and no longer. */
+  ref?(): void;
+  unref?(): void;
 }
 
 /** What a host offers. Entries inject one; nothing in the core imports a host's API. */
