@@ -1,0 +1,150 @@
+import { isLanceError, LanceError, throwIfAborted } from "../errors.ts";
+import { buildNextVersion } from "./build-manifest.ts";
+import { judgeConflict, type Operation, type RebasableOperation } from "./conflicts.ts";
+import { checkWriterFlags } from "./feature-flags.ts";
+import { probeVersion } from "./probe-version.ts";
+import { createTransaction, deleteQuietly, formatTransactionName, publishVersion, requireWritable } from "./publish.ts";
+import { readManifestFromTail, readTransactionOf } from "./read-manifest.ts";
+import { readCoverage, rebaseOperation } from "./rebase.ts";
+import { createSnapshot, openVersion, type Snapshot } from "./snapshot.ts";
+
+/** How a commit runs. */
+export interface CommitOptions {
+  /** Attempts after the first, each on a newer version. */
+  readonly maxRetries?: number;
+  readonly signal?: AbortSignal | undefined;
+  /** Kept with the transaction. */
+  readonly properties?: Readonly<Record<string, string>> | undefined;
+}
+
+const DEFAULT_MAX_RETRIES = 1000;
+const RETRY_BUDGET_MS = 30_000;
+const FIRST_BACKOFF_MS = 4;
+const MAX_BACKOFF_MS = 500;
+
+/**
+ * Makes an operation the table's next version (format page section 1.4): judge it against every version committed
+ * since `snapshot`, rebase it, put the manifest where no such version exists, and go round again when another writer
+ * was first. Nothing is locked; what the operation refers to must be durable before.
+ *
+ * @param snapshot the version the operation was computed at
+ * @param operation `append`, `delete` or `createIndex`; new fragments need no id
+ * @returns the version that was committed
+ * @throws COMMIT_CONFLICT `{ retryable }` (true: compute the operation again from the new version), INVALID_ARGUMENT,
+ * UNSUPPORTED, ABORTED, IO, QUOTA_EXCEEDED
+ */
+export async function commit(snapshot: Snapshot, operation: Operation, options: CommitOptions = {}): Promise<Snapshot> {
+  const ours = requireRebasable(operation);
+  const store = requireWritable(snapshot.store, snapshot.uri);
+  const { signal, properties, maxRetries = DEFAULT_MAX_RETRIES } = options;
+  const uuid = crypto.randomUUID();
+  const startedMs = performance.now();
+  const coverage = await readCoverage(ours);
+  const readFragments = new Map(snapshot.manifest.fragments.map((fragment) => [fragment.id, fragment]));
+  let judged = snapshot.version;
+  for (let attempt = 0; ; attempt++) {
+    throwIfAborted(signal);
+    const latest = await openVersion(snapshot, { signal });
+    for (let version = judged + 1; version <= latest.version; version++) {
+      const theirs = await readTransaction(snapshot, version, latest, signal);
+      const verdict = judgeConflict({ operation: ours, readFragments, coverage }, theirs);
+      if (verdict.kind === "retry" || verdict.kind === "abort") {
+        throw conflict(snapshot, ours, version, verdict.kind === "retry", verdict.reason ?? "");
+      }
+    }
+    judged = Math.max(judged, latest.version);
+    checkWriterFlags(latest.manifest);
+
+    const rebased = await rebaseOperation(ours, { read: snapshot, latest, store, signal });
+    // A delete united with others reads their version too; the rest stay what they were at ours.
+    const readVersion = rebased.operation.case === "delete" ? latest.version : snapshot.version;
+    const transaction = createTransaction(rebased.operation, { readVersion, uuid, properties });
+    const published = await publishVersion(
+      store,
+      {
+        ...buildNextVersion(latest, rebased.operation, formatTransactionName(transaction)),
+        transaction,
+        naming: latest.naming,
+      },
+      { signal },
+    ).catch(async (error) => {
+      await dropDebris(snapshot, latest.version + 1, uuid, rebased.debris);
+      throw error;
+    });
+    if (published !== undefined) return createSnapshot({ ...snapshot, source: published });
+
+    await deleteQuietly(store, rebased.debris);
+    if (attempt >= maxRetries || performance.now() - startedMs > RETRY_BUDGET_MS) {
+      throw new LanceError(
+        "COMMIT_CONFLICT",
+        `${ours.case} on ${snapshot.uri} lost ${attempt + 1} races for the next version, the last for ${latest.version + 1}; try again when fewer writers are at work`,
+        { retryable: true, attempts: attempt + 1, version: latest.version + 1 },
+      );
+    }
+    await sleep(Math.random() * Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** attempt), signal);
+  }
+}
+
+function requireRebasable(operation: Operation): RebasableOperation {
+  if (operation.case === "append" || operation.case === "delete" || operation.case === "createIndex") return operation;
+  throw new LanceError(
+    "UNSUPPORTED",
+    `cannot commit ${operation.case ?? "an empty operation"} onto a table; append, delete and createIndex are`,
+    { operation: operation.case ?? null },
+  );
+}
+
+async function readTransaction(snapshot: Snapshot, version: number, latest: Snapshot, signal: AbortSignal | undefined) {
+  if (version === latest.version) return readTransactionOf(snapshot.store, latest.source, { signal });
+  const probed = await probeVersion(snapshot.store, version, { naming: latest.naming, signal });
+  if (probed === undefined) return undefined;
+  const file = await readManifestFromTail(snapshot.store, probed.path, probed.tail, { signal });
+  return readTransactionOf(snapshot.store, file, { signal });
+}
+
+/** A commit that failed midway may yet stand, with the deletion files it wrote: they go only when it does not. */
+async function dropDebris(snapshot: Snapshot, version: number, uuid: string, debris: readonly string[]): Promise<void> {
+  if (debris.length === 0) return;
+  const store = requireWritable(snapshot.store, snapshot.uri);
+  try {
+    const probed = await probeVersion(store, version);
+    const file = probed && (await readManifestFromTail(store, probed.path, probed.tail));
+    if (file !== undefined && (await readTransactionOf(store, file))?.uuid === uuid) return;
+  } catch {
+    return;
+  }
+  await deleteQuietly(store, debris);
+}
+
+function conflict(
+  snapshot: Snapshot,
+  ours: RebasableOperation,
+  version: number,
+  retryable: boolean,
+  reason: string,
+): LanceError {
+  return new LanceError(
+    "COMMIT_CONFLICT",
+    `${ours.case} computed at version ${snapshot.version} of ${snapshot.uri} conflicts with version ${version}: ${reason}. ${
+      retryable ? "Open the newest version and do it again" : "The table it was made for is no more"
+    }`,
+    { retryable, operation: ours.case, readVersion: snapshot.version, version, reason },
+  );
+}
+
+function sleep(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, milliseconds);
+    signal?.addEventListener("abort", done);
+  });
+}
+
+/** Whether a failed commit may succeed when its operation is computed again from the newest version. */
+export function isRetryableConflict(error: unknown): boolean {
+  return isLanceError(error, "COMMIT_CONFLICT") && error.details.retryable === true;
+}

@@ -1,0 +1,192 @@
+import { clone, create } from "@bufbuild/protobuf";
+import { LanceError } from "../errors.ts";
+import { loadCoreKernels } from "../kernels/core.ts";
+import {
+  type DataFragment,
+  DataFragmentSchema,
+  type IndexMetadata,
+  IndexMetadataSchema,
+} from "../proto/gen/lance/table_pb.ts";
+import { Transaction_DeleteSchema } from "../proto/gen/lance/transaction_pb.ts";
+import type { Store } from "../store/store.ts";
+import { type RebasableOperation, sameDeletions, sameFiles, uuidOf } from "./conflicts.ts";
+import { formatDeletionName, writeDeletionFile } from "./deletion-file.ts";
+import { readDeletions } from "./deletions.ts";
+import { MAX_U32 } from "./fragment.ts";
+import { getFragment, type Snapshot } from "./snapshot.ts";
+
+/** Our operation as it applies to a newer version, and the files written for that alone. */
+export interface Rebased {
+  readonly operation: RebasableOperation;
+  /** To be removed when this attempt does not become a version. */
+  readonly debris: readonly string[];
+}
+
+/**
+ * Carries an operation from the version it was computed at to the newest one, once no conflict stands against it.
+ * An append needs nothing; a delete unites deletion vectors; a new index lets go of fragments that are gone or whose
+ * column was written anew.
+ *
+ * @throws COMMIT_CONFLICT `{ retryable: true }` when both deleted the same row, or an indexed field is gone
+ */
+export async function rebaseOperation(
+  operation: RebasableOperation,
+  options: { read: Snapshot; latest: Snapshot; store: Store; signal?: AbortSignal | undefined },
+): Promise<Rebased> {
+  if (options.read.version === options.latest.version) return { operation, debris: [] };
+  switch (operation.case) {
+    case "append":
+      return { operation, debris: [] };
+    case "delete":
+      return rebaseDelete(operation, options);
+    case "createIndex":
+      return { operation: await rebaseCreateIndex(operation, options), debris: [] };
+  }
+}
+
+async function rebaseDelete(
+  operation: Extract<RebasableOperation, { case: "delete" }>,
+  options: { read: Snapshot; latest: Snapshot; store: Store; signal?: AbortSignal | undefined },
+): Promise<Rebased> {
+  const { read, latest, store, signal } = options;
+  const updatedFragments: DataFragment[] = [];
+  const deletedFragmentIds = [...operation.value.deletedFragmentIds];
+  const debris: string[] = [];
+  for (const ours of operation.value.updatedFragments) {
+    const fragmentId = Number(ours.id);
+    const before = getFragment(read, fragmentId);
+    const now = getFragment(latest, fragmentId);
+    if (sameDeletions(before.proto, now.proto)) {
+      updatedFragments.push(ours);
+      continue;
+    }
+    const wanted = { ...before, proto: ours, numDeletedRows: Number(ours.deletionFile?.numDeletedRows ?? 0n) };
+    const [old, added, theirs] = await Promise.all([
+      readDeletions(read, before, signal),
+      readDeletions(read, wanted, signal),
+      readDeletions(latest, now, signal),
+    ]);
+    const affected = subtract(added ?? new Uint32Array(0), old ?? new Uint32Array(0));
+    const united = unite(affected, theirs ?? new Uint32Array(0));
+    if (united.length < affected.length + (theirs?.length ?? 0)) {
+      throw new LanceError(
+        "COMMIT_CONFLICT",
+        `another writer deleted or updated some of the same rows of fragment ${fragmentId} (by version ${latest.version}); evaluate the delete again on that version`,
+        { retryable: true, fragmentId, version: latest.version },
+      );
+    }
+    if (united.length === now.physicalRows) {
+      deletedFragmentIds.push(ours.id);
+      continue;
+    }
+    const deletionFile = await writeDeletionFile(store, {
+      fragmentId,
+      readVersion: latest.version,
+      offsets: united,
+      signal,
+    });
+    debris.push(`_deletions/${formatDeletionName(fragmentId, deletionFile)}`);
+    updatedFragments.push({ ...clone(DataFragmentSchema, now.proto), deletionFile });
+  }
+  const value = create(Transaction_DeleteSchema, {
+    updatedFragments,
+    deletedFragmentIds,
+    predicate: operation.value.predicate,
+  });
+  return { operation: { case: "delete", value }, debris };
+}
+
+async function rebaseCreateIndex(
+  operation: Extract<RebasableOperation, { case: "createIndex" }>,
+  options: { read: Snapshot; latest: Snapshot },
+): Promise<RebasableOperation> {
+  const { read, latest } = options;
+  const known = new Set(latest.manifest.fields.map((field) => field.id));
+  const newIndices: IndexMetadata[] = [];
+  for (const index of operation.value.newIndices) {
+    const gone = index.fields.filter((field) => !known.has(field));
+    if (gone.length > 0) {
+      throw new LanceError(
+        "COMMIT_CONFLICT",
+        `index "${index.name}" is on field ${gone.join(", ")}, which was dropped or retyped by version ${latest.version}; build it again on that version`,
+        { retryable: true, index: index.name, fields: gone, version: latest.version },
+      );
+    }
+    newIndices.push(await pruneCoverage(index, read, latest));
+  }
+  return { case: "createIndex", value: { ...operation.value, newIndices } };
+}
+
+async function pruneCoverage(index: IndexMetadata, read: Snapshot, latest: Snapshot): Promise<IndexMetadata> {
+  if (index.fragmentBitmap.length === 0) return index;
+  const covered = await decodeFragmentBitmap(index.fragmentBitmap);
+  const now = new Map(latest.fragments.map((fragment) => [fragment.id, fragment.proto]));
+  const before = new Map(read.fragments.map((fragment) => [fragment.id, fragment.proto]));
+  const kept = covered.filter((id) => {
+    const current = now.get(id);
+    const old = before.get(id);
+    if (current === undefined) return false;
+    // A segment that covers fragments newer than our read version was built on them; leave that to its builder.
+    return old === undefined || sameFiles(old, current) || sameColumns(old, current, index.fields);
+  });
+  if (kept.length === covered.length) return index;
+  const pruned = clone(IndexMetadataSchema, index);
+  pruned.fragmentBitmap = await encodeFragmentBitmap(kept);
+  return pruned;
+}
+
+/** Whether the indexed fields still lie in the same columns of the same files. */
+function sameColumns(a: DataFragment, b: DataFragment, fields: readonly number[]): boolean {
+  const locate = (fragment: DataFragment, field: number) =>
+    fragment.files
+      .filter((file) => file.fields.includes(field))
+      .map((file) => `${file.baseId ?? ""}:${file.path}:${file.columnIndices[file.fields.indexOf(field)]}`)
+      .join();
+  return fields.every((field) => locate(a, field) === locate(b, field));
+}
+
+/** Fragment ids of an index segment's coverage, ascending. @throws CORRUPT */
+export async function decodeFragmentBitmap(bitmap: Uint8Array): Promise<Uint32Array> {
+  return (await loadCoreKernels()).decodeRoaring(bitmap, MAX_U32 + 1);
+}
+
+/** @param fragmentIds of any order */
+export async function encodeFragmentBitmap(fragmentIds: Iterable<number>): Promise<Uint8Array<ArrayBuffer>> {
+  const sorted = Uint32Array.from(new Set(fragmentIds)).sort();
+  return new Uint8Array((await loadCoreKernels()).encodeRoaring(sorted));
+}
+
+/** What each new index covers, for {@link judgeConflict}. */
+export async function readCoverage(
+  operation: RebasableOperation,
+): Promise<Map<IndexMetadata, ReadonlySet<bigint> | undefined>> {
+  const coverage = new Map<IndexMetadata, ReadonlySet<bigint> | undefined>();
+  if (operation.case !== "createIndex") return coverage;
+  for (const index of operation.value.newIndices) {
+    const { fragmentBitmap } = index;
+    if (fragmentBitmap.length === 0) {
+      coverage.set(index, undefined);
+      continue;
+    }
+    try {
+      coverage.set(index, new Set(Array.from(await decodeFragmentBitmap(fragmentBitmap), BigInt)));
+    } catch (cause) {
+      throw new LanceError(
+        "INVALID_ARGUMENT",
+        `index "${index.name}" (${uuidOf(index)}) has a fragment bitmap that is not a Roaring bitmap`,
+        { index: index.name },
+        { cause },
+      );
+    }
+  }
+  return coverage;
+}
+
+function subtract(from: Uint32Array, what: Uint32Array): Uint32Array {
+  const removed = new Set(what);
+  return from.filter((offset) => !removed.has(offset));
+}
+
+function unite(a: Uint32Array, b: Uint32Array): Uint32Array {
+  return Uint32Array.from(new Set([...a, ...b])).sort();
+}

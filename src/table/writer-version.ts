@@ -1,0 +1,3 @@
+/** What a manifest says of who wrote it. Equal to the package's version; a test compares them. */
+export const WRITER_LIBRARY = "lancelet";
+export const WRITER_VERSION = "0.1.0";
