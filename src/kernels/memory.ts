@@ -1,13 +1,141 @@
-const memories = new Set<WebAssembly.Memory>();
+import { LanceError, type LanceErrorCode } from "../errors.ts";
 
-/** Counts a module's memory among this thread's. Called once per instance, for the thread's life. */
-export function trackKernelMemory(memory: WebAssembly.Memory): void {
-  memories.add(memory);
+/** Bytes inside a module's memory. Holds no view: growth detaches every view taken before. */
+export interface WasmBuffer {
+  readonly byteLength: number;
+  /** Byte offset in the module's memory, a multiple of 16. */
+  readonly pointer: number;
+  /** A view taken now; take it again after any call into the module. @throws INVALID_ARGUMENT once freed */
+  bytes(): Uint8Array;
+  /** Gives the bytes back. Calling it again does nothing. */
+  free(): void;
 }
 
-/** Bytes of WASM memory this thread holds. It never shrinks: only a new thread frees it. */
+/** What every module exports, as its generated glue names it. */
+export interface KernelExports {
+  readonly memory: WebAssembly.Memory;
+  readonly allocateBytes: (byteLength: number) => number;
+  readonly freeBytes: (pointer: number, byteLength: number) => void;
+}
+
+/** The memory of one module instance. It grows and never shrinks. */
+export interface KernelMemory {
+  /** Bytes the module holds from the host, used or not. */
+  byteLength(): number;
+  /** `byteLength` zeroed bytes. @throws QUOTA_EXCEEDED when memory cannot grow, INVALID_ARGUMENT for a bad size */
+  allocate(byteLength: number): WasmBuffer;
+  /** Copies a view's bytes in. @throws as allocate */
+  copyIn(view: ArrayBufferView): WasmBuffer;
+}
+
+const CODES: readonly LanceErrorCode[] = ["CORRUPT", "INVALID_ARGUMENT", "UNSUPPORTED", "QUOTA_EXCEEDED"];
+
+/** Largest size a 32-bit module can address. */
+const MAX_BYTES = 2 ** 32 - 1;
+
+/** Memories of the instances on this thread: one a module, for as long as the thread lives. */
+const memories = new Set<WebAssembly.Memory>();
+
+/** Bytes of WASM memory all modules of this thread hold. A worker that outgrew its share is known by it. */
 export function kernelMemoryBytes(): number {
   let total = 0;
   for (const memory of memories) total += memory.buffer.byteLength;
   return total;
+}
+
+/** Wraps the exports of an instance. */
+export function createKernelMemory(exports: KernelExports): KernelMemory {
+  memories.add(exports.memory);
+  const allocate = (byteLength: number): WasmBuffer => {
+    if (!Number.isInteger(byteLength) || byteLength < 0 || byteLength > MAX_BYTES) {
+      throw new LanceError("INVALID_ARGUMENT", `a WASM buffer needs 0 to ${MAX_BYTES} bytes, not ${byteLength}`, {
+        byteLength,
+      });
+    }
+    const pointer = exports.allocateBytes(byteLength);
+    if (pointer === 0) {
+      const memoryBytes = exports.memory.buffer.byteLength;
+      throw new LanceError("QUOTA_EXCEEDED", `WASM memory (${memoryBytes} bytes) cannot grow by ${byteLength} bytes`, {
+        byteLength,
+        memoryBytes,
+      });
+    }
+    let live = true;
+    return {
+      byteLength,
+      pointer,
+      bytes() {
+        if (!live) throw new LanceError("INVALID_ARGUMENT", "a WASM buffer was used after free()", { pointer });
+        return new Uint8Array(exports.memory.buffer, pointer, byteLength);
+      },
+      free() {
+        if (live) exports.freeBytes(pointer, byteLength);
+        live = false;
+      },
+    };
+  };
+  return {
+    byteLength: () => exports.memory.buffer.byteLength,
+    allocate,
+    copyIn(view) {
+      const buffer = allocate(view.byteLength);
+      buffer.bytes().set(new Uint8Array(view.buffer, view.byteOffset, view.byteLength));
+      return buffer;
+    },
+  };
+}
+
+/**
+ * Runs a call into a module. Kernels throw `CODE:message`, which becomes a `LanceError` with `details`.
+ *
+ * @throws CORRUPT, INVALID_ARGUMENT, UNSUPPORTED, QUOTA_EXCEEDED from the kernel; WORKER_FAILED for a trap, after which
+ * the instance must not be used
+ */
+export function callKernel<T>(call: () => T, details: Readonly<Record<string, unknown>> = {}): T {
+  try {
+    return call();
+  } catch (error) {
+    if (typeof error === "string") {
+      const split = error.indexOf(":");
+      const code = CODES.find((known) => known === error.slice(0, split));
+      if (code) throw new LanceError(code, error.slice(split + 1), details);
+    }
+    if (error instanceof WebAssembly.RuntimeError) {
+      throw new LanceError("WORKER_FAILED", `a kernel trapped: ${error.message}`, details, { cause: error });
+    }
+    throw error;
+  }
+}
+
+/**
+ * Runs `body` with buffers that are freed when it ends, also when it throws.
+ *
+ * @param body takes `allocate` and `copyIn` as {@link KernelMemory} has them
+ */
+export function withBuffers<T>(memory: KernelMemory, body: (scope: Omit<KernelMemory, "byteLength">) => T): T {
+  const buffers: WasmBuffer[] = [];
+  const keep = (buffer: WasmBuffer): WasmBuffer => {
+    buffers.push(buffer);
+    return buffer;
+  };
+  try {
+    return body({
+      allocate: (byteLength) => keep(memory.allocate(byteLength)),
+      copyIn: (view) => keep(memory.copyIn(view)),
+    });
+  } finally {
+    for (const buffer of buffers) buffer.free();
+  }
+}
+
+/** Copies a buffer's first `count` values out as f32. */
+export function copyFloat32(buffer: WasmBuffer, count: number): Float32Array<ArrayBuffer> {
+  const bytes = buffer.bytes();
+  return new Float32Array(bytes.buffer, bytes.byteOffset, count).slice() as Float32Array<ArrayBuffer>;
+}
+
+/** Copies a buffer's first `count` values out as u32. */
+export function copyUint32(buffer: WasmBuffer, count: number): Uint32Array<ArrayBuffer> {
+  const bytes = buffer.bytes();
+  return new Uint32Array(bytes.buffer, bytes.byteOffset, count).slice() as Uint32Array<ArrayBuffer>;
 }

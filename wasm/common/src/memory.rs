@@ -53,7 +53,7 @@ fn check<T>(pointer: usize, len: usize) -> Result<()> {
     let end = pointer
         .checked_add(bytes)
         .ok_or(KernelError::Invalid("a buffer beyond the end of memory"))?;
-    if pointer == 0 || pointer % core::mem::align_of::<T>() != 0 {
+    if pointer == 0 || !pointer.is_multiple_of(core::mem::align_of::<T>()) {
         return Err(KernelError::Invalid("a null or misaligned buffer"));
     }
     #[cfg(target_arch = "wasm32")]

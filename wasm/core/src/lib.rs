@@ -1,5 +1,8 @@
 //! Kernels every reader needs: page decoders, distances, search, bitmaps.
 
-mod decode;
+pub mod bitmap;
+pub mod decode;
+pub mod distance;
+pub mod search;
 
 pub use lancelet_common::memory::{allocate_bytes, free_bytes};
