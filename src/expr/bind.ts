@@ -1,0 +1,176 @@
+import { LanceError } from "../errors.ts";
+import type { LanceSchema } from "../format/schema.ts";
+import type { Expression } from "./ast.ts";
+import { bindArithmetic, bindNegative } from "./bind-arithmetic.ts";
+import { bindCall } from "./bind-call.ts";
+import { bindComparison, bindDistinct, bindInList } from "./bind-compare.ts";
+import { bindLike } from "./bind-like.ts";
+import { type BoundExpression, makeAnd, makeOr, negate, typeOf } from "./bound.ts";
+import { castLiteral, NULL_LITERAL, readNumber } from "./literal.ts";
+import { BOOLEAN, describeCastType, readValueType, UTF8, type ValueType } from "./value-type.ts";
+
+/**
+ * Resolves names and types of a filter against a schema and brings it into normal form.
+ *
+ * A literal takes its column's type: integers must be in range and have no fraction, numbers round to the column's float
+ * type, text reads as a date or a timestamp, a finer timestamp literal is cut to the column's unit. An integer column
+ * against a number with a fraction is an error, as in native; write `CAST(1.5 AS double)` to compare as doubles.
+ *
+ * @param schema its top-level fields; append `_rowid` (`uint64`) to let filters name it
+ * @throws INVALID_ARGUMENT on an unknown column (naming those that exist), a value that does not parse
+ * @throws SCHEMA_MISMATCH when types do not go together, or the filter is not a boolean
+ * @throws UNSUPPORTED on nested fields, types without comparison, unknown functions
+ */
+export function bindExpression(expression: Expression, schema: LanceSchema): BoundExpression {
+  return new Binder(schema).bindPredicate(expression);
+}
+
+/** Binds one filter; the helpers that bind an operator or a function call back into it. */
+export class Binder {
+  readonly #schema: LanceSchema;
+
+  constructor(schema: LanceSchema) {
+    this.#schema = schema;
+  }
+
+  /** A boolean expression. */
+  bindPredicate(node: Expression): BoundExpression {
+    switch (node.kind) {
+      case "and":
+        return makeAnd(node.operands.map((operand) => this.bindPredicate(operand)));
+      case "or":
+        return makeOr(node.operands.map((operand) => this.bindPredicate(operand)));
+      case "not":
+        return negate(this.bindPredicate(node.operand));
+      case "compare":
+        return bindComparison(node.operator, this.bindValue(node.left), this.bindValue(node.right));
+      case "distinct":
+        return bindDistinct(this.bindValue(node.left), this.bindValue(node.right), node.negated);
+      case "inList": {
+        const operand = this.bindValue(node.operand);
+        return bindInList(
+          operand,
+          node.list.map((item) => this.bindValue(item)),
+          node.negated,
+        );
+      }
+      case "between": {
+        const operand = this.bindValue(node.operand);
+        const range = makeAnd([
+          bindComparison(">=", operand, this.bindValue(node.low)),
+          bindComparison("<=", operand, this.bindValue(node.high)),
+        ]);
+        return node.negated ? negate(range) : range;
+      }
+      case "is":
+        return this.#bindIs(node.what, node.negated, node.operand);
+      case "like":
+        return bindLike(this.bindValue(node.operand), this.bindValue(node.pattern), node);
+      default:
+        return asPredicate(this.bindValue(node));
+    }
+  }
+
+  /** An expression of any type. */
+  bindValue(node: Expression): BoundExpression {
+    switch (node.kind) {
+      case "column":
+        return this.#bindColumn(node.path, node.quoted);
+      case "number":
+        return readNumber(node.text);
+      case "string":
+        return { kind: "literal", type: UTF8, value: node.value };
+      case "boolean":
+        return { kind: "literal", type: BOOLEAN, value: node.value };
+      case "null":
+        return NULL_LITERAL;
+      case "negative":
+        return bindNegative(this.bindValue(node.operand));
+      case "arithmetic":
+        return bindArithmetic(node.operator, this.bindValue(node.left), this.bindValue(node.right));
+      case "call":
+        return bindCall(
+          node.name,
+          node.arguments.map((argument) => this.bindValue(argument)),
+        );
+      case "cast":
+        return bindCast(this.bindValue(node.operand), node.type);
+      default:
+        return this.bindPredicate(node);
+    }
+  }
+
+  #bindIs(what: "null" | "true" | "false", negated: boolean, operand: Expression): BoundExpression {
+    if (what === "null") {
+      const value = this.bindValue(operand);
+      if (value.kind === "literal") return { kind: "constant", value: (value.value === null) !== negated };
+      return { kind: "isNull", operand: value, negated };
+    }
+    const value = this.bindPredicate(operand);
+    if (value.kind === "constant") return { kind: "constant", value: (value.value === (what === "true")) !== negated };
+    return { kind: "isBoolean", operand: value, value: what === "true", negated };
+  }
+
+  #bindColumn(path: readonly string[], quoted: boolean): BoundExpression {
+    const name = path[0]!;
+    const { fields } = this.#schema;
+    const field =
+      fields.find((candidate) => candidate.name === name) ??
+      (quoted ? undefined : fields.find((candidate) => candidate.name.toLowerCase() === name.toLowerCase()));
+    if (field === undefined) {
+      const known = fields.map((candidate) => candidate.name);
+      throw new LanceError(
+        "INVALID_ARGUMENT",
+        `filter: no column named ${JSON.stringify(name)}; the columns are ${known.map((each) => JSON.stringify(each)).join(", ")}`,
+        { column: name, expected: known, received: name },
+      );
+    }
+    if (path.length > 1) {
+      const received = path.join(".");
+      throw new LanceError(
+        "UNSUPPORTED",
+        `filter: nested field ${received}; filter on top-level columns (a name with a dot goes in backticks)`,
+        { column: field.name, expected: "a top-level column", received },
+      );
+    }
+    return { kind: "column", name: field.name, type: readValueType(field.logicalType) };
+  }
+}
+
+function asPredicate(value: BoundExpression): BoundExpression {
+  if (value.kind === "literal" && value.value === null) return { kind: "constant", value: null };
+  const type = typeOf(value);
+  if (type.kind === "null") return { kind: "constant", value: null };
+  if (type.kind !== "boolean") {
+    const received = describeCastType(type);
+    const column = value.kind === "column" ? ` of column ${JSON.stringify(value.name)}` : "";
+    throw new LanceError("SCHEMA_MISMATCH", `filter: expected a condition (Boolean), received ${received}${column}`, {
+      expected: "Boolean",
+      received,
+      ...(value.kind === "column" ? { column: value.name } : {}),
+    });
+  }
+  return value.kind === "literal" ? { kind: "constant", value: value.value as boolean | null } : value;
+}
+
+function bindCast(operand: BoundExpression, type: ValueType): BoundExpression {
+  if (operand.kind === "literal") return { ...castLiteral(operand, type), explicit: true };
+  const from = typeOf(operand);
+  if (describeCastType(from) === describeCastType(type)) return operand;
+  const isWidening =
+    (from.kind === "int" && type.kind === "int" && type.bits > from.bits && (type.signed || !from.signed)) ||
+    (from.kind === "int" && type.kind === "float") ||
+    (from.kind === "float" && type.kind === "float" && type.bits > from.bits);
+  if (!isWidening) {
+    const received = `${describeCastType(from)} to ${describeCastType(type)}`;
+    throw new LanceError(
+      "UNSUPPORTED",
+      `filter: CAST of a column from ${received}; only casts to a wider number are known`,
+      {
+        expected: "a cast to a wider number",
+        received,
+      },
+    );
+  }
+  return { kind: "cast", operand, type };
+}

@@ -1,0 +1,71 @@
+import { createBits } from "../bitset.ts";
+import { compileInsensitiveLike, compileLike, findBytes, isAt } from "../like.ts";
+import type { Vector } from "./vector.ts";
+
+type TextVector = Extract<Vector, { kind: "bytes" }>;
+
+/** Rows that match a LIKE pattern; bits of NULL rows are arbitrary. */
+export function matchLike(vector: TextVector, pattern: string, caseInsensitive: boolean): Uint32Array {
+  if (!caseInsensitive) {
+    const test = compileLike(pattern);
+    return collect(vector, (row) => test(vector.bytes, vector.offsets[row]!, vector.offsets[row + 1]!));
+  }
+  const expression = compileInsensitiveLike(pattern);
+  const read = createTextReader(vector);
+  return collect(vector, (row) => expression.test(read(row)));
+}
+
+/** Rows where `part` stands at the start or the end of, or anywhere in, `whole`. */
+export function matchPart(
+  name: "starts_with" | "ends_with" | "contains",
+  whole: TextVector,
+  part: TextVector,
+): Uint32Array {
+  return collect(whole, (row) => {
+    const [start, end] = [whole.offsets[row]!, whole.offsets[row + 1]!];
+    const needle = part.bytes.subarray(part.offsets[row]!, part.offsets[row + 1]!);
+    if (name === "contains") return findBytes(whole.bytes, start, end, needle) >= 0;
+    if (needle.length > end - start) return false;
+    return isAt(whole.bytes, name === "starts_with" ? start : end - needle.length, needle);
+  });
+}
+
+/** Every text changed by `change`. */
+export function mapText(vector: TextVector, change: (text: string) => string): TextVector {
+  const read = createTextReader(vector);
+  const encoder = new TextEncoder();
+  const parts: Uint8Array[] = [];
+  const offsets = new Float64Array(vector.length + 1);
+  for (let row = 0; row < vector.length; row++) {
+    const bytes = encoder.encode(change(read(row)));
+    parts.push(bytes);
+    offsets[row + 1] = offsets[row]! + bytes.length;
+  }
+  const bytes = new Uint8Array(offsets[vector.length]!);
+  for (const [row, part] of parts.entries()) bytes.set(part, offsets[row]!);
+  return { kind: "bytes", length: vector.length, nulls: vector.nulls, bytes, offsets };
+}
+
+/** Code points, or bytes, of each text. */
+export function measureText(vector: TextVector, unit: "characters" | "bytes"): Int32Array {
+  const { bytes, offsets } = vector;
+  const result = new Int32Array(vector.length);
+  for (let row = 0; row < vector.length; row++) {
+    const [start, end] = [offsets[row]!, offsets[row + 1]!];
+    let size = end - start;
+    if (unit === "characters") for (let i = start; i < end; i++) if ((bytes[i]! & 0xc0) === 0x80) size--;
+    result[row] = size;
+  }
+  return result;
+}
+
+function createTextReader(vector: TextVector): (row: number) => string {
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  return (row) => decoder.decode(vector.bytes.subarray(vector.offsets[row]!, vector.offsets[row + 1]!));
+}
+
+function collect(vector: TextVector, isHit: (row: number) => boolean): Uint32Array {
+  const words = createBits(vector.length);
+  for (let row = 0; row < vector.length; row++) if (isHit(row)) words[row >>> 5]! |= 1 << (row & 31);
+  return words;
+}
