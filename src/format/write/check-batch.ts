@@ -1,6 +1,6 @@
-import type { RecordBatch } from "apache-arrow";
+import type { RecordBatch, Schema } from "apache-arrow";
 import { LanceError } from "../../errors.ts";
-import { type ArrowData, describeArrowType, offsetAt, validityOf } from "./arrow-data.ts";
+import { type ArrowData, type ArrowType, describeArrowType, offsetAt, validityOf } from "./arrow-data.ts";
 import { decodeColumn } from "./decode-column.ts";
 import { foldLargeType, type LeafColumn } from "./leaf-column.ts";
 
@@ -10,18 +10,8 @@ import { foldLargeType, type LeafColumn } from "./leaf-column.ts";
  * @throws SCHEMA_MISMATCH naming the field, what was expected and what was received
  */
 export function readBatchColumns(batch: RecordBatch, columns: readonly LeafColumn[]): (ArrowData | null)[] {
+  checkArrowSchema(batch.schema, columns);
   const names = batch.schema.fields.map((field) => field.name);
-  for (const [i, name] of names.entries()) {
-    if (names.indexOf(name) !== i) fail(name, "one column of that name", "two of them");
-    if (!columns.some((column) => column.field.name === name)) {
-      const known = columns.map((column) => column.field.name);
-      fail(
-        name,
-        `one of the fields ${known.map((known) => `"${known}"`).join(", ")}`,
-        "a column the schema does not have",
-      );
-    }
-  }
   return columns.map((column) => {
     const index = names.indexOf(column.field.name);
     if (index < 0) {
@@ -34,12 +24,31 @@ export function readBatchColumns(batch: RecordBatch, columns: readonly LeafColum
   });
 }
 
+/**
+ * Whether batches of this schema fit the file: every column known, of the right type, once; none missing that may not
+ * be null. The order does not matter.
+ * @throws SCHEMA_MISMATCH, DIMENSION_MISMATCH naming the field
+ */
+export function checkArrowSchema(schema: Schema, columns: readonly LeafColumn[]): void {
+  const names = schema.fields.map((field) => field.name);
+  for (const [i, name] of names.entries()) {
+    if (names.indexOf(name) !== i) fail(name, "one column of that name", "two of them");
+    const column = columns.find((column) => column.field.name === name);
+    if (!column) {
+      const known = columns.map((column) => `"${column.field.name}"`).join(", ");
+      fail(name, `one of the fields ${known}`, "a column the schema does not have");
+    }
+    checkType(column, schema.fields[i]!.type as unknown as ArrowType);
+  }
+  for (const { field, typeName } of columns) {
+    if (field.nullable || names.includes(field.name)) continue;
+    fail(field.name, `a ${typeName} column (not nullable)`, "no such column");
+  }
+}
+
 function readColumn(data: ArrowData, column: LeafColumn, numRows: number): ArrowData {
   const { name } = column.field;
-  const received = describeArrowType(data.type);
-  if (received === undefined || foldLargeType(received) !== column.typeName) {
-    fail(name, column.typeName, received ?? String(data.type));
-  }
+  checkType(column, data.type);
   if (data.length !== numRows) fail(name, `${numRows} rows, as the batch says`, `${data.length}`);
   const decoded = decodeColumn(data, column.item);
   const isNull = column.item.kind === "null" && !column.isList;
@@ -47,6 +56,22 @@ function readColumn(data: ArrowData, column: LeafColumn, numRows: number): Arrow
   if (numNulls > 0 && !column.field.nullable) fail(name, "no nulls (the field is not nullable)", `${numNulls} of them`);
   if (column.isList && !column.leaf.nullable) checkItems(decoded, column);
   return decoded;
+}
+
+function checkType(column: LeafColumn, type: ArrowType): void {
+  const { field, item, typeName } = column;
+  const received = describeArrowType(type);
+  if (received !== undefined && foldLargeType(received) === typeName) return;
+  const vector = /^fixed_size_list:(.+):(\d+)$/.exec(received ?? "");
+  if (item.kind === "fixedSizeList" && vector && typeName === `fixed_size_list:${vector[1]}:${item.dimension}`) {
+    const dimensions = { expected: item.dimension, received: Number(vector[2]) };
+    throw new LanceError(
+      "DIMENSION_MISMATCH",
+      `column "${field.name}" holds vectors of ${dimensions.expected} numbers, received vectors of ${dimensions.received}`,
+      { field: field.name, ...dimensions },
+    );
+  }
+  fail(field.name, typeName, received ?? String(type));
 }
 
 function checkItems(data: ArrowData, column: LeafColumn): void {

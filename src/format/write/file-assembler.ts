@@ -9,9 +9,8 @@ import {
   ColumnMetadataSchema,
 } from "../../proto/gen/lance/file_v2_pb.ts";
 import type { StoreWriter } from "../../store/store.ts";
-import type { LanceSchema } from "../schema.ts";
+import { type LanceSchema, writeFields } from "../schema.ts";
 import type { ColumnBuffer } from "./column-buffer.ts";
-import { encodeFields } from "./encode-fields.ts";
 import { encodePages } from "./encode-page.ts";
 
 /** Readers of 2.1 and later reject page and global buffers that start elsewhere (format page section 2.1). */
@@ -83,7 +82,7 @@ export class FileAssembler {
     const metadata: Record<string, Uint8Array> = { ...file.schema.metadata };
     for (const [key, value] of Object.entries(file.metadata)) metadata[key] = encoder.encode(value);
     const descriptor = create(FileDescriptorSchema, {
-      schema: { fields: encodeFields(file.schema), metadata },
+      schema: { fields: writeFields(file.schema), metadata },
       length: BigInt(file.numRows),
     });
     const globals = [await this.#writeAligned(toBinary(FileDescriptorSchema, descriptor)), ...this.#globalBuffers];

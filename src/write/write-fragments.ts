@@ -1,0 +1,130 @@
+import { create } from "@bufbuild/protobuf";
+import type { RecordBatch } from "apache-arrow";
+import { LanceError, throwIfAborted } from "../errors.ts";
+import type { LanceSchema } from "../format/schema.ts";
+import { createLanceFileWriter } from "../format/write/create-file-writer.ts";
+import type { LanceFileVersion, LanceFileWriter, WrittenFile } from "../format/write/file-writer.ts";
+import { type DataFragment, DataFragmentSchema } from "../proto/gen/lance/table_pb.ts";
+import type { Store } from "../store/store.ts";
+import { deleteQuietly } from "../table/publish.ts";
+
+/** How far a write is. */
+export interface WriteProgress {
+  readonly rows: number;
+  /** Bytes of finished files, and of the one being written so far. */
+  readonly bytes: number;
+  /** Finished files. */
+  readonly files: number;
+}
+
+/** How rows are cut into data files. */
+export interface WriteFragmentsOptions {
+  readonly schema: LanceSchema;
+  readonly version: LanceFileVersion;
+  /** 1,048,576 unless told, as native. */
+  readonly maxRowsPerFile?: number | undefined;
+  /** About 90 GiB unless told, as native; a file ends with the piece of 65,536 rows that passes it. */
+  readonly maxBytesPerFile?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: WriteProgress) => void) | undefined;
+}
+
+const DEFAULT_MAX_ROWS = 1024 * 1024;
+const DEFAULT_MAX_BYTES = 90 * 1024 ** 3;
+/** Rows between two looks at the size, the signal and the progress. */
+const PIECE_ROWS = 65_536;
+const DATA_DIRECTORY = "data";
+
+/**
+ * Writes batches as data files of a table, one fragment each; the commit gives them ids. When it fails, nothing is
+ * left: finished files are deleted, best-effort.
+ *
+ * @returns fragments with id 0; none when there are no rows
+ * @throws SCHEMA_MISMATCH, DIMENSION_MISMATCH, UNSUPPORTED, INVALID_ARGUMENT, QUOTA_EXCEEDED, IO, ABORTED
+ */
+export async function writeFragments(
+  store: Store,
+  batches: AsyncIterable<RecordBatch>,
+  options: WriteFragmentsOptions,
+): Promise<DataFragment[]> {
+  const maxRows = checkLimit("maxRowsPerFile", options.maxRowsPerFile ?? DEFAULT_MAX_ROWS);
+  const maxBytes = checkLimit("maxBytesPerFile", options.maxBytesPerFile ?? DEFAULT_MAX_BYTES);
+  const { schema, version, signal, onProgress } = options;
+  const finished: { name: string; file: WrittenFile }[] = [];
+  let current: { name: string; writer: LanceFileWriter } | undefined;
+  let rows = 0;
+  let finishedBytes = 0;
+  const closeFile = async () => {
+    if (!current) return;
+    const file = await current.writer.finish();
+    finished.push({ name: current.name, file });
+    finishedBytes += file.sizeBytes;
+    current = undefined;
+  };
+  try {
+    for await (const batch of batches) {
+      for (let row = 0; row < batch.numRows; ) {
+        throwIfAborted(signal);
+        if (!current) {
+          const name = createDataFileName();
+          current = {
+            name,
+            writer: await createLanceFileWriter(store, `${DATA_DIRECTORY}/${name}`, { schema, version, signal }),
+          };
+        }
+        const count = Math.min(batch.numRows - row, PIECE_ROWS, maxRows - current.writer.numRows);
+        await current.writer.write(count === batch.numRows ? batch : (batch.slice(row, row + count) as RecordBatch));
+        row += count;
+        rows += count;
+        if (current.writer.numRows >= maxRows || current.writer.sizeBytes >= maxBytes) await closeFile();
+        onProgress?.({ rows, bytes: finishedBytes + (current?.writer.sizeBytes ?? 0), files: finished.length });
+      }
+    }
+    throwIfAborted(signal);
+    await closeFile();
+    if (rows > 0) onProgress?.({ rows, bytes: finishedBytes, files: finished.length });
+  } catch (error) {
+    await current?.writer.abort().catch(() => undefined);
+    const debris = finished.map(({ file }) => file.path);
+    await deleteQuietly(store, debris);
+    throw error;
+  }
+  return finished.map(({ name, file }) => describeFragment(name, file));
+}
+
+/** The paths of data files that fragments name, as the store knows them. */
+export function listDataFiles(fragments: readonly DataFragment[]): string[] {
+  return fragments.flatMap((fragment) => fragment.files.map((file) => `${DATA_DIRECTORY}/${file.path}`));
+}
+
+function describeFragment(name: string, file: WrittenFile): DataFragment {
+  return create(DataFragmentSchema, {
+    physicalRows: BigInt(file.numRows),
+    files: [
+      {
+        path: name,
+        fields: [...file.fieldIds],
+        columnIndices: [...file.columnIndices],
+        fileMajorVersion: file.majorVersion,
+        fileMinorVersion: file.minorVersion,
+        fileSizeBytes: BigInt(file.sizeBytes),
+      },
+    ],
+  });
+}
+
+/** Lance's scheme (format page section 1.1): binary digits first, so that object stores spread the keys. */
+function createDataFileName(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  const digits = Array.from(bytes, (byte, i) =>
+    i < 3 ? byte.toString(2).padStart(8, "0") : byte.toString(16).padStart(2, "0"),
+  );
+  return `${digits.join("")}.lance`;
+}
+
+function checkLimit(name: string, value: number): number {
+  if (value >= 1 && !Number.isNaN(value)) return Math.floor(value);
+  throw new LanceError("INVALID_ARGUMENT", `${name}: expected a number of at least 1, received ${value}`, {
+    [name]: value,
+  });
+}
