@@ -1,23 +1,10 @@
-import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { playwright } from "@vitest/browser-playwright";
 import { defineConfig } from "vitest/config";
+import { chromiumArgs, findChromium } from "./tools/find-chromium.mjs";
 import { precache } from "./web/precache-plugin.ts";
 
-/** Test runs set it; otherwise the usual places are tried, then Playwright's own browser. */
-const chromium = [process.env.CHROMIUM_PATH, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(
-  (path) => path && existsSync(path),
-);
-
-const chromiumArgs = [
-  ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []),
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
+const chromium = findChromium();
 
 export default defineConfig({
   root: process.env.VITEST ? "." : "web",
@@ -45,7 +32,13 @@ export default defineConfig({
           name: "node",
           environment: "node",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/**/*.browser.test.ts", "test/interop/**", "test/runtime/**", "test/packaging/**", "test/app/**"],
+          exclude: [
+            "test/**/*.browser.test.ts",
+            "test/interop/**",
+            "test/runtime/**",
+            "test/packaging/**",
+            "test/app/**",
+          ],
           testTimeout: 30_000,
         },
       },

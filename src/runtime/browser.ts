@@ -3,7 +3,7 @@ import { fetchModule } from "./fetch-module.ts";
 import { memoizeModules, serveKernelModules } from "./kernel-modules.ts";
 import { watchLiveness } from "./liveness.ts";
 
-// Each `new URL("literal", import.meta.url)` stands as bundlers look for it.
+// Bundlers look for these literals as they stand.
 const moduleUrls: Readonly<Record<KernelModuleName, () => URL>> = {
   core: () => new URL("../../wasm/pkg/core/core_bg.wasm", import.meta.url),
   build: () => new URL("../../wasm/pkg/build/build_bg.wasm", import.meta.url),

@@ -1,3 +1,4 @@
+import { kernelMemoryBytes } from "../kernels/memory.ts";
 import { exposeJobHandlers, type HostPort } from "../pool/worker-host.ts";
 import { type Runtime, setRuntime } from "../runtime.ts";
 import { loadJobs } from "./jobs.ts";
