@@ -1,6 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { LanceError } from "../errors.ts";
 import { loadCoreKernels } from "../kernels/core.ts";
+import { decompressZstdBuffer } from "../kernels/decompress.ts";
 import { type DeletionFile, DeletionFileSchema } from "../proto/gen/lance/table_pb.ts";
 import type { Store, StoreCallOptions } from "../store/store.ts";
 import { readSingleBatch } from "./ipc-message.ts";
@@ -110,5 +111,5 @@ async function decompress(stored: Uint8Array, codec: string, maxBytes: number, p
       path,
     });
   }
-  return (await loadCoreKernels()).decompressZstd(payload, Number(length));
+  return decompressZstdBuffer(stored);
 }

@@ -46,9 +46,9 @@ describe("RowSet against a plain Set", () => {
         const b = RowSet.fromIds(toIds(right), DOMAIN);
         const x = reference(left);
         const y = reference(right);
-        expect(a.and(b).ids()).toEqual(ascending(x.intersection(y)));
-        expect(a.or(b).ids()).toEqual(ascending(x.union(y)));
-        expect(a.andNot(b).ids()).toEqual(ascending(x.difference(y)));
+        expect(a.and(b).ids()).toEqual(ascending([...x].filter((id) => y.has(id))));
+        expect(a.or(b).ids()).toEqual(ascending(new Set([...x, ...y])));
+        expect(a.andNot(b).ids()).toEqual(ascending([...x].filter((id) => !y.has(id))));
         expect(a.not().ids()).toEqual(universe.filter((id) => !x.has(id)));
         // The operands are as they were.
         expect(a.ids()).toEqual(ascending(x));
