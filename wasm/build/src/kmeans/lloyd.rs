@@ -7,6 +7,10 @@ use lancelet_common::simd::dot;
 
 /// Multiplications of one step: about 5 ms where SIMD runs at 8 a nanosecond, under 20 ms on a slow phone.
 const WORK_PER_STEP: usize = 40_000_000;
+/// Preparing a value takes as long as this many multiplications that find their operands in the cache.
+const SCALAR_COST: usize = 24;
+/// So does a multiplication whose operands come from memory.
+const STREAM_COST: usize = 4;
 /// Rows that the origin is the mean of.
 const ORIGIN_ROWS: usize = 1024;
 
@@ -133,7 +137,7 @@ impl Lloyd {
         if start == 0 && self.options.metric == Metric::L2 {
             self.find_origin();
         }
-        let end = total.min(start + (WORK_PER_STEP / 8 / dimension).max(1));
+        let end = total.min(start + (WORK_PER_STEP / SCALAR_COST / dimension).max(1));
         for row in start..end {
             let from = row * dimension..(row + 1) * dimension;
             let to = self.num_rows * dimension;
@@ -179,7 +183,7 @@ impl Lloyd {
 
     fn seed(&mut self, mut seeding: Seeding) -> Result<()> {
         let dimension = self.options.dimension;
-        let draws = (WORK_PER_STEP / seeding.cost(dimension).max(1)).max(1);
+        let draws = (WORK_PER_STEP / STREAM_COST / seeding.cost(dimension).max(1)).max(1);
         for _ in 0..draws {
             if seeding.chosen() == self.options.k {
                 break;
@@ -275,7 +279,8 @@ impl Lloyd {
             .iter()
             .map(|&d| f64::from(d))
             .sum();
-        let settled = (self.loss - loss).abs() <= self.options.tolerance * self.loss.abs();
+        let settled = self.loss.is_finite()
+            && (self.loss - loss).abs() <= self.options.tolerance * self.loss.abs();
         self.loss = loss;
         self.iteration += 1;
         for (cluster, &count) in self.counts.iter().enumerate() {
@@ -345,6 +350,35 @@ mod tests {
         first.sort_by(f32::total_cmp);
         assert_eq!(first, [0.0, 100.0, 200.0]);
         assert!(loss < 300.0);
+    }
+
+    #[test]
+    fn improves_until_it_settles() {
+        let mut random = Random::new(3);
+        let vectors: Vec<f32> = (0..4000).map(|_| random.next_unit() as f32).collect();
+        let options = |max_iterations| Options {
+            metric: Metric::L2,
+            k: 40,
+            dimension: 4,
+            seed: 1,
+            max_iterations,
+            tolerance: 1e-4,
+        };
+        let losses: Vec<f64> = [1, 2, 5, 50]
+            .map(|iterations| {
+                let mut lloyd = Lloyd::new(1000, options(iterations)).unwrap();
+                lloyd.vectors_mut().copy_from_slice(&vectors);
+                while !lloyd.done() {
+                    lloyd.step().unwrap();
+                }
+                assert!(lloyd.iteration() <= iterations);
+                lloyd.loss()
+            })
+            .to_vec();
+        assert!(
+            losses.windows(2).all(|pair| pair[1] < pair[0]),
+            "{losses:?}"
+        );
     }
 
     #[test]
