@@ -35,6 +35,8 @@ for name in json.load(sys.stdin):
     try:
         reader = LanceFileReader(name + ".lance")
         if reader.num_rows() != expected.num_rows: print(name, "rows", reader.num_rows()); continue
+        if reader.metadata().schema.metadata[b"note"].decode() != "\u00fc": print(name, "metadata"); continue
+        if expected.num_rows and bytes(reader.read_global_buffer(1)) != b"between pages": print(name, "global buffer"); continue
         if expected.num_rows == 0: print(name, "ok", 0); continue
         actual = reader.read_all(batch_size=10000).to_table()
         pick = sorted(random.Random(1).sample(range(expected.num_rows), min(50, expected.num_rows)))
@@ -73,7 +75,11 @@ async function writeCase(
     schema: makeLanceSchema(data.schema),
     ...options,
   });
-  for (const batch of data.batches) await writer.write(batch);
+  for (const batch of data.batches) {
+    await writer.write(batch);
+    expect(await writer.addGlobalBuffer(new TextEncoder().encode("between pages"))).toBeGreaterThan(0);
+  }
+  writer.setMetadata("note", "ü");
   const written = await writer.finish();
   expect(written.numRows).toBe(data.batches.reduce((total, batch) => total + batch.numRows, 0));
   const ipc = RecordBatchFileWriter.writeAll(new Table(data.schema, data.batches));
