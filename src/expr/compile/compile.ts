@@ -30,6 +30,8 @@ export interface FilterResult {
  */
 export function compileExpression(bound: BoundExpression): (batch: RecordBatch) => FilterResult {
   return (batch) => {
+    // Arrow leaves out the buffers of an empty column.
+    if (batch.numRows === 0) return { values: createBits(0), nulls: createBits(0) };
     const { bits, nulls } = evaluatePredicate(bound, batch);
     return { values: bits, nulls: nulls ?? createBits(batch.numRows) };
   };
