@@ -91,9 +91,10 @@ export function compileInsensitiveLike(pattern: string): RegExp {
 /** First position of `needle` in `[start, end)`, or -1. */
 export function findBytes(bytes: Uint8Array, start: number, end: number, needle: Uint8Array): number {
   if (needle.length === 0) return start;
-  const last = end - needle.length;
-  for (let at = bytes.indexOf(needle[0]!, start); at >= 0 && at <= last; at = bytes.indexOf(needle[0]!, at + 1)) {
-    if (isAt(bytes, at, needle)) return at;
+  const first = needle[0]!;
+  // Not `indexOf`: it would run past this text to the end of the column.
+  for (let at = start; at <= end - needle.length; at++) {
+    if (bytes[at] === first && isAt(bytes, at, needle)) return at;
   }
   return -1;
 }
