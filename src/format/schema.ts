@@ -1,4 +1,6 @@
-import type { Field as FieldProto } from "../proto/gen/lance/file_pb.ts";
+import { clone, create } from "@bufbuild/protobuf";
+import { LanceError } from "../errors.ts";
+import { type Field as FieldProto, FieldSchema } from "../proto/gen/lance/file_pb.ts";
 
 /** One node of a Lance schema tree. */
 export interface LanceField {
@@ -18,4 +20,67 @@ export interface LanceField {
 export interface LanceSchema {
   readonly fields: readonly LanceField[];
   readonly metadata: Readonly<Record<string, Uint8Array>>;
+}
+
+/** `parent_id` of a top-level field. */
+const NO_PARENT = -1;
+
+/**
+ * Builds the schema tree from the format's list, where parents stand before their children (FORMAT.md section 1.3).
+ * @throws CORRUPT when a parent is missing or an id is used twice
+ */
+export function readSchema(
+  fields: readonly FieldProto[],
+  metadata: Readonly<Record<string, Uint8Array>> = {},
+): LanceSchema {
+  const childrenOf = new Map<number, LanceField[]>();
+  const top: LanceField[] = [];
+  for (const proto of fields) {
+    const children: LanceField[] = [];
+    const field: LanceField = {
+      id: proto.id,
+      parentId: proto.parentId,
+      name: proto.name,
+      logicalType: proto.logicalType,
+      nullable: proto.nullable,
+      metadata: proto.metadata,
+      children,
+      proto,
+    };
+    const siblings = proto.parentId === NO_PARENT ? top : childrenOf.get(proto.parentId);
+    if (!siblings) {
+      throw new LanceError(
+        "CORRUPT",
+        `schema: field "${proto.name}" names parent ${proto.parentId}, which is not before it`,
+        {
+          field: proto.name,
+          parentId: proto.parentId,
+        },
+      );
+    }
+    siblings.push(field);
+    // Negative ids mark children without an identity of their own; they are leaves.
+    if (proto.id < 0) continue;
+    if (childrenOf.has(proto.id)) {
+      throw new LanceError("CORRUPT", `schema: two fields with id ${proto.id}; ids are unique in a schema`, {
+        field: proto.name,
+        id: proto.id,
+      });
+    }
+    childrenOf.set(proto.id, children);
+  }
+  return { fields: top, metadata };
+}
+
+/** The inverse of {@link readSchema}: parents before children, unknown fields of each message kept. */
+export function writeFields(schema: LanceSchema): FieldProto[] {
+  const list: FieldProto[] = [];
+  const visit = (field: LanceField) => {
+    const message = field.proto ? clone(FieldSchema, field.proto) : create(FieldSchema);
+    const { id, parentId, name, logicalType, nullable } = field;
+    list.push(Object.assign(message, { id, parentId, name, logicalType, nullable, metadata: { ...field.metadata } }));
+    for (const child of field.children) visit(child);
+  };
+  for (const field of schema.fields) visit(field);
+  return list;
 }

@@ -1,0 +1,125 @@
+import { type DataType, type Field, type Schema, TimeUnit, Type } from "apache-arrow";
+import { LanceError } from "../errors.ts";
+import type { LanceField, LanceSchema } from "./schema.ts";
+
+const UNIT_NAMES: Readonly<Record<number, string>> = {
+  [TimeUnit.SECOND]: "s",
+  [TimeUnit.MILLISECOND]: "ms",
+  [TimeUnit.MICROSECOND]: "us",
+  [TimeUnit.NANOSECOND]: "ns",
+};
+
+/**
+ * A Lance schema for an Arrow schema. Field ids count up in pre-order from `firstFieldId` (default 0).
+ * Types are told apart by their type id, so schemas of another copy of Arrow work.
+ * @throws UNSUPPORTED naming the column and its type
+ */
+export function fromArrowSchema(schema: Schema, options: { firstFieldId?: number } = {}): LanceSchema {
+  let nextId = options.firstFieldId ?? 0;
+  const convert = (field: Field, parentId: number, path: string): LanceField => {
+    const id = nextId++;
+    const logicalType = toLogicalType(field.type, path, field.metadata.get("ARROW:extension:name"));
+    return {
+      id,
+      parentId,
+      name: field.name,
+      logicalType,
+      nullable: field.nullable,
+      metadata: encodeMetadata(field.metadata),
+      children: childFields(field.type).map((child) => convert(child, id, `${path}.${child.name}`)),
+    };
+  };
+  return {
+    fields: schema.fields.map((field) => convert(field, -1, field.name)),
+    metadata: encodeMetadata(schema.metadata),
+  };
+}
+
+/** Children that are fields of their own in Lance; those of primitive fixed-size lists are part of the type. */
+function childFields(type: DataType): readonly Field[] {
+  switch (type.typeId) {
+    case Type.Struct:
+    case Type.List:
+    case Type.LargeList:
+    case Type.Map:
+      return type.children ?? [];
+    case Type.FixedSizeList:
+      return type.children?.[0]?.type.typeId === Type.Struct ? type.children : [];
+    default:
+      return [];
+  }
+}
+
+interface TypeProperties {
+  readonly bitWidth: number;
+  readonly isSigned: boolean;
+  readonly precision: number;
+  readonly scale: number;
+  readonly byteWidth: number;
+  readonly unit: number;
+  readonly timezone?: string | null;
+  readonly listSize: number;
+  readonly indices: DataType;
+  readonly dictionary: DataType;
+}
+
+function toLogicalType(type: DataType, path: string, extension?: string): string {
+  const properties = type as unknown as TypeProperties;
+  switch (type.typeId) {
+    case Type.Null:
+      return "null";
+    case Type.Bool:
+      return "bool";
+    case Type.Int:
+      return `${properties.isSigned ? "" : "u"}int${properties.bitWidth}`;
+    case Type.Float:
+      return ["halffloat", "float", "double"][properties.precision] ?? "double";
+    case Type.Utf8:
+    case Type.Utf8View:
+      return "string";
+    case Type.LargeUtf8:
+      return "large_string";
+    case Type.Binary:
+    case Type.BinaryView:
+      return "binary";
+    case Type.LargeBinary:
+      return extension === "lance.json" ? "json" : "large_binary";
+    case Type.FixedSizeBinary:
+      return `fixed_size_binary:${properties.byteWidth}`;
+    case Type.Date:
+      return properties.unit === 0 ? "date32:day" : "date64:ms";
+    case Type.Time:
+      return `time${properties.bitWidth}:${UNIT_NAMES[properties.unit]}`;
+    case Type.Timestamp:
+      return `timestamp:${UNIT_NAMES[properties.unit]}:${properties.timezone ?? "-"}`;
+    case Type.Duration:
+      return `duration:${UNIT_NAMES[properties.unit]}`;
+    case Type.Decimal:
+      return `decimal:${properties.bitWidth}:${properties.precision}:${properties.scale}`;
+    case Type.Struct:
+      return "struct";
+    case Type.List:
+    case Type.LargeList: {
+      const name = type.typeId === Type.List ? "list" : "large_list";
+      return type.children?.[0]?.type.typeId === Type.Struct ? `${name}.struct` : name;
+    }
+    case Type.Map:
+      return "map";
+    case Type.FixedSizeList: {
+      const item = type.children?.[0]?.type;
+      if (item) return `fixed_size_list:${toLogicalType(item, path)}:${properties.listSize}`;
+      break;
+    }
+    case Type.Dictionary:
+      return `dict:${toLogicalType(properties.dictionary, path)}:${toLogicalType(properties.indices, path)}:false`;
+  }
+  throw new LanceError("UNSUPPORTED", `column "${path}": the Arrow type ${String(type)} has no Lance type`, {
+    column: path,
+    arrowType: String(type),
+  });
+}
+
+function encodeMetadata(metadata: Map<string, string>): Record<string, Uint8Array> {
+  const encoder = new TextEncoder();
+  return Object.fromEntries([...metadata].map(([key, value]) => [key, encoder.encode(value)]));
+}

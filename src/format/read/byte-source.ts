@@ -1,0 +1,96 @@
+import { LanceError } from "../../errors.ts";
+import type { ReadableStore, StoreCallOptions } from "../../store/store.ts";
+
+/** A slice of the file, and what it holds. */
+export interface ByteSpan {
+  readonly offset: number;
+  readonly length: number;
+  /** Dotted path of the leaf column; absent for the file's own tables. */
+  readonly column?: string;
+  readonly page?: number;
+  readonly purpose: "chunks" | "dictionary" | "row index" | "levels" | "data" | "metadata";
+}
+
+/** One file's bytes: the tail is kept from opening, everything else is read on demand. */
+export interface ByteSource {
+  readonly path: string;
+  readonly sizeBytes: number;
+  /** The bytes of a span, from the tail when they are in it. @throws CORRUPT when the file is shorter, NOT_FOUND, IO */
+  read(offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array>;
+  /** Whether a span costs no request. */
+  isCached(offset: number, length: number): boolean;
+}
+
+/** What native reads first: usually the footer, all tables and all column metadata. */
+export const TAIL_BYTES = 64 * 1024;
+
+/**
+ * Opens a file by its last 64 KiB, in one read.
+ * @param sizeBytes as recorded in the manifest: the range is then absolute, which needs no CORS preflight
+ * @throws NOT_FOUND, CORRUPT when the recorded size is wrong, IO
+ */
+export async function openByteSource(
+  store: ReadableStore,
+  path: string,
+  options: StoreCallOptions & { sizeBytes?: number | undefined },
+): Promise<ByteSource> {
+  const known = options.sizeBytes;
+  const call = { signal: options.signal };
+  const range =
+    known === undefined
+      ? { suffix: TAIL_BYTES }
+      : { offset: Math.max(0, known - TAIL_BYTES), length: Math.min(known, TAIL_BYTES) };
+  const result = await store.get(path, range, call);
+  if (!result) throw new LanceError("NOT_FOUND", `${path}: no such file`, { path });
+  const sizeBytes = result.totalBytes;
+  if (known !== undefined && known !== sizeBytes) {
+    throw new LanceError("CORRUPT", `${path}: the file has ${sizeBytes} bytes, expected ${known}`, {
+      path,
+      expected: known,
+      received: sizeBytes,
+    });
+  }
+  const tail = result.bytes;
+  const tailStart = sizeBytes - tail.byteLength;
+  const isCached = (offset: number, length: number) => offset >= tailStart && offset + length <= sizeBytes;
+  return {
+    path,
+    sizeBytes,
+    isCached,
+    async read(offset, length, signal) {
+      if (!(offset >= 0 && length >= 0 && offset + length <= sizeBytes)) {
+        throw new LanceError(
+          "CORRUPT",
+          `${path}: bytes ${offset} to ${offset + length} are beyond its ${sizeBytes} bytes`,
+          {
+            path,
+            offset,
+            length,
+            sizeBytes,
+          },
+        );
+      }
+      if (length === 0) return new Uint8Array(0);
+      if (isCached(offset, length)) return tail.subarray(offset - tailStart, offset - tailStart + length);
+      const part = await store.get(path, { offset, length }, { signal });
+      if (!part) throw new LanceError("NOT_FOUND", `${path}: the file disappeared while it was read`, { path });
+      if (part.bytes.byteLength !== length) {
+        throw new LanceError(
+          "CORRUPT",
+          `${path}: a read of ${length} bytes at ${offset} gave ${part.bytes.byteLength}; the store or the file is cut off`,
+          { path, offset, expected: length, received: part.bytes.byteLength },
+        );
+      }
+      return part.bytes;
+    },
+  };
+}
+
+/** Waits for all, then throws the first error: nothing is left running behind an error. */
+export async function settleAll<T>(promises: readonly Promise<T>[]): Promise<T[]> {
+  const settled = await Promise.allSettled(promises);
+  return settled.map((outcome) => {
+    if (outcome.status === "rejected") throw outcome.reason;
+    return outcome.value;
+  });
+}

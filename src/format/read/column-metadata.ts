@@ -1,0 +1,103 @@
+import { fromBinary } from "@bufbuild/protobuf";
+import { LanceError } from "../../errors.ts";
+import { AnyValueSchema } from "../../proto/gen/lance/any_pb.ts";
+import { type PageLayout, PageLayoutSchema } from "../../proto/gen/lance/encodings21_pb.ts";
+import { ColumnMetadataSchema } from "../../proto/gen/lance/file_v2_pb.ts";
+import type { BlockPosition } from "./footer.ts";
+
+/** One page of a column, as its metadata describes it. Sizes and positions are checked against the file. */
+export interface PageInfo {
+  readonly index: number;
+  readonly buffers: readonly BlockPosition[];
+  /** Top-level rows. */
+  readonly numRows: number;
+  /** First row of the page in the file. */
+  readonly firstRow: number;
+  readonly layout: PageLayout;
+}
+
+/** One physical column. */
+export interface ColumnInfo {
+  readonly pages: readonly PageInfo[];
+}
+
+const PAGE_LAYOUT_URL = "lance.encodings21.PageLayout";
+
+/**
+ * Reads the metadata of one column of a 2.1 or 2.2 file.
+ * @throws CORRUPT when positions, sizes or row counts do not fit the file
+ */
+export function parseColumnMetadata(
+  bytes: Uint8Array,
+  column: number,
+  file: { path: string; sizeBytes: number; numRows: number },
+): ColumnInfo {
+  const where = `${file.path}: column ${column}`;
+  const message = decodeMessage(() => fromBinary(ColumnMetadataSchema, bytes), where);
+  let firstRow = 0;
+  const pages = message.pages.map((page, index): PageInfo => {
+    if (page.bufferOffsets.length !== page.bufferSizes.length) {
+      throw new LanceError(
+        "CORRUPT",
+        `${where}, page ${index}: ${page.bufferOffsets.length} buffer positions but ${page.bufferSizes.length} sizes`,
+      );
+    }
+    const buffers = page.bufferOffsets.map((start, buffer) => {
+      const offset = Number(start);
+      const length = Number(page.bufferSizes[buffer]);
+      if (!(offset + length <= file.sizeBytes)) {
+        throw new LanceError(
+          "CORRUPT",
+          `${where}, page ${index}: buffer ${buffer} at ${offset} with ${length} bytes is beyond the file`,
+          {
+            path: file.path,
+            sizeBytes: file.sizeBytes,
+          },
+        );
+      }
+      return { offset, length };
+    });
+    const numRows = Number(page.length);
+    const info = { index, buffers, numRows, firstRow, layout: readLayout(page.encoding, `${where}, page ${index}`) };
+    firstRow += numRows;
+    return info;
+  });
+  if (firstRow !== file.numRows) {
+    throw new LanceError("CORRUPT", `${where}: its pages hold ${firstRow} rows, the file ${file.numRows}`, {
+      path: file.path,
+      column,
+    });
+  }
+  return { pages };
+}
+
+type Encoding = NonNullable<ReturnType<typeof fromBinary<typeof ColumnMetadataSchema>>["pages"][number]["encoding"]>;
+
+function readLayout(encoding: Encoding | undefined, where: string): PageLayout {
+  if (encoding?.location.case !== "direct") {
+    throw new LanceError("CORRUPT", `${where}: its encoding is not stored with the column`, {
+      location: encoding?.location.case ?? "none",
+    });
+  }
+  const direct = encoding.location.value.encoding;
+  const any = decodeMessage(() => fromBinary(AnyValueSchema, direct), where);
+  if (!any.typeUrl.endsWith(PAGE_LAYOUT_URL)) {
+    throw new LanceError(
+      "UNSUPPORTED",
+      `${where}: its layout is a "${any.typeUrl}"; this reader knows ${PAGE_LAYOUT_URL}`,
+      {
+        typeUrl: any.typeUrl,
+      },
+    );
+  }
+  return decodeMessage(() => fromBinary(PageLayoutSchema, any.value), where);
+}
+
+/** Protobuf errors are file errors. */
+export function decodeMessage<T>(decode: () => T, where: string): T {
+  try {
+    return decode();
+  } catch (cause) {
+    throw new LanceError("CORRUPT", `${where}: its description does not decode`, {}, { cause });
+  }
+}

@@ -1,0 +1,238 @@
+import { fromBinary } from "@bufbuild/protobuf";
+import type { RecordBatch } from "apache-arrow";
+import { LanceError } from "../../errors.ts";
+import { FileDescriptorSchema } from "../../proto/gen/lance/file_pb.ts";
+import type { ReadableStore } from "../../store/store.ts";
+import { type LanceField, type LanceSchema, readSchema } from "../schema.ts";
+import { type ByteSource, openByteSource } from "./byte-source.ts";
+import { type ColumnInfo, decodeMessage, parseColumnMetadata } from "./column-metadata.ts";
+import {
+  type BlockPosition,
+  FOOTER_BYTES,
+  type Footer,
+  type LanceFileFormatVersion,
+  parseFooter,
+  parsePositions,
+  tableBytes,
+} from "./footer.ts";
+import { buildColumnTree, countLeaves } from "./leaf-column.ts";
+import { PageCache } from "./page-cache.ts";
+import { planLeaf, planSpans, type ReadPlan } from "./plan.ts";
+import { DEFAULT_BATCH_ROWS, type PlannedColumn, readBatches } from "./read-batches.ts";
+import { type RowSelection, selectRows } from "./row-ranges.ts";
+
+export type { ReadPlan } from "./plan.ts";
+export type { RowSelection } from "./row-ranges.ts";
+
+/** A top-level or projected field, with the file column of every leaf below it, in pre-order. */
+export interface FileColumn {
+  readonly field: LanceField;
+  readonly columnIndices: readonly number[];
+}
+
+/** How a read is cut and cancelled. */
+export interface ReadOptions {
+  /** Rows per batch, default 8192; fewer when rows are large. */
+  readonly batchRows?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** An open Lance file: footer, schema and column metadata are in memory, pages are read on demand. */
+export interface LanceFile {
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly version: LanceFileFormatVersion;
+  readonly numRows: number;
+  readonly schema: LanceSchema;
+  /** Schema metadata as text. */
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly numColumns: number;
+  readonly numGlobalBuffers: number;
+  /** One read, unless it lies in the file's tail. @throws INVALID_ARGUMENT for a number out of range */
+  readGlobalBuffer(index: number, signal?: AbortSignal): Promise<Uint8Array>;
+  /**
+   * Reads rows in the order of the file. Cost cold: one phase of reads for indexes and dictionaries, one for data;
+   * warm: data only.
+   * @throws UNSUPPORTED naming the column, CORRUPT, ABORTED, IO
+   */
+  read(columns: readonly FileColumn[], rows: RowSelection, options?: ReadOptions): AsyncIterable<RecordBatch>;
+  /** The byte ranges `read` would ask for. Pure: no I/O. */
+  plan(columns: readonly FileColumn[], rows: RowSelection): ReadPlan;
+  /** Frees cached pages. The file stays usable. */
+  close(): void;
+}
+
+/** Rows of a batch stay below about this many bytes of file. */
+const MAX_BATCH_BYTES = 16 * 1024 * 1024;
+
+/**
+ * Opens a Lance file. Cost: one read of at most 64 KiB, and a second one where the tables reach further back.
+ * @throws NOT_FOUND, CORRUPT, UNSUPPORTED for unknown versions (2.0 opens, and is refused when columns are read), IO
+ */
+export async function openLanceFile(
+  store: ReadableStore,
+  path: string,
+  options: { sizeBytes?: number | undefined; signal?: AbortSignal | undefined } = {},
+): Promise<LanceFile> {
+  const { signal } = options;
+  const source = await openByteSource(store, path, options);
+  const { sizeBytes } = source;
+  const footerStart = sizeBytes - FOOTER_BYTES;
+  const footer = parseFooter(
+    await source.read(Math.max(0, footerStart), Math.min(sizeBytes, FOOTER_BYTES), signal),
+    sizeBytes,
+    path,
+  );
+  const tables = await readTables(source, footer, signal);
+  const descriptorAt = tables.globalBuffers[0];
+  if (!descriptorAt) throw new LanceError("CORRUPT", `${path}: the file has no schema`, { path });
+  const [descriptorBytes, metadataBytes] = await readMetadata(source, descriptorAt, tables.columns, signal);
+  const descriptor = decodeMessage(() => fromBinary(FileDescriptorSchema, descriptorBytes), path);
+  const numRows = Number(descriptor.length);
+  if (numRows > 0xffffffff) {
+    throw new LanceError("UNSUPPORTED", `${path}: ${numRows} rows in one file; this reader takes up to 2^32 - 1`, {
+      path,
+    });
+  }
+  const schema = readSchema(descriptor.schema?.fields ?? [], descriptor.schema?.metadata ?? {});
+  const columns: readonly ColumnInfo[] =
+    footer.version === "2.0"
+      ? []
+      : metadataBytes.map((bytes, index) => parseColumnMetadata(bytes, index, { path, sizeBytes, numRows }));
+  return createLanceFile({ source, footer, globalBuffers: tables.globalBuffers, numRows, schema, columns });
+}
+
+async function readTables(source: ByteSource, footer: Footer, signal: AbortSignal | undefined) {
+  const { path, sizeBytes } = source;
+  const read = (offset: number, count: number) => source.read(offset, tableBytes(count), signal);
+  const [columnTable, globalTable] = await Promise.all([
+    read(footer.columnTableOffset, footer.numColumns),
+    read(footer.globalTableOffset, footer.numGlobalBuffers),
+  ]);
+  return {
+    columns: parsePositions(columnTable, footer.numColumns, sizeBytes, path),
+    globalBuffers: parsePositions(globalTable, footer.numGlobalBuffers, sizeBytes, path),
+  };
+}
+
+/** The schema and every column's metadata; what lies before the tail is one more read each. */
+async function readMetadata(
+  source: ByteSource,
+  descriptor: BlockPosition,
+  columns: readonly BlockPosition[],
+  signal: AbortSignal | undefined,
+): Promise<[Uint8Array, Uint8Array[]]> {
+  const start = Math.min(source.sizeBytes, ...columns.map(({ offset }) => offset));
+  const end = Math.max(start, ...columns.map(({ offset, length }) => offset + length));
+  const [descriptorBytes, block] = await Promise.all([
+    source.read(descriptor.offset, descriptor.length, signal),
+    source.read(start, end - start, signal),
+  ]);
+  return [
+    descriptorBytes,
+    columns.map(({ offset, length }) => block.subarray(offset - start, offset - start + length)),
+  ];
+}
+
+interface OpenParts {
+  readonly source: ByteSource;
+  readonly footer: Footer;
+  readonly globalBuffers: readonly BlockPosition[];
+  readonly numRows: number;
+  readonly schema: LanceSchema;
+  readonly columns: readonly ColumnInfo[];
+}
+
+function createLanceFile({ source, footer, globalBuffers, numRows, schema, columns }: OpenParts): LanceFile {
+  const { path, sizeBytes } = source;
+  const cache = new PageCache();
+  const decoder = new TextDecoder();
+
+  const prepare = (wanted: readonly FileColumn[], selection: RowSelection) => {
+    if (footer.version === "2.0" && wanted.length > 0) {
+      throw new LanceError(
+        "UNSUPPORTED",
+        `${path}: column "${wanted[0]?.field.name}" is stored in file version 2.0, which cannot be read yet`,
+        {
+          path,
+          column: wanted[0]?.field.name,
+        },
+      );
+    }
+    const rows = selectRows(selection, numRows);
+    let rowBytes = 0;
+    const planned = wanted.map(({ field, columnIndices }): PlannedColumn => {
+      const tree = buildColumnTree(field, columnIndices);
+      const tasks = tree.leaves.map((leaf) => {
+        const column = columns[leaf.columnIndex];
+        if (!column) {
+          throw new LanceError(
+            "CORRUPT",
+            `${path}: column "${leaf.path}" is number ${leaf.columnIndex} of ${columns.length}`,
+            {
+              path,
+              column: leaf.path,
+            },
+          );
+        }
+        rowBytes += countBytes(column) / Math.max(1, numRows);
+        return planLeaf(path, leaf, column, rows);
+      });
+      return { tree, tasks };
+    });
+    return { rows, planned, rowBytes };
+  };
+
+  return {
+    path,
+    sizeBytes,
+    version: footer.version,
+    numRows,
+    schema,
+    metadata: Object.fromEntries(Object.entries(schema.metadata).map(([key, value]) => [key, decoder.decode(value)])),
+    numColumns: footer.numColumns,
+    numGlobalBuffers: globalBuffers.length,
+    async readGlobalBuffer(index, signal) {
+      const position = globalBuffers[index];
+      if (!position) {
+        throw new LanceError("INVALID_ARGUMENT", `${path}: global buffer ${index} of ${globalBuffers.length}`, {
+          path,
+          index,
+        });
+      }
+      return source.read(position.offset, position.length, signal);
+    },
+    read(wanted, selection, options = {}) {
+      const { rows, planned, rowBytes } = prepare(wanted, selection);
+      const asked = Math.max(1, options.batchRows ?? DEFAULT_BATCH_ROWS);
+      const batchRows = Math.min(asked, Math.max(1, Math.floor(MAX_BATCH_BYTES / Math.max(rowBytes, 1 / 64))));
+      return readBatches({ source, cache, columns: planned, numRows: rows.numRows, batchRows, signal: options.signal });
+    },
+    plan(wanted, selection) {
+      const { rows, planned } = prepare(wanted, selection);
+      return planSpans(
+        planned.flatMap(({ tasks }) => tasks.flat()),
+        cache,
+        rows.numRows,
+      );
+    },
+    close() {
+      cache.clear();
+    },
+  };
+}
+
+function countBytes(column: ColumnInfo): number {
+  let total = 0;
+  for (const page of column.pages) for (const buffer of page.buffers) total += buffer.length;
+  return total;
+}
+
+/** Every column of a file by its own schema: for files that stand alone, such as those of an index. */
+export function fileColumns(file: LanceFile): FileColumn[] {
+  let next = 0;
+  return file.schema.fields.map((field) => {
+    const columnIndices = Array.from({ length: countLeaves(field) }, () => next++);
+    return { field, columnIndices };
+  });
+}

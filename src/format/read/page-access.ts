@@ -1,0 +1,83 @@
+import { LanceError } from "../../errors.ts";
+import type { ColumnBuilder, DecodeKernels } from "../../kernels/decode.ts";
+import type { ByteSpan } from "./byte-source.ts";
+import type { PageInfo } from "./column-metadata.ts";
+import type { LeafColumn } from "./leaf-column.ts";
+import type { RowRanges } from "./row-ranges.ts";
+import type { SpanBytes } from "./span-bytes.ts";
+
+/**
+ * One page, whatever its layout. `auxiliarySpans` and `dataSpans` are pure; the reader fetches between them. Holds
+ * WASM memory once opened.
+ */
+export interface PageAccess {
+  readonly context: PageContext;
+  /** Whether what the page needs once (index, dictionary, constant) is in memory. */
+  readonly isOpen: boolean;
+  /** Bytes held while open, for the cache's budget. */
+  readonly cachedBytes: number;
+  /** What to read before anything else; empty when open. Ascending. */
+  auxiliarySpans(): ByteSpan[];
+  /** Takes what `auxiliarySpans` asked for. @throws CORRUPT, UNSUPPORTED */
+  open(kernels: DecodeKernels, bytes: SpanBytes): void;
+  /** Cuts a selection into parts of bounded size. Needs an open page. */
+  split(rows: RowRanges): RowRanges[];
+  /** What to read for rows of the page. Ascending. Needs an open page unless all rows are asked for. */
+  dataSpans(rows: RowRanges): ByteSpan[];
+  /** Whether `dataSpans` of these rows needs an open page. */
+  needsIndex(rows: RowRanges): boolean;
+  /** Decodes rows of the page into a column. */
+  append(builder: ColumnBuilder, rows: RowRanges, bytes: SpanBytes): void;
+  /** Frees WASM memory; the page may be opened again. */
+  close(): void;
+}
+
+/** Where a page is, for spans and messages. */
+export interface PageContext {
+  readonly path: string;
+  readonly leaf: LeafColumn;
+  readonly info: PageInfo;
+}
+
+/** Rows of one part stay below about this many bytes of file. */
+export const MAX_PART_BYTES = 8 * 1024 * 1024;
+
+/** A span of one of the page's buffers. @throws CORRUPT when the page has no such buffer */
+export function bufferSpan(context: PageContext, buffer: number, purpose: ByteSpan["purpose"]): ByteSpan {
+  const position = context.info.buffers[buffer];
+  if (!position)
+    throw corruptPage(context, `it has ${context.info.buffers.length} buffers, number ${buffer} is missing`);
+  return { ...position, column: context.leaf.path, page: context.info.index, purpose };
+}
+
+/** A CORRUPT error that names file, column and page. */
+export function corruptPage(context: PageContext, what: string, details: Record<string, unknown> = {}): LanceError {
+  return new LanceError("CORRUPT", `${describePage(context)}: ${what}`, {
+    path: context.path,
+    column: context.leaf.path,
+    page: context.info.index,
+    ...details,
+  });
+}
+
+/** File, column and page in words. */
+export function describePage(context: PageContext): string {
+  return `${context.path}: column "${context.leaf.path}", page ${context.info.index}`;
+}
+
+/** Adds file, column and page to errors of the decoder. */
+export function atPage<T>(context: PageContext, call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    if (error instanceof LanceError) {
+      throw new LanceError(
+        error.code,
+        `${describePage(context)}: ${error.message}`,
+        { path: context.path, column: context.leaf.path, page: context.info.index, ...error.details },
+        { cause: error.cause },
+      );
+    }
+    throw error;
+  }
+}

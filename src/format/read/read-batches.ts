@@ -1,0 +1,109 @@
+import { RecordBatch, Schema, Struct } from "apache-arrow";
+import { throwIfAborted } from "../../errors.ts";
+import { type DecodeKernels, loadDecodeKernels } from "../../kernels/decode.ts";
+import { toArrowField } from "../arrow-schema.ts";
+import { buildData, buildStruct, type DecodedLeaf } from "./build-data.ts";
+import { type ByteSource, settleAll } from "./byte-source.ts";
+import { shapeWords } from "./decode-program.ts";
+import type { ColumnTree, LeafColumn } from "./leaf-column.ts";
+import { LeafReader, type PageTask } from "./leaf-reader.ts";
+import type { PageCache } from "./page-cache.ts";
+
+/** Rows per batch unless told. */
+export const DEFAULT_BATCH_ROWS = 8192;
+
+/** A column ready to read: its tree, and the page tasks of each leaf. */
+export interface PlannedColumn {
+  readonly tree: ColumnTree;
+  readonly tasks: readonly (readonly PageTask[])[];
+}
+
+/** What {@link readBatches} reads. */
+export interface BatchRequest {
+  readonly source: ByteSource;
+  readonly cache: PageCache;
+  readonly columns: readonly PlannedColumn[];
+  readonly numRows: number;
+  readonly batchRows: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/**
+ * Yields the selected rows as record batches. While one batch is decoded and consumed, the reads of the next are under
+ * way. Each phase's reads are issued in one tick, so that a coalescing store can merge them.
+ * @throws CORRUPT, UNSUPPORTED, ABORTED, IO
+ */
+export async function* readBatches(request: BatchRequest): AsyncGenerator<RecordBatch, void, undefined> {
+  const { columns, numRows, batchRows } = request;
+  const kernels = await loadDecodeKernels();
+  const fields = columns.map(({ tree }) => toArrowField(tree.root.field));
+  const schema = new Schema(fields);
+  if (columns.length === 0) {
+    yield* countedBatches(schema, numRows, batchRows);
+    return;
+  }
+  const stop = new AbortController();
+  const signal = request.signal ? AbortSignal.any([request.signal, stop.signal]) : stop.signal;
+  const { source, cache } = request;
+  const readers = columns.map(({ tasks }) =>
+    tasks.map((leafTasks) => new LeafReader(leafTasks, { source, cache, kernels, signal })),
+  );
+  const all = readers.flat();
+  const fetch = async (end: number) => {
+    await settleAll(all.map((reader) => reader.prepare(end)));
+    await settleAll(all.map((reader) => reader.load(end)));
+  };
+  let pending: Promise<void> | undefined;
+  try {
+    for (let start = 0; start < numRows; start += batchRows) {
+      throwIfAborted(request.signal);
+      const end = Math.min(start + batchRows, numRows);
+      await (pending ?? fetch(end));
+      const children = columns.map(({ tree }, index) => {
+        const leaves = tree.leaves.map((leaf, number) => ({ leaf, reader: readers[index]![number]! }));
+        return decodeColumn(kernels, tree, leaves, fields[index]!.type, start, end);
+      });
+      if (end < numRows) {
+        pending = fetch(Math.min(end + batchRows, numRows));
+        pending.catch(() => {});
+      }
+      yield new RecordBatch(schema, buildStruct(new Struct(fields), end - start, children));
+    }
+  } finally {
+    stop.abort();
+    await Promise.allSettled([pending]);
+    await Promise.allSettled(all.map((reader) => reader.close()));
+  }
+}
+
+/** Batches without columns still count rows. */
+function* countedBatches(schema: Schema, numRows: number, batchRows: number): Generator<RecordBatch> {
+  for (let start = 0; start < numRows; start += batchRows) {
+    const length = Math.min(batchRows, numRows - start);
+    yield new RecordBatch(schema, buildStruct(new Struct([]), length, []));
+  }
+}
+
+function decodeColumn(
+  kernels: DecodeKernels,
+  tree: ColumnTree,
+  leaves: readonly { leaf: LeafColumn; reader: LeafReader }[],
+  type: Parameters<typeof buildData>[1],
+  start: number,
+  end: number,
+) {
+  const decoded: DecodedLeaf[] = [];
+  try {
+    for (const { leaf, reader } of leaves) {
+      const layers = leaf.listLayers.map((isList) => (isList ? 1 : 0));
+      const builder = kernels.createColumnBuilder(
+        Uint32Array.from([...shapeWords(leaf.shape), layers.length, ...layers]),
+      );
+      decoded.push({ leaf, builder });
+      reader.decode(builder, start, end);
+    }
+    return buildData(tree.root, type, decoded);
+  } finally {
+    for (const { builder } of decoded) builder.free();
+  }
+}

@@ -1,0 +1,122 @@
+import { LanceError } from "../../errors.ts";
+
+/** Which rows of a file to read, in the order of the file. */
+export type RowSelection =
+  | { readonly kind: "all" }
+  | { readonly kind: "ranges"; readonly ranges: readonly (readonly [start: number, end: number])[] }
+  /** Ascending, unique. */
+  | { readonly kind: "indices"; readonly indices: Uint32Array };
+
+/** Ascending, disjoint row ranges, with the position of each in the selection. */
+export class RowRanges {
+  readonly starts: Uint32Array;
+  readonly ends: Uint32Array;
+  /** Rows selected before each range, and after the last. */
+  readonly positions: Uint32Array;
+
+  constructor(starts: Uint32Array, ends: Uint32Array) {
+    this.starts = starts;
+    this.ends = ends;
+    this.positions = new Uint32Array(starts.length + 1);
+    for (let i = 0; i < starts.length; i++) {
+      this.positions[i + 1] = this.positions[i]! + ends[i]! - starts[i]!;
+    }
+  }
+
+  static of(start: number, end: number): RowRanges {
+    return end > start ? new RowRanges(Uint32Array.of(start), Uint32Array.of(end)) : EMPTY;
+  }
+
+  get numRanges(): number {
+    return this.starts.length;
+  }
+
+  get numRows(): number {
+    return this.positions[this.starts.length]!;
+  }
+
+  /** The rows at positions `from` up to `to` of this selection. */
+  slice(from: number, to: number): RowRanges {
+    if (from <= 0 && to >= this.numRows) return this;
+    if (from >= to) return EMPTY;
+    const first = findRange(this.positions, from);
+    const last = findRange(this.positions, to - 1);
+    const starts = this.starts.slice(first, last + 1);
+    const ends = this.ends.slice(first, last + 1);
+    starts[0] = this.starts[first]! + from - this.positions[first]!;
+    ends[last - first] = this.starts[last]! + to - this.positions[last]!;
+    return new RowRanges(starts, ends);
+  }
+
+  /** The selected rows from `start` up to `end`, counted from `start`; `position` is where they begin here. */
+  clip(start: number, end: number): { ranges: RowRanges; position: number } {
+    let first = 0;
+    let high = this.starts.length;
+    while (first < high) {
+      const middle = (first + high) >>> 1;
+      if (this.ends[middle]! <= start) first = middle + 1;
+      else high = middle;
+    }
+    let last = first;
+    while (last < this.starts.length && this.starts[last]! < end) last++;
+    const position =
+      first < this.starts.length ? this.positions[first]! + Math.max(0, start - this.starts[first]!) : this.numRows;
+    const starts = this.starts.slice(first, last);
+    const ends = this.ends.slice(first, last);
+    for (let i = 0; i < starts.length; i++) {
+      starts[i] = Math.max(starts[i]!, start) - start;
+      ends[i] = Math.min(ends[i]!, end) - start;
+    }
+    return { ranges: new RowRanges(starts, ends), position };
+  }
+
+  /** `start, end` of each range in one array, as the decoders take them. */
+  pairs(first = 0, last = this.starts.length): number[] {
+    const pairs: number[] = [];
+    for (let i = first; i < last; i++) pairs.push(this.starts[i]!, this.ends[i]!);
+    return pairs;
+  }
+}
+
+const EMPTY = new RowRanges(new Uint32Array(0), new Uint32Array(0));
+
+/** Index of the range that holds a position: the last one that starts at or before it. */
+function findRange(positions: Uint32Array, position: number): number {
+  let low = 0;
+  let high = positions.length - 1;
+  while (low + 1 < high) {
+    const middle = (low + high) >>> 1;
+    if (positions[middle]! <= position) low = middle;
+    else high = middle;
+  }
+  return low;
+}
+
+/**
+ * Turns a selection into ranges; runs of consecutive indices become one.
+ * @throws INVALID_ARGUMENT when rows are out of bounds, unordered or repeated
+ */
+export function selectRows(selection: RowSelection, numRows: number): RowRanges {
+  if (selection.kind === "all") return RowRanges.of(0, numRows);
+  const starts: number[] = [];
+  const ends: number[] = [];
+  const add = (start: number, end: number) => {
+    const previous = ends.length > 0 ? ends[ends.length - 1]! : 0;
+    if (!(start >= previous && end >= start && end <= numRows)) {
+      throw new LanceError(
+        "INVALID_ARGUMENT",
+        `rows ${start} to ${end}: expected ascending rows without repeats, below ${numRows}`,
+        { start, end, numRows },
+      );
+    }
+    if (start === end) return;
+    if (ends.length > 0 && start === previous) ends[ends.length - 1] = end;
+    else {
+      starts.push(start);
+      ends.push(end);
+    }
+  };
+  if (selection.kind === "ranges") for (const [start, end] of selection.ranges) add(start, end);
+  else for (const index of selection.indices) add(index, index + 1);
+  return new RowRanges(Uint32Array.from(starts), Uint32Array.from(ends));
+}

@@ -1,0 +1,45 @@
+import { ColumnBuilder, initSync, PageDecoder } from "../../wasm/pkg/core/core.js";
+import { LanceError, type LanceErrorCode } from "../errors.ts";
+import { getRuntime } from "../runtime.ts";
+
+/** A page ready to decode, in WASM memory. Holds its dictionary; free it when it leaves the cache. */
+/** Builds one column of one batch in WASM memory; free it after its buffers were taken. */
+export type { ColumnBuilder, PageDecoder };
+
+/** The page decoders of the core module. */
+export interface DecodeKernels {
+  /** Compiles a decode program. @throws CORRUPT, UNSUPPORTED */
+  createPageDecoder(program: Uint32Array, table: Uint8Array): PageDecoder;
+  /** Starts a column of a given shape. */
+  createColumnBuilder(program: Uint32Array): ColumnBuilder;
+}
+
+const kernels: DecodeKernels = {
+  createPageDecoder: (program, table) => runDecoder(() => new PageDecoder(program, table)),
+  createColumnBuilder: (program) => runDecoder(() => new ColumnBuilder(program)),
+};
+
+/** The decoders, once per thread. Cost: the first call compiles the core module. */
+export async function loadDecodeKernels(): Promise<DecodeKernels> {
+  initSync({ module: await getRuntime().loadKernelModule("core") });
+  return kernels;
+}
+
+/**
+ * Calls into the decoders; what they throw (`CODE:message`) becomes a LanceError. A trap is CORRUPT too: only a forged
+ * page could reach one.
+ */
+export function runDecoder<T>(call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    if (typeof error === "string") {
+      const cut = error.indexOf(":");
+      throw new LanceError(error.slice(0, cut) as LanceErrorCode, error.slice(cut + 1));
+    }
+    if (error instanceof WebAssembly.RuntimeError || error instanceof RangeError) {
+      throw new LanceError("CORRUPT", "the page decoder gave up on this page", {}, { cause: error });
+    }
+    throw error;
+  }
+}

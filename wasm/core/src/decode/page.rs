@@ -1,0 +1,306 @@
+//! One page ready to decode: its program, and what is decoded once and kept (dictionary, constant, levels).
+
+use super::bits::{read_u32, read_u64, slice};
+use super::block::{decode_levels, decode_values};
+use super::levels::{max_definition, max_visible, Layer};
+use super::mini_block::ChunkFormat;
+use super::per_value::ItemFormat;
+use super::program::{Encoding, ProgramReader};
+use super::values::{Shape, Values};
+use lancelet_common::error::{KernelError, Result};
+use wasm_bindgen::prelude::wasm_bindgen;
+
+const MAX_LAYERS: usize = 64;
+/// Level streams of constant pages are bounded by their bytes; this bounds what one run may claim.
+const MAX_CONSTANT_LEVELS: usize = 1 << 26;
+
+/// The three layouts.
+pub enum Layout {
+    MiniBlock {
+        format: ChunkFormat,
+        dictionary: Option<Encoding>,
+        num_items: usize,
+    },
+    FullZip {
+        format: ItemFormat,
+    },
+    Constant {
+        rep: Option<Encoding>,
+        def: Option<Encoding>,
+        num_rep: usize,
+        num_def: usize,
+    },
+}
+
+/// A page as the host holds it between reads.
+#[wasm_bindgen]
+pub struct PageDecoder {
+    pub(super) shape: Shape,
+    pub(super) layers: Vec<Layer>,
+    pub(super) layout: Layout,
+    pub(super) dictionary: Option<Values>,
+    /// Constant pages: one value, or none for all null.
+    pub(super) constant: Option<Values>,
+    pub(super) rep: Vec<u16>,
+    pub(super) def: Vec<u16>,
+    /// Constant pages with lists: the level at which each row starts, and the end.
+    pub(super) row_starts: Vec<u32>,
+}
+
+impl PageDecoder {
+    pub(super) fn num_lists(&self) -> usize {
+        self.layers.iter().filter(|layer| layer.is_list()).count()
+    }
+
+    pub(super) fn max_visible(&self) -> usize {
+        max_visible(&self.layers)
+    }
+}
+
+/// Reads the shape words: variable, bits of an item, dimensions.
+pub fn read_shape(words: &mut ProgramReader) -> Result<Shape> {
+    let variable = words.word()? != 0;
+    let item_bits = words.word()?;
+    let count = words.word()?;
+    if count > MAX_LAYERS {
+        return Err(KernelError::Invalid("too many dimensions"));
+    }
+    let mut dimensions = Vec::with_capacity(count);
+    for _ in 0..count {
+        dimensions.push(words.word()?);
+    }
+    let shape = Shape {
+        variable,
+        item_bits,
+        dimensions,
+    };
+    shape.value_bits()?;
+    Ok(shape)
+}
+
+#[wasm_bindgen]
+impl PageDecoder {
+    /// `program` and its byte strings, as src/format/read/decode-program.ts writes them.
+    #[wasm_bindgen(constructor)]
+    pub fn new(program: &[u32], table: &[u8]) -> Result<PageDecoder> {
+        let mut words = ProgramReader::new(program, table);
+        let shape = read_shape(&mut words)?;
+        let num_layers = words.word()?;
+        if num_layers > MAX_LAYERS {
+            return Err(KernelError::Corrupt(
+                "too many repetition/definition layers",
+            ));
+        }
+        let mut layers = Vec::with_capacity(num_layers);
+        for _ in 0..num_layers {
+            layers.push(Layer::parse(words.word()?)?);
+        }
+        let layout = match words.word()? {
+            1 => {
+                let num_buffers = words.word()?;
+                let large = words.word()? != 0;
+                let rep = words.optional()?;
+                let def = words.optional()?;
+                let values = words
+                    .optional()?
+                    .ok_or(KernelError::Corrupt("a page without a value encoding"))?;
+                let dictionary = words.optional()?;
+                let num_items = words.word()?;
+                Layout::MiniBlock {
+                    format: ChunkFormat {
+                        rep,
+                        def,
+                        values,
+                        num_buffers,
+                        large,
+                    },
+                    dictionary,
+                    num_items,
+                }
+            }
+            2 => {
+                let format = ItemFormat {
+                    bits_rep: words.word()?,
+                    bits_def: words.word()?,
+                    value_bytes: words.word()?,
+                    length_bytes: words.word()?,
+                    values: words
+                        .optional()?
+                        .ok_or(KernelError::Corrupt("a page without a value encoding"))?,
+                };
+                if format.bits_rep > 16
+                    || format.bits_def > 16
+                    || !matches!(format.length_bytes, 0 | 4 | 8)
+                {
+                    return Err(KernelError::Corrupt(
+                        "a full-zip page with impossible widths",
+                    ));
+                }
+                Layout::FullZip { format }
+            }
+            3 => Layout::Constant {
+                rep: words.optional()?,
+                def: words.optional()?,
+                num_rep: words.word()?,
+                num_def: words.word()?,
+            },
+            _ => return Err(KernelError::Unsupported("this page layout")),
+        };
+        Ok(PageDecoder {
+            shape,
+            layers,
+            layout,
+            dictionary: None,
+            constant: None,
+            rep: Vec::new(),
+            def: Vec::new(),
+            row_starts: Vec::new(),
+        })
+    }
+
+    /// Mini-block pages with a dictionary: decodes it, once.
+    #[wasm_bindgen(js_name = setDictionary)]
+    pub fn set_dictionary(&mut self, bytes: &[u8]) -> Result<()> {
+        let Layout::MiniBlock {
+            dictionary: Some(encoding),
+            num_items,
+            ..
+        } = &self.layout
+        else {
+            return Err(KernelError::Invalid("a page without a dictionary"));
+        };
+        let mut values = Values::new(&self.shape)?;
+        decode_values(encoding, bytes, *num_items, &mut values)?;
+        self.dictionary = Some(values);
+        Ok(())
+    }
+
+    /// Constant pages: the value's own bytes, or the buffers of a one-element Arrow array (`u32 n, n × u32 length, bytes`).
+    #[wasm_bindgen(js_name = setConstant)]
+    pub fn set_constant(&mut self, bytes: &[u8], array: bool) -> Result<()> {
+        let mut first: &[u8] = bytes;
+        let mut second: Option<&[u8]> = None;
+        if array {
+            let count = read_u32(bytes, 0)?;
+            if count == 0 || count > 2 {
+                return Err(KernelError::Unsupported(
+                    "a constant of more than two buffers",
+                ));
+            }
+            let length = read_u32(bytes, 4)?;
+            let at = 4 + 4 * count;
+            first = slice(bytes, at, length)?;
+            if count == 2 {
+                second = Some(slice(bytes, at + length, read_u32(bytes, 8)?)?);
+            }
+        }
+        let mut value = Values::new(&self.shape)?;
+        if self.shape.variable {
+            let text = match second {
+                None => first,
+                Some(data) => {
+                    let (start, end) = match first.len() {
+                        8..=15 => (read_u32(first, 0)?, read_u32(first, 4)?),
+                        _ => (read_u64(first, 0)?, read_u64(first, 8)?),
+                    };
+                    let length = end
+                        .checked_sub(start)
+                        .ok_or(KernelError::Corrupt("value offsets decrease"))?;
+                    slice(data, start, length)?
+                }
+            };
+            value.reserve(text.len())?;
+            value.data.extend_from_slice(text);
+            value.close_value()?;
+        } else {
+            value.append_fixed(first, 0, 1)?;
+        }
+        self.constant = Some(value);
+        Ok(())
+    }
+
+    /// Constant pages: the level buffers. Without an encoding they are plain u16.
+    #[wasm_bindgen(js_name = setLevels)]
+    pub fn set_levels(&mut self, rep_bytes: &[u8], def_bytes: &[u8]) -> Result<()> {
+        let Layout::Constant {
+            rep,
+            def,
+            num_rep,
+            num_def,
+        } = &self.layout
+        else {
+            return Err(KernelError::Invalid(
+                "only constant pages have level buffers",
+            ));
+        };
+        self.rep = decode_level_buffer(rep.as_ref(), rep_bytes, *num_rep)?;
+        self.def = decode_level_buffer(def.as_ref(), def_bytes, *num_def)?;
+        if !self.rep.is_empty() && !self.def.is_empty() && self.rep.len() != self.def.len() {
+            return Err(KernelError::Corrupt("level streams of different lengths"));
+        }
+        if self
+            .def
+            .iter()
+            .any(|level| *level as usize > max_definition(&self.layers))
+        {
+            return Err(KernelError::Corrupt(
+                "a definition level is above its layers",
+            ));
+        }
+        let top = self.num_lists() as u16;
+        if !self.rep.is_empty() {
+            let starts = self
+                .rep
+                .iter()
+                .enumerate()
+                .filter(|(_, level)| **level == top);
+            self.row_starts = starts.map(|(index, _)| index as u32).collect();
+            if self.row_starts.first() != Some(&0) {
+                return Err(KernelError::Corrupt("levels start inside a list"));
+            }
+            self.row_starts.push(self.rep.len() as u32);
+        }
+        Ok(())
+    }
+
+    /// Bytes this page keeps in WASM memory beyond its program.
+    #[wasm_bindgen(js_name = cachedBytes)]
+    pub fn cached_bytes(&self) -> usize {
+        let held = |values: &Option<Values>| {
+            values.as_ref().map_or(0, |values| {
+                values.data.len() + values.offsets.len() * 4 + values.packed.bytes.len()
+            })
+        };
+        held(&self.dictionary)
+            + held(&self.constant)
+            + 2 * (self.rep.len() + self.def.len())
+            + 4 * self.row_starts.len()
+    }
+}
+
+fn decode_level_buffer(
+    encoding: Option<&Encoding>,
+    bytes: &[u8],
+    count: usize,
+) -> Result<Vec<u16>> {
+    let mut levels = Vec::new();
+    match encoding {
+        Some(encoding) if count > 0 => {
+            if count > MAX_CONSTANT_LEVELS {
+                return Err(KernelError::Corrupt("a page with too many levels"));
+            }
+            decode_levels(encoding, bytes, count, &mut levels)?;
+        }
+        _ => {
+            if bytes.len() % 2 != 0 {
+                return Err(KernelError::Corrupt("a level buffer of an odd length"));
+            }
+            levels.extend(
+                bytes
+                    .chunks_exact(2)
+                    .map(|raw| u16::from_le_bytes([raw[0], raw[1]])),
+            );
+        }
+    }
+    Ok(levels)
+}
