@@ -23,7 +23,7 @@ export interface BrowserStore {
   readonly message: string;
 }
 
-const PROBE_PATH = "_lancelet_probe";
+const PROBE_NAME = "_lancelet_probe-";
 
 /** The browser's ladder: OPFS, IndexedDB, memory. */
 export const browserRungs: readonly LadderRung[] = [
@@ -59,7 +59,7 @@ export async function openBrowserStore(
 }
 
 async function probeStore(store: Store, signal: AbortSignal | undefined): Promise<void> {
-  const path = `${PROBE_PATH}/${crypto.randomUUID()}`;
+  const path = PROBE_NAME + crypto.randomUUID();
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   try {
     await store.put(path, bytes, { mode: "create", signal });

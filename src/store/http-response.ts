@@ -33,6 +33,15 @@ export function readContentLength(response: Response): number | undefined {
   return readEncoding(response) ? undefined : Number(header);
 }
 
+/**
+ * Whether a host answered with a page in a missing file's place, as those of single-page apps do: no file of a table
+ * is HTML.
+ */
+export function isFallbackPage(response: Response, path: string): boolean {
+  const type = response.headers.get("content-type") ?? "";
+  return /^\s*text\/html\b/i.test(type) && !/\.html?$/i.test(path);
+}
+
 /** The content coding other than identity, where it can be read. */
 export function readEncoding(response: Response): string | undefined {
   const encoding = response.headers.get("content-encoding")?.trim();

@@ -42,7 +42,10 @@ export function createRangeCache(maxBytes: number): RangeCache {
     find(path, range) {
       const siblings = byPath.get(path);
       if (!siblings) return undefined;
-      const { start, end } = resolveRange(range, siblings[0]!.result.totalBytes);
+      const totalBytes = siblings.find((each) => !each.result.totalBytesIsLowerBound)?.result.totalBytes;
+      // Of an object whose size the host hides, only what was asked for in absolute terms can be found again.
+      if (totalBytes === undefined && range.offset === undefined) return undefined;
+      const { start, end } = resolveRange(range, totalBytes ?? Number.MAX_SAFE_INTEGER);
       const entry = siblings.find((each) => each.start <= start && end <= each.end);
       if (!entry) return undefined;
       order.delete(entry);
@@ -51,8 +54,6 @@ export function createRangeCache(maxBytes: number): RangeCache {
       return { ...entry.result, bytes };
     },
     add(path, range, result) {
-      // Where the host hides an object's size, only what was read is known: too little to clip later ranges by.
-      if (result.totalBytesIsLowerBound) return;
       const { start, end } = resolveRange(range, result.totalBytes);
       if (end - start !== result.bytes.byteLength || end - start > maxBytes / 2) return;
       const siblings = byPath.get(path) ?? [];

@@ -15,9 +15,9 @@ export interface GetResult {
   /** Size of the whole object; the least it can be where `totalBytesIsLowerBound` is set. */
   readonly totalBytes: number;
   /**
-   * Set when an HTTP host hides the size (no readable `Content-Range`, nothing learned yet): `totalBytes` is then the
-   * end of this slice. A slice shorter than asked for always means that the object ends there, and then the size is
-   * exact. Suffix and whole reads always give the exact size.
+   * Set when an HTTP host hides the size (no readable `Content-Range`, nothing learned yet): `totalBytes` is then
+   * where some slice read so far ends. A slice shorter than asked for always means that the object ends there, and
+   * then the size is exact. Suffix and whole reads always give the exact size.
    */
   readonly totalBytesIsLowerBound?: true;
   readonly etag?: string;

@@ -1,11 +1,11 @@
-import { afterAll, beforeAll, describe, it } from "vitest";
-import { deserializeError, type SerializedLanceError } from "../../src/errors.ts";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createIndexedDbStore } from "../../src/store/indexeddb.ts";
 import { createMemoryStore, type MemoryObjects } from "../../src/store/memory.ts";
 import { createOpfsStore } from "../../src/store/opfs.ts";
 import { listStoreChecks } from "../conformance/store-checks.ts";
+import { createPaths } from "../conformance/store-races.ts";
 import { describeStore } from "../conformance/store-suite.ts";
-import type { WorkerCheckRequest } from "./support/backend-worker.ts";
+import { callBackendWorker, startBackendWorker } from "./support/call-worker.ts";
 
 const run = `store-test-${crypto.randomUUID()}`;
 const memory = new Map<string, MemoryObjects>();
@@ -25,15 +25,40 @@ for (const backend of ["memory", "opfs", "indexeddb"] as const) {
     let worker: Worker;
     let lastId = 0;
     beforeAll(() => {
-      worker = new Worker(new URL("./support/backend-worker.ts", import.meta.url), { type: "module" });
+      worker = startBackendWorker();
     });
     afterAll(() => worker.terminate());
     for (const check of listStoreChecks()) {
       it(
         check.name,
-        () => runInWorker(worker, { id: ++lastId, backend, prefix: `${run}-worker`, check: check.name }),
+        async () => {
+          await callBackendWorker(worker, { id: ++lastId, backend, prefix: `${run}-worker`, check: check.name });
+        },
         check.timeoutMs ?? 10_000,
       );
+    }
+  });
+}
+
+for (const backend of ["opfs", "indexeddb"] as const) {
+  it(`of creates racing from two workers and the main thread on ${backend} exactly one wins each path`, async () => {
+    const name = `${run}-race-${backend}`;
+    const store = backend === "opfs" ? createOpfsStore(name) : createIndexedDbStore(name);
+    const workers = [0, 1].map(() => startBackendWorker());
+    const numPaths = 15;
+    const outcomes = await Promise.all([
+      createPaths(store, { text: "main", numPaths }),
+      ...workers.map((worker, i) =>
+        callBackendWorker(worker, { id: 1, backend, prefix: name, create: { text: `worker ${i}`, numPaths } }),
+      ),
+    ]);
+    for (const worker of workers) worker.terminate();
+    const wins = outcomes as number[][];
+    expect(wins.flat().sort((a, b) => a - b)).toEqual(Array.from({ length: numPaths }, (_, i) => i));
+    for (const [i, text] of ["main", "worker 0", "worker 1"].entries()) {
+      for (const path of wins[i]!) {
+        expect(new TextDecoder().decode((await store.get(`_versions/${path}`))?.bytes)).toBe(text);
+      }
     }
   });
 }
@@ -47,22 +72,3 @@ afterAll(async () => {
     if (name?.startsWith("store-test-")) indexedDB.deleteDatabase(name);
   }
 });
-
-function runInWorker(worker: Worker, request: WorkerCheckRequest): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const end = new AbortController();
-    const fail = (event: ErrorEvent) => {
-      end.abort();
-      reject(new Error(event.message || "the worker could not start"));
-    };
-    const listen = ({ data }: MessageEvent<{ id: number; error?: SerializedLanceError }>) => {
-      if (data.id !== request.id) return;
-      end.abort();
-      if (data.error) reject(deserializeError(data.error));
-      else resolve();
-    };
-    worker.addEventListener("message", listen, { signal: end.signal });
-    worker.addEventListener("error", fail, { signal: end.signal });
-    worker.postMessage(request);
-  });
-}

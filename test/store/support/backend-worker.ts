@@ -1,8 +1,10 @@
 import { serializeError } from "../../../src/errors.ts";
+import { createHttpStore } from "../../../src/store/http.ts";
 import { createIndexedDbStore } from "../../../src/store/indexeddb.ts";
 import { createMemoryStore, type MemoryObjects } from "../../../src/store/memory.ts";
 import { createOpfsStore } from "../../../src/store/opfs.ts";
-import { listStoreChecks } from "../../conformance/store-checks.ts";
+import { listReadOnlyChecks, listStoreChecks } from "../../conformance/store-checks.ts";
+import { createPaths } from "../../conformance/store-races.ts";
 
 /** The back ends, made in this worker: nothing of them runs on the main thread. */
 const memory = new Map<string, MemoryObjects>();
@@ -13,21 +15,30 @@ const factories = {
   },
   opfs: (key: string) => createOpfsStore(key),
   indexeddb: (key: string) => createIndexedDbStore(key),
+  http: (url: string) => createHttpStore(url),
 };
 
-export interface WorkerCheckRequest {
+/** One clause of the contract to run, or paths to race for. */
+export interface WorkerRequest {
   readonly id: number;
   readonly backend: keyof typeof factories;
   readonly prefix: string;
-  readonly check: string;
+  readonly check?: string;
+  readonly create?: { readonly text: string; readonly numPaths: number };
 }
 
-self.onmessage = async ({ data }: MessageEvent<WorkerCheckRequest>) => {
-  const check = listStoreChecks().find((each) => each.name === data.check);
+async function run({ backend, prefix, check: name, create }: WorkerRequest): Promise<unknown> {
+  const open = factories[backend];
+  if (create) return createPaths(open(prefix), create);
+  const readOnly = backend === "http";
+  const check = (readOnly ? listReadOnlyChecks() : listStoreChecks()).find((each) => each.name === name);
+  if (!check) throw new Error(`no check "${name}"`);
+  return check.run(async (key) => open(readOnly ? prefix : `${prefix}-${key}`));
+}
+
+self.onmessage = async ({ data }: MessageEvent<WorkerRequest>) => {
   try {
-    if (!check) throw new Error(`no check "${data.check}"`);
-    await check.run(async (key) => factories[data.backend](`${data.prefix}-${key}`));
-    self.postMessage({ id: data.id });
+    self.postMessage({ id: data.id, value: await run(data) });
   } catch (error) {
     self.postMessage({ id: data.id, error: serializeError(error) });
   }
