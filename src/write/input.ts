@@ -88,7 +88,8 @@ async function* readParts(
   if (isBatch(data)) yield data;
   else if (isTable(data)) yield* readTable(data);
   else if (data instanceof Uint8Array || data instanceof ArrayBuffer) yield* readIpc(data);
-  else if (Array.isArray(data) && !data.some(isPart)) yield* readRows(data, known, infer);
+  else if (Array.isArray(data) && !data.some((part) => isPart(part) || Array.isArray(part)))
+    yield* readRows(data, known, infer);
   else if (isIterable(data)) for await (const part of data) yield* readNested(part, known, infer);
   else if (isStream(data)) for await (const part of readStream(data)) yield* readNested(part, known, infer);
   else {

@@ -18,6 +18,7 @@ import {
   Int32,
   Int64,
   LargeBinary,
+  LargeList,
   LargeUtf8,
   List,
   makeData,
@@ -85,6 +86,7 @@ export const ALL_TYPES: Readonly<Record<string, DataType>> = {
   list_u32: new List(item(new Uint32())),
   list_binary: new List(item(new Binary())),
   list_bool: new List(item(new Bool())),
+  large_list_i64: new LargeList(item(new Int64())),
   list_u8_required: new List(item(new Uint8(), false)),
   list_fsl: new List(item(new FixedSizeList(100, item(new Float32())))),
   fsl_small: new FixedSizeList(3, item(new Int16())),
@@ -135,7 +137,7 @@ function makeWhole(type: DataType, numRows: number, shape: Shape): Data {
   const name = describeArrowType(type as unknown as ArrowType)!;
   const nulls = makeNulls(numRows, shape);
   if (name === "null") return makeData({ type: type as Null, length: numRows });
-  if (name.startsWith("list<")) return makeList(type as List, numRows, shape);
+  if (/^(large_)?list</.test(name)) return makeList(type as List, numRows, shape);
   if (type instanceof FixedSizeList) {
     const child = makeWhole(type.valueType, numRows * type.listSize, {
       ...shape,
@@ -236,7 +238,8 @@ function makeList(type: List, numRows: number, shape: Shape): Data {
   }
   const pattern = type.children[0]!.nullable ? NULL_PATTERNS[Math.floor(random() * NULL_PATTERNS.length)]! : "none";
   const child = makeWhole(type.valueType, total + 2, { ...shape, pattern });
-  return makeData({ type, length: numRows, valueOffsets, child, ...makeNulls(numRows, shape) });
+  const offsets = (type as DataType) instanceof LargeList ? BigInt64Array.from(valueOffsets, BigInt) : valueOffsets;
+  return makeData({ type, length: numRows, valueOffsets: offsets, child, ...makeNulls(numRows, shape) } as never);
 }
 
 /** Record batches of one schema. */
