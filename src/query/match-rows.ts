@@ -1,7 +1,7 @@
-import { compileExpression } from "../expr/compile.ts";
-import type { BoundExpression } from "../expr/bound.ts";
-import { columnsOf } from "../expr/bound.ts";
-import type { RowSelection } from "../format/read/row-selection.ts";
+import { selectIndices } from "../expr/bitset.ts";
+import { type BoundExpression, columnsOf } from "../expr/bound.ts";
+import { compileExpression } from "../expr/compile/compile.ts";
+import type { RowSelection } from "../format/read/row-ranges.ts";
 import type { Fragment } from "../table/fragment.ts";
 import { scanFragment } from "../table/scan-fragment.ts";
 import type { Snapshot } from "../table/snapshot.ts";
@@ -20,17 +20,15 @@ export async function* matchRows(
 ): AsyncGenerator<Uint32Array> {
   const evaluate = compileExpression(filter);
   const fields = resolveFields(snapshot.schema, columnsOf(filter));
-  if (fields.length === 0) throw new RangeError("a filter without columns is a constant: the planner folds it");
   const offsets = selection.kind === "indices" ? selection.indices : null;
   let start = 0;
   for await (const batch of scanFragment(snapshot, fragment, fields, selection, options)) {
-    const { values } = evaluate(batch);
-    const matched = new Uint32Array(batch.numRows);
-    let count = 0;
-    for (let row = 0; row < batch.numRows; row++) {
-      if (values[row >>> 5]! & (1 << (row & 31))) matched[count++] = offsets ? offsets[start + row]! : start + row;
+    const matched = selectIndices(evaluate(batch).values);
+    for (let i = 0; i < matched.length; i++) {
+      const position = start + matched[i]!;
+      matched[i] = offsets ? offsets[position]! : position;
     }
     start += batch.numRows;
-    yield matched.subarray(0, count);
+    yield matched;
   }
 }

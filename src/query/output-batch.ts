@@ -39,5 +39,8 @@ function makeSystemData(name: SystemColumn, system: SystemValues, length: number
 
 function checkLength<T extends BigUint64Array | Float32Array>(name: string, values: T | undefined, length: number): T {
   if (values?.length === length) return values;
-  throw new LanceError("INVALID_ARGUMENT", `column ${name}: expected ${length} values, received ${values?.length ?? "none"}`);
+  throw new LanceError(
+    "INVALID_ARGUMENT",
+    `column ${name}: expected ${length} values, received ${values?.length ?? "none"}`,
+  );
 }
