@@ -1,0 +1,173 @@
+import type { Schema, Table } from "apache-arrow";
+import { LanceError } from "../errors.ts";
+import { toArrowSchema } from "../format/arrow-schema.ts";
+import type { WorkerPool } from "../pool/pool.ts";
+import type { ScannerOptions } from "../query/scan-options.ts";
+import { findMatches, Scanner } from "../query/scanner.ts";
+import { type TakeOptions, takeOffsets, takeRowIds } from "../query/take.ts";
+import type { Store } from "../store/store.ts";
+import { openVersion, type Snapshot } from "../table/snapshot.ts";
+import { listVersions, type VersionInfo } from "../table/versions.ts";
+import { appendRows, type AppendRowsOptions } from "../write/append-rows.ts";
+import { type CopyProgress, copyTable } from "../write/copy-table.ts";
+import { deleteRows } from "../write/delete-rows.ts";
+import type { TabularData } from "../write/input.ts";
+import { DatasetIndices } from "./dataset-indices.ts";
+
+/** What a dataset holds beside its version. */
+export interface DatasetResources {
+  readonly store: Store;
+  /** Whether `close` closes the store. */
+  readonly ownsStore: boolean;
+  readonly pool: WorkerPool | undefined;
+  readonly memoryBudgetBytes: number;
+}
+
+/**
+ * A Lance table at one version. Writes move this handle to the version they made; a running scanner keeps its own;
+ * `checkoutVersion` gives a new handle. Close it when done.
+ */
+export class Dataset extends DatasetIndices {
+  readonly #resources: DatasetResources;
+  #snapshot: Snapshot;
+
+  constructor(snapshot: Snapshot, resources: DatasetResources) {
+    super();
+    this.#snapshot = snapshot;
+    this.#resources = resources;
+  }
+
+  /** Where the table is. */
+  get uri(): string {
+    return this.#snapshot.uri;
+  }
+
+  /** The version this handle reads. */
+  get version(): number {
+    return this.#snapshot.version;
+  }
+
+  /** The columns, as Arrow. */
+  get schema(): Schema {
+    return toArrowSchema(this.#snapshot.schema);
+  }
+
+  /** Ids of the fragments, ascending. */
+  get fragmentIds(): number[] {
+    return this.#snapshot.fragments.map((fragment) => fragment.id);
+  }
+
+  /** Rows of this version, or those `filter` is true for. Without a filter nothing is read. */
+  async countRows(filter?: string, options: { readonly signal?: AbortSignal } = {}): Promise<number> {
+    return this.scanner({ filter, ...options }).countRows();
+  }
+
+  /**
+   * A question to this version of the table.
+   * @example
+   * const nearest = await dataset.scanner({ nearest: { column: "vector", q, k: 10 }, filter: "year > 2000" }).toTable();
+   */
+  scanner(options: ScannerOptions = {}): Scanner {
+    const { pool, memoryBudgetBytes } = this.#resources;
+    return new Scanner(this.#snapshot, options, { pool, memoryBudgetBytes });
+  }
+
+  /** `scanner(options).toTable()`. */
+  async toTable(options: ScannerOptions = {}): Promise<Table> {
+    return this.scanner(options).toTable();
+  }
+
+  /**
+   * Rows by position among the live rows, in the order asked for, repeats included.
+   * @throws INVALID_ARGUMENT for a position outside of the table
+   */
+  async take(indices: ArrayLike<number>, options: TakeOptions = {}): Promise<Table> {
+    return takeOffsets(this.#snapshot, indices, options);
+  }
+
+  /** Rows by `_rowid`, in the order asked for, repeats included. @throws NOT_FOUND naming the first that is gone */
+  async takeRows(rowIds: ArrayLike<bigint | number>, options: TakeOptions = {}): Promise<Table> {
+    return takeRowIds(this.#snapshot, rowIds, options);
+  }
+
+  /**
+   * Appends rows in one commit. Columns are matched by name.
+   * @throws SCHEMA_MISMATCH, DIMENSION_MISMATCH, COMMIT_CONFLICT, QUOTA_EXCEEDED, IO, ABORTED; nothing is then left
+   */
+  async insert(data: TabularData, options: AppendRowsOptions = {}): Promise<void> {
+    this.#moveTo(await appendRows(this.#snapshot, data, options));
+  }
+
+  /**
+   * Deletes the rows `predicate` is true for, in one commit.
+   * @returns how many were deleted
+   * @throws INVALID_ARGUMENT, SCHEMA_MISMATCH, COMMIT_CONFLICT { retryable }, IO, ABORTED; the table is then as it was
+   */
+  async delete(predicate: string, options: { readonly signal?: AbortSignal } = {}): Promise<number> {
+    const { pool, memoryBudgetBytes } = this.#resources;
+    const snapshot = this.#snapshot;
+    const rows = await findMatches(snapshot, predicate, { pool, memoryBudgetBytes }, options.signal);
+    const result = await deleteRows(snapshot, rows, { predicate, ...options });
+    this.#moveTo(result.snapshot);
+    return result.numDeletedRows;
+  }
+
+  /** All versions there are, ascending. One manifest read each. */
+  async versions(options: { readonly signal?: AbortSignal } = {}): Promise<VersionInfo[]> {
+    return listVersions(this.#snapshot.store, options);
+  }
+
+  /** A new handle at another version; this one stays. @throws NOT_FOUND */
+  async checkoutVersion(version: number, options: { readonly signal?: AbortSignal } = {}): Promise<Dataset> {
+    if (!Number.isSafeInteger(version) || version < 1) {
+      throw new LanceError("INVALID_ARGUMENT", `version: expected a whole number of at least 1, received ${version}`, {
+        version,
+      });
+    }
+    const snapshot = await openVersion(this.#snapshot, { version, ...options });
+    return new Dataset(snapshot, { ...this.#resources, ownsStore: false });
+  }
+
+  /** Moves this handle to the newest version, as another writer may have made one. */
+  async checkoutLatest(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    this.#snapshot = await openVersion(this.#snapshot, options);
+  }
+
+  /**
+   * Copies this version whole into another store, where it becomes visible with the last write. A copy that stopped
+   * goes on where it was when called again.
+   * @throws ALREADY_EXISTS, UNSUPPORTED, QUOTA_EXCEEDED, IO, ABORTED
+   */
+  async copyTo(
+    target: Store,
+    options: { readonly onProgress?: (progress: CopyProgress) => void; readonly signal?: AbortSignal } = {},
+  ): Promise<void> {
+    await copyTable(this.#snapshot, target, options);
+  }
+
+  /** Frees what this handle holds open. Workers of a pool given to it stay. */
+  async close(): Promise<void> {
+    if (this.#resources.ownsStore) await this.#resources.store.close?.();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  protected override getSnapshot(): Snapshot {
+    return this.#snapshot;
+  }
+
+  protected override getDefaults(): Pick<DatasetResources, "pool" | "memoryBudgetBytes"> {
+    return this.#resources;
+  }
+
+  protected override moveTo(snapshot: Snapshot): void {
+    this.#moveTo(snapshot);
+  }
+
+  /** Two writes of one handle may end in either order: the handle stays at the newer version. */
+  #moveTo(snapshot: Snapshot): void {
+    if (snapshot.version > this.#snapshot.version) this.#snapshot = snapshot;
+  }
+}

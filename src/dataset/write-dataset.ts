@@ -1,0 +1,56 @@
+import type { Schema } from "apache-arrow";
+import { LanceError } from "../errors.ts";
+import type { Store } from "../store/store.ts";
+import { findLatestManifest } from "../table/find-version.ts";
+import { createTable } from "../write/create-table.ts";
+import { type TabularData, toRecordBatches } from "../write/input.ts";
+import type { WriteProgress } from "../write/write-fragments.ts";
+import type { Dataset } from "./dataset.ts";
+import { type OpenDatasetOptions, openDataset, openTableStore, wrapSnapshot } from "./open-dataset.ts";
+
+/** How to write a table. */
+export interface WriteDatasetOptions extends Omit<OpenDatasetOptions, "version"> {
+  /** `create` (default) refuses an existing table; `append` adds to one, or creates it. */
+  readonly mode?: "create" | "append" | undefined;
+  /** Types of the columns. Needed for rows whose types cannot be told, and for no rows at all. */
+  readonly schema?: Schema | undefined;
+  /** Version of new data files of a new table: `2.1` (default) or `2.2`. */
+  readonly dataStorageVersion?: string | undefined;
+  /** Rows of one data file, and so of one fragment. Default 1,048,576. */
+  readonly maxRowsPerFile?: number | undefined;
+  readonly maxBytesPerFile?: number | undefined;
+  readonly onProgress?: ((progress: WriteProgress) => void) | undefined;
+}
+
+/**
+ * Writes rows as a Lance table, streaming: memory is the pages being filled, whatever the number of rows.
+ *
+ * @param data an Arrow table, batches, IPC bytes, arrays of objects, or an (async) iterable of these
+ * @throws ALREADY_EXISTS, SCHEMA_MISMATCH, DIMENSION_MISMATCH, UNSUPPORTED, QUOTA_EXCEEDED, IO, ABORTED; nothing is left
+ * @example
+ * const notes = await writeDataset([{ id: 1, text: "hello", vector: [0.1, 0.2] }], "opfs://notes.lance");
+ */
+export async function writeDataset(
+  data: TabularData,
+  uriOrStore: string | Store,
+  options: WriteDatasetOptions = {},
+): Promise<Dataset> {
+  const { mode = "create", schema, signal, onProgress, maxRowsPerFile, maxBytesPerFile } = options;
+  if (mode !== "create" && mode !== "append") {
+    throw new LanceError("INVALID_ARGUMENT", `mode: expected "create" or "append", received ${JSON.stringify(mode)}`, { mode });
+  }
+  const { store, uri } = await openTableStore(uriOrStore, options);
+  const fileOptions = { maxRowsPerFile, maxBytesPerFile, onProgress, signal };
+  if (mode === "append" && (await findLatestManifest(store, { signal }))) {
+    const dataset = await openDataset(uriOrStore, options);
+    await dataset.insert(data, fileOptions);
+    return dataset;
+  }
+  const source = await toRecordBatches(data, { schema, signal });
+  const snapshot = await createTable(store, source, {
+    uri,
+    storageVersion: options.dataStorageVersion,
+    ...fileOptions,
+  });
+  return wrapSnapshot(snapshot, store, typeof uriOrStore === "string", options);
+}

@@ -1,0 +1,125 @@
+import { selectIndices } from "../expr/bitset.ts";
+import { columnsOf } from "../expr/bound.ts";
+import { compileExpression } from "../expr/compile/compile.ts";
+import { loadCoreKernels } from "../kernels/core.ts";
+import { readLiveRows } from "../table/deletions.ts";
+import type { RowSet } from "../table/row-set.ts";
+import { getFragment } from "../table/snapshot.ts";
+import { takeAddresses } from "../table/take.ts";
+import { evaluateFilter } from "./evaluate-filter.ts";
+import { type FilterPlan, isConstantFilter } from "./filter-plan.ts";
+import { type NearestRows, readVectors, searchFlat } from "./flat-search.ts";
+import type { NearestPlan } from "./nearest-plan.ts";
+import { resolveFields } from "./projection.ts";
+import type { QueryContext } from "./query-context.ts";
+import { searchVectorIndex } from "./search-index.ts";
+
+/**
+ * The nearest live rows: segments and the flat scan of what they do not cover give one top-k. With all partitions
+ * probed the answer equals brute force over the rows of this version.
+ *
+ * @param prefilter rows must satisfy it to be candidates
+ * @param postfilter checked on the k nearest, so that fewer may be left
+ */
+export async function findNearest(
+  context: QueryContext,
+  plan: NearestPlan,
+  prefilter: FilterPlan | null,
+  postfilter: FilterPlan | null,
+): Promise<NearestRows> {
+  const candidates = plan.k * (plan.refineFactor ?? 1);
+  const allowed = prefilter === null ? null : await evaluateFilter(context, prefilter);
+  const settled = await Promise.allSettled([
+    searchSegments(context, plan, candidates, allowed),
+    searchUncovered(context, plan, candidates, allowed),
+  ]);
+  const answers = settled.map((one) => {
+    if (one.status === "rejected") throw one.reason;
+    return one.value;
+  });
+  let rows = mergeNearest(answers, candidates);
+  if (plan.refineFactor !== null) rows = mergeNearest([await measureExactly(context, plan, rows)], plan.k);
+  return postfilter === null ? rows : checkNearest(context, postfilter, rows);
+}
+
+async function searchSegments(
+  context: QueryContext,
+  plan: NearestPlan,
+  k: number,
+  allowed: RowSet | null,
+): Promise<NearestRows> {
+  if (plan.index === null || plan.segments.length === 0) return EMPTY;
+  const mask = allowed ?? (await readMask(context, plan));
+  return searchVectorIndex(context, plan, k, mask);
+}
+
+/** Live rows, or `null` when nothing is deleted and every covered fragment is asked for. */
+async function readMask(context: QueryContext, plan: NearestPlan): Promise<RowSet | null> {
+  const { snapshot, signal } = context;
+  const asked = new Set(plan.indexedFragmentIds);
+  const whole = plan.segments.every((segment) => segment.fragmentIds.every((id) => asked.has(id)));
+  const deleted = plan.indexedFragmentIds.some((id) => getFragment(snapshot, id).numDeletedRows > 0);
+  return whole && !deleted ? null : readLiveRows(snapshot, { fragmentIds: plan.indexedFragmentIds, signal });
+}
+
+async function searchUncovered(
+  context: QueryContext,
+  plan: NearestPlan,
+  k: number,
+  allowed: RowSet | null,
+): Promise<NearestRows> {
+  const { snapshot, signal, statistics } = context;
+  const fragmentIds = plan.flatFragmentIds;
+  if (fragmentIds.length === 0) return EMPTY;
+  const rows = allowed ?? (await readLiveRows(snapshot, { fragmentIds, signal }));
+  return searchFlat(snapshot, { ...plan, k, fragmentIds }, rows, {
+    signal,
+    onRows: (fragmentId, numRows) => statistics.addFlat(fragmentId, numRows),
+  });
+}
+
+const EMPTY: NearestRows = { rowIds: new BigUint64Array(0), distances: new Float32Array(0) };
+
+/** The best k of several answers: ascending by distance, then row id. */
+export function mergeNearest(answers: readonly NearestRows[], k: number): NearestRows {
+  const all = answers.flatMap(({ rowIds, distances }) =>
+    Array.from(rowIds, (rowId, i) => ({ rowId, distance: distances[i]! })),
+  );
+  all.sort((a, b) => a.distance - b.distance || (a.rowId < b.rowId ? -1 : a.rowId > b.rowId ? 1 : 0));
+  const best = all.slice(0, k);
+  return {
+    rowIds: BigUint64Array.from(best, (row) => row.rowId),
+    distances: Float32Array.from(best, (row) => row.distance),
+  };
+}
+
+/** The same rows with distances to the stored vectors, those out of range left out. */
+async function measureExactly(context: QueryContext, plan: NearestPlan, rows: NearestRows): Promise<NearestRows> {
+  if (rows.rowIds.length === 0) return rows;
+  const batch = await takeAddresses(context.snapshot, rows.rowIds, [plan.field], { signal: context.signal });
+  const kernels = await loadCoreKernels();
+  const vectors = readVectors(batch.data.children[0]!, plan.dimension, plan.field);
+  const distances = kernels.distances(plan.metric, plan.q, vectors, plan.dimension);
+  const [lower, upper] = plan.distanceRange;
+  const kept = [...rows.rowIds.keys()].filter((i) => {
+    const distance = distances[i]!;
+    return !Number.isNaN(distance) && (lower === null || distance >= lower) && (upper === null || distance < upper);
+  });
+  return {
+    rowIds: BigUint64Array.from(kept, (i) => rows.rowIds[i]!),
+    distances: Float32Array.from(kept, (i) => distances[i]!),
+  };
+}
+
+async function checkNearest(context: QueryContext, filter: FilterPlan, rows: NearestRows): Promise<NearestRows> {
+  const { bound } = filter;
+  if (rows.rowIds.length === 0) return rows;
+  if (isConstantFilter(bound)) return bound.kind === "constant" && bound.value === true ? rows : EMPTY;
+  const fields = resolveFields(context.snapshot.schema, columnsOf(bound));
+  const batch = await takeAddresses(context.snapshot, rows.rowIds, fields, { signal: context.signal });
+  const kept = [...selectIndices(compileExpression(bound)(batch).values)];
+  return {
+    rowIds: BigUint64Array.from(kept, (i) => rows.rowIds[i]!),
+    distances: Float32Array.from(kept, (i) => rows.distances[i]!),
+  };
+}

@@ -1,0 +1,68 @@
+import { LanceError } from "../errors.ts";
+import { getFragment, type Snapshot } from "../table/snapshot.ts";
+import { loadCatalog } from "./catalog.ts";
+import { type FilterPlan, planFilter } from "./filter-plan.ts";
+import { type NearestPlan, planNearest } from "./nearest-plan.ts";
+import { type Projection, resolveProjection } from "./projection.ts";
+import { checkScannerOptions, type ScannerOptions } from "./scan-options.ts";
+
+/** Everything a scan will do, decided before any data is read. */
+export interface ScanPlan {
+  readonly projection: Projection;
+  /** Ascending, each once. */
+  readonly fragmentIds: readonly number[];
+  readonly filter: FilterPlan | null;
+  readonly nearest: NearestPlan | null;
+  /** With `nearest`: whether `filter` decides which rows are candidates. */
+  readonly prefilter: boolean;
+  readonly limit: number | null;
+  readonly offset: number;
+  readonly batchSize: number;
+}
+
+const DEFAULT_BATCH_SIZE = 8192;
+
+/** Plans a scan of one version. Reads nothing but the index section. @throws INVALID_ARGUMENT and as the parts do */
+export async function planScan(snapshot: Snapshot, options: ScannerOptions): Promise<ScanPlan> {
+  checkScannerOptions(options);
+  const { nearest } = options;
+  if (options.indexSegments !== undefined && nearest === undefined) {
+    throw new LanceError("INVALID_ARGUMENT", "indexSegments: only a nearest query takes them", {
+      option: "indexSegments",
+    });
+  }
+  const catalog = await loadCatalog(snapshot);
+  const fragmentIds = chooseFragments(snapshot, options.fragmentIds);
+  const nearestPlan = nearest === undefined ? null : planNearest(snapshot, options, nearest, catalog, fragmentIds);
+  const prefilter = nearestPlan !== null && options.prefilter === true;
+  const searched = nearestPlan === null ? fragmentIds : searchedFragments(nearestPlan);
+  return {
+    projection: resolveProjection(snapshot.schema, options.columns, {
+      distance: nearestPlan !== null,
+      rowId: options.withRowId ?? false,
+      rowAddress: options.withRowAddress ?? false,
+    }),
+    fragmentIds,
+    filter:
+      options.filter === undefined
+        ? null
+        : planFilter(snapshot, options.filter, catalog, searched, {
+            useScalarIndex: options.useScalarIndex !== false && (nearestPlan === null || prefilter),
+            fastSearch: options.fastSearch === true && nearestPlan === null,
+          }),
+    nearest: nearestPlan,
+    prefilter,
+    limit: options.limit ?? null,
+    offset: options.offset ?? 0,
+    batchSize: options.batchSize ?? DEFAULT_BATCH_SIZE,
+  };
+}
+
+function searchedFragments(plan: NearestPlan): number[] {
+  return [...plan.indexedFragmentIds, ...plan.flatFragmentIds].sort((a, b) => a - b);
+}
+
+function chooseFragments(snapshot: Snapshot, wanted: readonly number[] | undefined): number[] {
+  if (wanted === undefined) return snapshot.fragments.map((fragment) => fragment.id);
+  return [...new Set(wanted)].sort((a, b) => a - b).map((id) => getFragment(snapshot, id).id);
+}

@@ -1,0 +1,108 @@
+import { type RecordBatch, Table } from "apache-arrow";
+import { LanceError } from "../errors.ts";
+import { readDeletions } from "../table/deletions.ts";
+import { toRowAddress } from "../table/row-addresses.ts";
+import type { Snapshot } from "../table/snapshot.ts";
+import { takeAddresses } from "../table/take.ts";
+import { assembleBatch } from "./output-batch.ts";
+import { resolveProjection } from "./projection.ts";
+import { identifyRows, locateRowIds } from "./row-ids.ts";
+
+/** What a take reads beside the rows it is given. */
+export interface TakeOptions {
+  /** Names of top-level columns. Default: all. */
+  readonly columns?: readonly string[] | undefined;
+  readonly withRowId?: boolean | undefined;
+  readonly withRowAddress?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Rows by their position among the live rows of the table, in the order asked for, repeats included.
+ * @throws INVALID_ARGUMENT for a position outside of the table
+ */
+export async function takeOffsets(
+  snapshot: Snapshot,
+  offsets: ArrayLike<number>,
+  options: TakeOptions,
+): Promise<Table> {
+  return takeAt(snapshot, await locateOffsets(snapshot, offsets, options.signal), options);
+}
+
+/**
+ * Rows by row id (`_rowid`), in the order asked for, repeats included.
+ * @throws NOT_FOUND naming the first row that is not there or was deleted
+ */
+export async function takeRowIds(
+  snapshot: Snapshot,
+  rowIds: ArrayLike<bigint | number>,
+  options: TakeOptions,
+): Promise<Table> {
+  const ids = BigUint64Array.from(rowIds as ArrayLike<bigint>, (id) => BigInt(id));
+  return takeAt(snapshot, await locateRowIds(snapshot, ids, options.signal), options);
+}
+
+async function takeAt(snapshot: Snapshot, addresses: BigUint64Array, options: TakeOptions): Promise<Table> {
+  const projection = resolveProjection(snapshot.schema, options.columns, {
+    distance: false,
+    rowId: options.withRowId ?? false,
+    rowAddress: options.withRowAddress ?? false,
+  });
+  const stored: RecordBatch = await takeAddresses(snapshot, addresses, projection.fields, { signal: options.signal });
+  const rowIds = identifyRows(snapshot, addresses);
+  return new Table(projection.schema, [
+    assembleBatch(projection, stored, { rowIds, rowAddresses: addresses }, addresses.length),
+  ]);
+}
+
+async function locateOffsets(
+  snapshot: Snapshot,
+  offsets: ArrayLike<number>,
+  signal: AbortSignal | undefined,
+): Promise<BigUint64Array> {
+  const { fragments } = snapshot;
+  const starts = [0];
+  for (const fragment of fragments) starts.push(starts.at(-1)! + fragment.numRows);
+  const total = starts.at(-1)!;
+  const deletions = new Map<number, Uint32Array | null>();
+  const addresses = new BigUint64Array(offsets.length);
+  for (let i = 0; i < offsets.length; i++) {
+    const offset = offsets[i]!;
+    if (!Number.isSafeInteger(offset) || offset < 0 || offset >= total) {
+      throw new LanceError("INVALID_ARGUMENT", `take: expected positions from 0 to ${total - 1}, received ${offset}`, {
+        position: offset,
+        numRows: total,
+      });
+    }
+    const at = findSlot(starts, offset);
+    const fragment = fragments[at]!;
+    if (!deletions.has(at)) deletions.set(at, await readDeletions(snapshot, fragment, signal));
+    addresses[i] = toRowAddress(fragment.id, toPhysical(offset - starts[at]!, deletions.get(at) ?? null));
+  }
+  return addresses;
+}
+
+/** Index of the last start that is at most `offset`. */
+function findSlot(starts: readonly number[], offset: number): number {
+  let low = 0;
+  let high = starts.length - 1;
+  while (low < high - 1) {
+    const middle = (low + high) >>> 1;
+    if (starts[middle]! <= offset) low = middle;
+    else high = middle;
+  }
+  return low;
+}
+
+/** The physical offset of the n-th row that is not deleted: the least p with p − deletions before p = n. */
+function toPhysical(live: number, deleted: Uint32Array | null): number {
+  if (deleted === null) return live;
+  let low = 0;
+  let high = deleted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (deleted[middle]! - middle <= live) low = middle + 1;
+    else high = middle;
+  }
+  return live + low;
+}
