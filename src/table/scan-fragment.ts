@@ -1,6 +1,6 @@
 import type { Data, RecordBatch } from "apache-arrow";
 import { LanceError, throwIfAborted } from "../errors.ts";
-import type { RowSelection } from "../format/read/row-selection.ts";
+import type { RowSelection } from "../format/read/row-ranges.ts";
 import type { LanceField } from "../format/schema.ts";
 import type { Fragment } from "./fragment.ts";
 import { locateColumns } from "./fragment-columns.ts";
