@@ -84,6 +84,7 @@ test.each([
   ["ts > timestamp '1969-12-31 23:59:59.5'", "ts > TimestampSecond(0, None)"],
   ["tm > timestamp '2023-11-14 22:13:20.1225'", "tm > TimestampMillisecond(1700000000122, None)"],
   ["tu = timestamp '2023-11-14T22:13:20.123456Z'", "tu = TimestampMicrosecond(1700000000123456, None)"],
+  ["tu = timestamp '1969-12-31 23:59:59.9999999'", "tu = TimestampMicrosecond(-1, None)"],
   ["tn = timestamp '2023-11-14 22:13:20.123456789'", "tn = TimestampNanosecond(1700000000123456000, None)"],
   ["tn = timestamp(9) '2023-11-14 22:13:20.123456789'", "tn = TimestampNanosecond(1700000000123456789, None)"],
   ["tz > timestamp '2020-01-01'", 'tz > TimestampMicrosecond(1577836800000000, Some("UTC"))'],

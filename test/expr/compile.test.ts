@@ -126,6 +126,7 @@ test.each([
   ["%ab%abc%", "\\", "ababab", false],
   ["a%_c", "\\", "abbc", true],
   ["_%_", "\\", "é", false],
+  ["%__", "\\", "日", false],
   ["%%%", "\\", "", true],
 ])("LIKE %s ESCAPE %s on %s is %s", (pattern, escapeCharacter, text, expected) => {
   const bytes = new TextEncoder().encode(`<${text}>`);
