@@ -1,9 +1,8 @@
-/// <reference lib="webworker" />
 /**
  * Keeps the page's own files: everything the build lists in precache.json. The table is not among them: it is copied
- * into the device's storage by the page itself.
+ * into the device's storage by the page itworker.
  */
-declare const self: ServiceWorkerGlobalScope;
+const worker = globalThis as unknown as ServiceWorkerGlobalScope;
 
 interface Precache {
   readonly version: string;
@@ -11,7 +10,7 @@ interface Precache {
 }
 
 const PREFIX = "lancelet-page-";
-const scope = new URL("./", self.location.href);
+const scope = new URL("./", worker.location.href);
 
 async function readPrecache(): Promise<Precache> {
   const response = await fetch(new URL("precache.json", scope), { cache: "no-store" });
@@ -23,7 +22,7 @@ async function install(): Promise<void> {
   const { version, files } = await readPrecache();
   const cache = await caches.open(PREFIX + version);
   await cache.addAll(files.map((file) => new Request(new URL(file, scope), { cache: "reload" })));
-  await self.skipWaiting();
+  await worker.skipWaiting();
 }
 
 async function activate(): Promise<void> {
@@ -32,7 +31,7 @@ async function activate(): Promise<void> {
     const old = (await caches.keys()).filter((name) => name.startsWith(PREFIX) && name !== PREFIX + version);
     await Promise.all(old.map((name) => caches.delete(name)));
   }
-  await self.clients.claim();
+  await worker.clients.claim();
 }
 
 async function respond(request: Request): Promise<Response> {
@@ -42,9 +41,9 @@ async function respond(request: Request): Promise<Response> {
   return kept ?? fetch(request);
 }
 
-self.addEventListener("install", (event) => event.waitUntil(install()));
-self.addEventListener("activate", (event) => event.waitUntil(activate()));
-self.addEventListener("fetch", (event) => {
+worker.addEventListener("install", (event) => event.waitUntil(install()));
+worker.addEventListener("activate", (event) => event.waitUntil(activate()));
+worker.addEventListener("fetch", (event) => {
   const { request } = event;
   if (request.method !== "GET" || request.headers.has("range") || !request.url.startsWith(scope.href)) return;
   event.respondWith(respond(request));

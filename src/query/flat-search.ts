@@ -1,4 +1,4 @@
-import type { Data, RecordBatch } from "apache-arrow";
+import type { Data, FixedSizeList, RecordBatch } from "apache-arrow";
 import { LanceError } from "../errors.ts";
 import type { LanceField } from "../format/schema.ts";
 import { type CoreKernels, loadCoreKernels } from "../kernels/core.ts";
@@ -105,7 +105,7 @@ function scanBatch(
 /** The values of a fixed-size list of float32, as one array of `rows × dimension`. No copy. */
 export function readVectors(data: Data, dimension: number, field: LanceField): Float32Array {
   const child = data.children[0];
-  if (!(child?.values instanceof Float32Array) || data.type.listSize !== dimension) {
+  if (!(child?.values instanceof Float32Array) || (data.type as FixedSizeList).listSize !== dimension) {
     throw new LanceError(
       "SCHEMA_MISMATCH",
       `column "${field.name}": expected ${dimension} float32 a row, received ${data.type}`,

@@ -13,7 +13,7 @@ export function drawIndexes(
   },
 ): void {
   const lanes = [...state.lanes.values()].sort((a, b) => a.workerIndex - b.workerIndex);
-  panel.replaceChildren(
+  const parts = [
     h(
       "h2",
       { id: "indexes-title" },
@@ -53,7 +53,8 @@ export function drawIndexes(
     !state.running && state.commits.length > 0
       ? h("p", { id: "build-done" }, `Done in ${formatMs(state.totalMs)}.`)
       : null,
-  );
+  ];
+  panel.replaceChildren(...parts.filter((part) => part !== null));
 }
 
 function drawLane(lane: Lane): HTMLElement {

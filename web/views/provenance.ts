@@ -11,7 +11,7 @@ export function drawProvenance(panel: HTMLElement, answer: Answer | null): void 
   const statistics = answer.statistics;
   const segments = statistics?.segments ?? [];
   const open = panel.querySelector("details")?.open ?? false;
-  panel.replaceChildren(
+  const parts = [
     head,
     h("p", { id: "answer-facts" }, describeAnswer(answer)),
     segments.length === 0
@@ -55,7 +55,8 @@ export function drawProvenance(panel: HTMLElement, answer: Answer | null): void 
           ),
         ),
     h("details", { open }, h("summary", {}, "Query plan"), h("pre", {}, answer.plan)),
-  );
+  ];
+  panel.replaceChildren(...parts.filter((part) => part !== null));
 }
 
 function describeAnswer(answer: Answer): string {
