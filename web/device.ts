@@ -1,4 +1,4 @@
-import { type Dataset, isLanceError, openDataset, openDeviceStore, type Store } from "lancelet";
+import { type Dataset, isLanceError, openBrowserStore, openDataset, type Store } from "lancelet";
 
 /** The table as the page holds it, and where it is kept. */
 export interface DeviceTable {
@@ -6,7 +6,7 @@ export interface DeviceTable {
   readonly store: Store;
   /** Rung of the storage ladder that was taken, and why not a better one. */
   readonly rung: string;
-  readonly reason: string | null;
+  readonly reason: string;
 }
 
 /** How far the copy onto the device is. */
@@ -17,7 +17,7 @@ export interface CopyProgress {
 
 /** Opens the table kept on this device; on the first visit it is copied here from beside the page. */
 export async function openDeviceTable(onCopy: (progress: CopyProgress) => void): Promise<DeviceTable> {
-  const { store, rung, reason } = await openDeviceStore("packages.lance");
+  const { store, rung, message: reason } = await openBrowserStore("packages.lance");
   try {
     return { dataset: await openDataset(store), store, rung, reason };
   } catch (error) {

@@ -8,11 +8,10 @@ import { type TakeOptions, takeOffsets, takeRowIds } from "../query/take.ts";
 import type { Store } from "../store/store.ts";
 import { openVersion, type Snapshot } from "../table/snapshot.ts";
 import { listVersions, type VersionInfo } from "../table/versions.ts";
-import { appendRows, type AppendRowsOptions } from "../write/append-rows.ts";
+import { type AppendRowsOptions, appendRows } from "../write/append-rows.ts";
 import { type CopyProgress, copyTable } from "../write/copy-table.ts";
 import { deleteRows } from "../write/delete-rows.ts";
 import type { TabularData } from "../write/input.ts";
-import { DatasetIndices } from "./dataset-indices.ts";
 
 /** What a dataset holds beside its version. */
 export interface DatasetResources {
@@ -27,12 +26,11 @@ export interface DatasetResources {
  * A Lance table at one version. Writes move this handle to the version they made; a running scanner keeps its own;
  * `checkoutVersion` gives a new handle. Close it when done.
  */
-export class Dataset extends DatasetIndices {
+export class Dataset {
   readonly #resources: DatasetResources;
   #snapshot: Snapshot;
 
   constructor(snapshot: Snapshot, resources: DatasetResources) {
-    super();
     this.#snapshot = snapshot;
     this.#resources = resources;
   }
@@ -152,18 +150,6 @@ export class Dataset extends DatasetIndices {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
-  }
-
-  protected override getSnapshot(): Snapshot {
-    return this.#snapshot;
-  }
-
-  protected override getDefaults(): Pick<DatasetResources, "pool" | "memoryBudgetBytes"> {
-    return this.#resources;
-  }
-
-  protected override moveTo(snapshot: Snapshot): void {
-    this.#moveTo(snapshot);
   }
 
   /** Two writes of one handle may end in either order: the handle stays at the newer version. */

@@ -37,7 +37,9 @@ export async function writeDataset(
 ): Promise<Dataset> {
   const { mode = "create", schema, signal, onProgress, maxRowsPerFile, maxBytesPerFile } = options;
   if (mode !== "create" && mode !== "append") {
-    throw new LanceError("INVALID_ARGUMENT", `mode: expected "create" or "append", received ${JSON.stringify(mode)}`, { mode });
+    throw new LanceError("INVALID_ARGUMENT", `mode: expected "create" or "append", received ${JSON.stringify(mode)}`, {
+      mode,
+    });
   }
   const { store, uri } = await openTableStore(uriOrStore, options);
   const fileOptions = { maxRowsPerFile, maxBytesPerFile, onProgress, signal };

@@ -1,0 +1,44 @@
+/**
+ * The public surface of lancelet, listed by hand; `test/packaging` keeps the list. Entries (`entry-*.ts`) set up the
+ * host and export this.
+ */
+export { Dataset } from "./dataset/dataset.ts";
+export { type OpenDatasetOptions, openDataset } from "./dataset/open-dataset.ts";
+export { type WriteDatasetOptions, writeDataset } from "./dataset/write-dataset.ts";
+export { type ErrorDetails, isLanceError, LanceError, type LanceErrorCode } from "./errors.ts";
+export {
+  clearGlobalPool,
+  createPool,
+  getGlobalPool,
+  initGlobalPool,
+  setGlobalPool,
+} from "./pool/global-pool.ts";
+export type { JobProgress, WorkerPool } from "./pool/pool.ts";
+export type { Metric, NearestOptions, ScannerOptions } from "./query/scan-options.ts";
+export type { Scanner } from "./query/scanner.ts";
+export type { ScanStatistics, SegmentStatistics } from "./query/statistics.ts";
+export type { TakeOptions } from "./query/take.ts";
+export { type BrowserStore, openBrowserStore } from "./store/browser-ladder.ts";
+export { createHttpStore } from "./store/http.ts";
+export { createIndexedDbStore } from "./store/indexeddb.ts";
+export { createMemoryStore } from "./store/memory.ts";
+export { openStore } from "./store/open-store.ts";
+export { createOpfsStore } from "./store/opfs.ts";
+export type {
+  ByteRange,
+  GetResult,
+  ListedObject,
+  ReadableStore,
+  Store,
+  StoreCallOptions,
+  StoreCapabilities,
+  StoreDescription,
+  StoreWriter,
+} from "./store/store.ts";
+export { withCache } from "./store/with-cache.ts";
+export { withCoalescing } from "./store/with-coalescing.ts";
+export { withPrefix } from "./store/with-prefix.ts";
+export type { VersionInfo } from "./table/versions.ts";
+export type { CopyProgress } from "./write/copy-table.ts";
+export type { Row, TabularData } from "./write/input.ts";
+export type { WriteProgress } from "./write/write-fragments.ts";
