@@ -8,8 +8,8 @@
  *   node wasm/build.mjs --verify --install   … and put the new build into wasm/pkg when the toolchain differs
  */
 import { existsSync } from "node:fs";
-import { cp, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { homedir, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { brotliCompressSync } from "node:zlib";
@@ -43,13 +43,22 @@ const OPT_FLAGS = [
 ];
 const FLAGS = [...RUST_FLAGS, ...OPT_FLAGS].join(" ");
 
+/**
+ * Paths of this machine out of the modules: each registry's folder, whose name differs between hosts, and this one.
+ * The sources are fetched first, so that the folders are there.
+ */
+async function remapPaths(env) {
+  await run("cargo", ["fetch", "--locked"], { env, cwd: here });
+  const cargoHome = process.env.CARGO_HOME ?? join(homedir(), ".cargo");
+  const registries = join(cargoHome, "registry", "src");
+  const names = existsSync(registries) ? await readdir(registries) : [];
+  return [...names.sort().map((name) => `${join(registries, name)}=/cargo`), `${here}=/src`].map(
+    (pair) => `--remap-path-prefix=${pair}`,
+  );
+}
+
 async function buildInto(outDir, toolchain, targetDir) {
-  const cargoHome = process.env.CARGO_HOME ?? join(process.env.HOME ?? "", ".cargo");
-  const rustFlags = [
-    ...RUST_FLAGS,
-    `--remap-path-prefix=${cargoHome}/registry/src=/cargo`,
-    `--remap-path-prefix=${here}=/src`,
-  ].join(" ");
+  const rustFlags = [...RUST_FLAGS, ...(await remapPaths(toolchain.env))].join(" ");
   const env = { ...toolchain.env, RUSTFLAGS: rustFlags, CARGO_TARGET_DIR: targetDir };
   delete env.CARGO_ENCODED_RUSTFLAGS;
   for (const name of MODULES) {

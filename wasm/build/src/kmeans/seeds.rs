@@ -1,6 +1,6 @@
 use super::random::Random;
 use lancelet_common::error::{try_zeroed, Result};
-use lancelet_common::simd::l2_rows;
+use lancelet_common::simd::squared_l2;
 
 /// Vectors a seed is drawn from, for each seed: drawing then costs an eighth of one iteration at 256 vectors a centroid.
 const CANDIDATES_PER_SEED: usize = 32;
@@ -47,23 +47,10 @@ impl Seeding {
         let start = self.row(candidate) * dimension;
         seed.copy_from_slice(&vectors[start..start + dimension]);
         self.chosen += 1;
-        let count = self.nearest.len();
-        let mut i = 0;
-        while i < count {
-            let pointer =
-                |j: usize| vectors[self.row((i + j).min(count - 1)) * dimension..].as_ptr();
-            // SAFETY: each row lies inside `vectors`; the last one is repeated to fill a group.
-            let found = unsafe {
-                l2_rows(
-                    seed.as_ptr(),
-                    [pointer(0), pointer(1), pointer(2), pointer(3)],
-                    dimension,
-                )
-            };
-            for (nearest, distance) in self.nearest[i..].iter_mut().zip(found) {
-                *nearest = nearest.min(distance);
-            }
-            i += 4;
+        for candidate in 0..self.nearest.len() {
+            let start = self.row(candidate) * dimension;
+            let distance = squared_l2(seed, &vectors[start..start + dimension]);
+            self.nearest[candidate] = self.nearest[candidate].min(distance);
         }
     }
 

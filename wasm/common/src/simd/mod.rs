@@ -4,4 +4,4 @@ mod lanes;
 mod products;
 
 pub use lanes::F32x4;
-pub use products::{dot, dot_and_norm_rows, dot_rows, l2_rows, squared_l2};
+pub use products::{dot, dot_and_norm, squared_l2};

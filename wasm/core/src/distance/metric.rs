@@ -1,8 +1,5 @@
 use lancelet_common::error::{KernelError, Result};
-use lancelet_common::simd::{dot, dot_and_norm_rows, dot_rows, l2_rows};
-
-/// Rows per step of a scan: their sums fill the SIMD registers beside the query.
-pub const ROWS_AT_ONCE: usize = 4;
+use lancelet_common::simd::{dot, dot_and_norm, squared_l2};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Metric {
@@ -46,35 +43,26 @@ impl<'a> PreparedQuery<'a> {
         self.values.len()
     }
 
-    /// Distances to the `R` vectors that start at `rows`.
-    ///
-    /// # Safety
-    /// `dimension` f32 must be readable at each pointer.
+    /// The distance to `row`, of the query's dimension.
     #[inline(always)]
-    pub unsafe fn distances<const R: usize>(&self, rows: [*const f32; R]) -> [f32; R] {
-        let (query, dimension) = (self.values.as_ptr(), self.values.len());
+    pub fn distance(&self, row: &[f32]) -> f32 {
         match self.metric {
-            Metric::L2 => l2_rows(query, rows, dimension),
-            Metric::Dot => dot_rows(query, rows, dimension).map(|dot| 1.0 - dot),
-            Metric::Cosine => dot_and_norm_rows(query, rows, dimension)
-                .map(|(dot, norm)| 1.0 - dot / self.norm / norm.sqrt()),
+            Metric::L2 => squared_l2(self.values, row),
+            Metric::Dot => 1.0 - dot(self.values, row),
+            Metric::Cosine => {
+                let (dot, norm) = dot_and_norm(self.values, row);
+                1.0 - dot / self.norm / norm.sqrt()
+            }
         }
     }
 }
 
 /// Distances to every row of `vectors`; `output` holds one per row.
 pub fn distances_of(query: &PreparedQuery, vectors: &[f32], output: &mut [f32]) {
-    let dimension = query.dimension();
-    let whole = output.len() / ROWS_AT_ONCE * ROWS_AT_ONCE;
-    debug_assert_eq!(vectors.len(), output.len() * dimension);
-    let row = |i: usize| vectors[i * dimension..].as_ptr();
-    for i in (0..whole).step_by(ROWS_AT_ONCE) {
-        // SAFETY: rows i to i + 3 lie inside `vectors`.
-        let found = unsafe { query.distances([row(i), row(i + 1), row(i + 2), row(i + 3)]) };
-        output[i..i + ROWS_AT_ONCE].copy_from_slice(&found);
-    }
-    for (i, value) in output.iter_mut().enumerate().skip(whole) {
-        // SAFETY: row i lies inside `vectors`.
-        *value = unsafe { query.distances([row(i)])[0] };
+    for (value, row) in output
+        .iter_mut()
+        .zip(vectors.chunks_exact(query.dimension()))
+    {
+        *value = query.distance(row);
     }
 }

@@ -2,7 +2,7 @@
 
 mod metric;
 
-pub use metric::{distances_of, Metric, PreparedQuery, ROWS_AT_ONCE};
+pub use metric::{distances_of, Metric, PreparedQuery};
 
 use lancelet_common::error::{KernelError, Result};
 use lancelet_common::memory::{view, view_mut};

@@ -1,5 +1,5 @@
 use super::heap::BestK;
-use crate::distance::{PreparedQuery, ROWS_AT_ONCE};
+use crate::distance::PreparedQuery;
 use lancelet_common::error::Result;
 
 /// Distances in [lower, upper).
@@ -32,32 +32,7 @@ impl Range {
     }
 }
 
-struct Scan<'a, 'q> {
-    best: &'a mut BestK,
-    query: &'a PreparedQuery<'q>,
-    vectors: &'a [f32],
-    row_ids: &'a [u64],
-    range: Range,
-}
-
-impl Scan<'_, '_> {
-    #[inline(always)]
-    fn step<const R: usize>(&mut self, rows: [usize; R]) -> Result<()> {
-        let dimension = self.query.dimension();
-        let pointers = rows.map(|row| self.vectors[row * dimension..].as_ptr());
-        // SAFETY: `scan_rows` passes rows below `row_ids.len()`, and `vectors` holds that many.
-        let distances = unsafe { self.query.distances(pointers) };
-        for r in 0..R {
-            if self.range.contains(distances[r]) {
-                self.best.offer(distances[r], self.row_ids[rows[r]])?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Offers every allowed row to `best`. Masked rows cost nothing: four allowed rows are computed at a time, wherever
-/// they lie.
+/// Offers every allowed row to `best`. Masked rows are not computed.
 pub fn scan_rows(
     best: &mut BestK,
     query: &PreparedQuery,
@@ -66,44 +41,33 @@ pub fn scan_rows(
     mask: Option<&[u8]>,
     range: Range,
 ) -> Result<()> {
-    let num_rows = row_ids.len();
-    let mut scan = Scan {
-        best,
-        query,
-        vectors,
-        row_ids,
-        range,
+    let dimension = query.dimension();
+    let mut offer = |row: &[f32], row_id: u64| -> Result<()> {
+        let distance = query.distance(row);
+        if range.contains(distance) {
+            best.offer(distance, row_id)?;
+        }
+        Ok(())
     };
     let Some(mask) = mask else {
-        let whole = num_rows / ROWS_AT_ONCE * ROWS_AT_ONCE;
-        for i in (0..whole).step_by(ROWS_AT_ONCE) {
-            scan.step([i, i + 1, i + 2, i + 3])?;
-        }
-        for i in whole..num_rows {
-            scan.step([i])?;
+        for (row, &row_id) in vectors.chunks_exact(dimension).zip(row_ids) {
+            offer(row, row_id)?;
         }
         return Ok(());
     };
-    let mut pending = [0usize; ROWS_AT_ONCE];
-    let mut waiting = 0;
     for (byte, &bits) in mask.iter().enumerate() {
         let mut bits = bits;
         while bits != 0 {
             let row = byte * 8 + bits.trailing_zeros() as usize;
             bits &= bits - 1;
-            if row >= num_rows {
+            if row >= row_ids.len() {
                 break;
             }
-            pending[waiting] = row;
-            waiting += 1;
-            if waiting == ROWS_AT_ONCE {
-                scan.step(pending)?;
-                waiting = 0;
-            }
+            offer(
+                &vectors[row * dimension..(row + 1) * dimension],
+                row_ids[row],
+            )?;
         }
-    }
-    for &row in &pending[..waiting] {
-        scan.step([row])?;
     }
     Ok(())
 }

@@ -1,0 +1,103 @@
+/* tslint:disable */
+/* eslint-disable */
+
+/**
+ * One training, advanced by `step` until `done`. The host writes the vectors at `vectorsPointer` before the first step.
+ */
+export class KMeans {
+    free(): void;
+    [Symbol.dispose](): void;
+    /**
+     * Writes `k × dimension` f32 to a host buffer.
+     */
+    centroidsInto(output: number): void;
+    constructor(metric: number, num_rows: number, dimension: number, k: number, seed: number, max_iterations: number, tolerance: number);
+    /**
+     * A bounded piece of work.
+     */
+    step(): void;
+    vectorsPointer(): number;
+    /**
+     * Rows that moved in the last whole iteration.
+     */
+    readonly changed: number;
+    readonly done: boolean;
+    /**
+     * Whole iterations so far.
+     */
+    readonly iteration: number;
+    /**
+     * Summed distance in the last whole iteration; infinite before.
+     */
+    readonly loss: number;
+}
+
+/**
+ * Allocates `byte_length` zeroed bytes, 16-byte aligned. Returns 0 when memory cannot grow.
+ */
+export function allocateBytes(byte_length: number): number;
+
+/**
+ * Nearest centroid and distance of every row, in host buffers. Rows that hold NaN or infinity get `UNASSIGNED`, NaN.
+ */
+export function assignPartitions(metric: number, vectors: number, num_rows: number, dimension: number, centroids: number, k: number, partitions: number, distances: number): void;
+
+/**
+ * Returns what [`allocate_bytes`] gave, with the same length. A zero pointer is ignored.
+ */
+export function freeBytes(pointer: number, byte_length: number): void;
+
+/**
+ * Writes the stable order of `length` byte strings to `output`. `offsets` are `length + 1` i32 into `data`.
+ */
+export function sortBytes(offsets: number, data: number, data_length: number, valid: number, length: number, output: number): void;
+
+/**
+ * Writes the stable order of `length` fixed-width values to `output`.
+ */
+export function sortFixed(kind: number, values: number, valid: number, length: number, output: number): void;
+
+export type InitInput = RequestInfo | URL | Response | BufferSource | WebAssembly.Module;
+
+export interface InitOutput {
+    readonly memory: WebAssembly.Memory;
+    readonly __wbg_kmeans_free: (a: number, b: number) => void;
+    readonly allocateBytes: (a: number) => number;
+    readonly assignPartitions: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number) => [number, number];
+    readonly freeBytes: (a: number, b: number) => void;
+    readonly kmeans_centroidsInto: (a: number, b: number) => [number, number];
+    readonly kmeans_changed: (a: number) => number;
+    readonly kmeans_done: (a: number) => number;
+    readonly kmeans_iteration: (a: number) => number;
+    readonly kmeans_loss: (a: number) => number;
+    readonly kmeans_new: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => [number, number, number];
+    readonly kmeans_step: (a: number) => [number, number];
+    readonly kmeans_vectorsPointer: (a: number) => number;
+    readonly sortBytes: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number];
+    readonly sortFixed: (a: number, b: number, c: number, d: number, e: number) => [number, number];
+    readonly __wbindgen_externrefs: WebAssembly.Table;
+    readonly __externref_table_dealloc: (a: number) => void;
+    readonly __wbindgen_start: () => void;
+}
+
+export type SyncInitInput = BufferSource | WebAssembly.Module;
+
+/**
+ * Instantiates the given `module`, which can either be bytes or
+ * a precompiled `WebAssembly.Module`.
+ *
+ * @param {{ module: SyncInitInput }} module - Passing `SyncInitInput` directly is deprecated.
+ *
+ * @returns {InitOutput}
+ */
+export function initSync(module: { module: SyncInitInput } | SyncInitInput): InitOutput;
+
+/**
+ * If `module_or_path` is {RequestInfo} or {URL}, makes a request and
+ * for everything else, calls `WebAssembly.instantiate` directly.
+ *
+ * @param {{ module_or_path: InitInput | Promise<InitInput> }} module_or_path - Passing `InitInput` directly is deprecated.
+ *
+ * @returns {Promise<InitOutput>}
+ */
+export default function __wbg_init (module_or_path: { module_or_path: InitInput | Promise<InitInput> } | InitInput | Promise<InitInput>): Promise<InitOutput>;

@@ -1,0 +1,635 @@
+/* @ts-self-types="./core.d.ts" */
+
+/**
+ * Accumulates values and structure.
+ */
+export class ColumnBuilder {
+    __destroy_into_raw() {
+        const ptr = this.__wbg_ptr;
+        this.__wbg_ptr = 0;
+        ColumnBuilderFinalization.unregister(this);
+        return ptr;
+    }
+    free() {
+        const ptr = this.__destroy_into_raw();
+        wasm.__wbg_columnbuilder_free(ptr, 0);
+    }
+    /**
+     * `ranges`: start and end row of each range of the page.
+     * @param {PageDecoder} page
+     * @param {Uint32Array} ranges
+     */
+    appendConstant(page, ranges) {
+        _assertClass(page, PageDecoder);
+        const ptr0 = passArray32ToWasm0(ranges, wasm.__wbindgen_malloc);
+        const len0 = WASM_VECTOR_LEN;
+        const ret = wasm.columnbuilder_appendConstant(this.__wbg_ptr, page.__wbg_ptr, ptr0, len0);
+        if (ret[1]) {
+            throw takeFromExternrefTable0(ret[0]);
+        }
+    }
+    /**
+     * `segments`: offset in `input` and length of each, whole rows; `rows` of them in all.
+     * @param {PageDecoder} page
+     * @param {Uint8Array} input
+     * @param {Uint32Array} segments
+     * @param {number} rows
+     */
+    appendFullZip(page, input, segments, rows) {
+        _assertClass(page, PageDecoder);
+        const ptr0 = passArray8ToWasm0(input, wasm.__wbindgen_malloc);
+        const len0 = WASM_VECTOR_LEN;
+        const ptr1 = passArray32ToWasm0(segments, wasm.__wbindgen_malloc);
+        const len1 = WASM_VECTOR_LEN;
+        const ret = wasm.columnbuilder_appendFullZip(this.__wbg_ptr, page.__wbg_ptr, ptr0, len0, ptr1, len1, rows);
+        if (ret[1]) {
+            throw takeFromExternrefTable0(ret[0]);
+        }
+    }
+    /**
+     * `chunks`: offset in `input`, length and number of values of each. `runs`: first chunk, number of chunks, the page
+     * row that starts first in it, number of ranges, then start and end row of each, ascending.
+     * @param {PageDecoder} page
+     * @param {Uint8Array} input
+     * @param {Uint32Array} chunks
+     * @param {Uint32Array} runs
+     */
+    appendMiniBlock(page, input, chunks, runs) {
+        _assertClass(page, PageDecoder);
+        const ptr0 = passArray8ToWasm0(input, wasm.__wbindgen_malloc);
+        const len0 = WASM_VECTOR_LEN;
+        const ptr1 = passArray32ToWasm0(chunks, wasm.__wbindgen_malloc);
+        const len1 = WASM_VECTOR_LEN;
+        const ptr2 = passArray32ToWasm0(runs, wasm.__wbindgen_malloc);
+        const len2 = WASM_VECTOR_LEN;
+        const ret = wasm.columnbuilder_appendMiniBlock(this.__wbg_ptr, page.__wbg_ptr, ptr0, len0, ptr1, len1, ptr2, len2);
+        if (ret[1]) {
+            throw takeFromExternrefTable0(ret[0]);
+        }
+    }
+    /**
+     * Items validity of one fixed-size list level, outermost first, or nothing when all are valid.
+     * @param {number} level
+     * @returns {Uint8Array | undefined}
+     */
+    itemValidity(level) {
+        const ret = wasm.columnbuilder_itemValidity(this.__wbg_ptr, level);
+        let v1;
+        if (ret[0] !== 0) {
+            v1 = getArrayU8FromWasm0(ret[0], ret[1]).slice();
+            wasm.__wbindgen_free(ret[0], ret[1] * 1, 1);
+        }
+        return v1;
+    }
+    /**
+     * Entries of layer `index`, leaf first.
+     * @param {number} index
+     * @returns {number}
+     */
+    layerLength(index) {
+        const ret = wasm.columnbuilder_layerLength(this.__wbg_ptr, index);
+        return ret >>> 0;
+    }
+    /**
+     * Null entries of a layer. Call after `layerValidity`.
+     * @param {number} index
+     * @returns {number}
+     */
+    layerNullCount(index) {
+        const ret = wasm.columnbuilder_layerNullCount(this.__wbg_ptr, index);
+        return ret >>> 0;
+    }
+    /**
+     * `length + 1` offsets of a list layer.
+     * @param {number} index
+     * @returns {Int32Array}
+     */
+    layerOffsets(index) {
+        const ret = wasm.columnbuilder_layerOffsets(this.__wbg_ptr, index);
+        if (ret[3]) {
+            throw takeFromExternrefTable0(ret[2]);
+        }
+        var v1 = getArrayI32FromWasm0(ret[0], ret[1]).slice();
+        wasm.__wbindgen_free(ret[0], ret[1] * 4, 4);
+        return v1;
+    }
+    /**
+     * Validity bitmap of a layer, or nothing when all entries are valid.
+     * @param {number} index
+     * @returns {Uint8Array | undefined}
+     */
+    layerValidity(index) {
+        const ret = wasm.columnbuilder_layerValidity(this.__wbg_ptr, index);
+        let v1;
+        if (ret[0] !== 0) {
+            v1 = getArrayU8FromWasm0(ret[0], ret[1]).slice();
+            wasm.__wbindgen_free(ret[0], ret[1] * 1, 1);
+        }
+        return v1;
+    }
+    /**
+     * Shape words, then one word per layer, leaf first: 1 for a list.
+     * @param {Uint32Array} program
+     */
+    constructor(program) {
+        const ptr0 = passArray32ToWasm0(program, wasm.__wbindgen_malloc);
+        const len0 = WASM_VECTOR_LEN;
+        const ret = wasm.columnbuilder_new(ptr0, len0);
+        if (ret[2]) {
+            throw takeFromExternrefTable0(ret[1]);
+        }
+        this.__wbg_ptr = ret[0];
+        ColumnBuilderFinalization.register(this, this.__wbg_ptr, this);
+        return this;
+    }
+    /**
+     * Number of leaf values.
+     * @returns {number}
+     */
+    valueCount() {
+        const ret = wasm.columnbuilder_valueCount(this.__wbg_ptr);
+        return ret >>> 0;
+    }
+    /**
+     * Fixed width: the values, bit-packed for booleans. Variable width: the bytes.
+     * @returns {Uint8Array}
+     */
+    valueData() {
+        const ret = wasm.columnbuilder_valueData(this.__wbg_ptr);
+        var v1 = getArrayU8FromWasm0(ret[0], ret[1]).slice();
+        wasm.__wbindgen_free(ret[0], ret[1] * 1, 1);
+        return v1;
+    }
+    /**
+     * Variable width: `valueCount + 1` offsets.
+     * @returns {Int32Array}
+     */
+    valueOffsets() {
+        const ret = wasm.columnbuilder_valueOffsets(this.__wbg_ptr);
+        if (ret[3]) {
+            throw takeFromExternrefTable0(ret[2]);
+        }
+        var v1 = getArrayI32FromWasm0(ret[0], ret[1]).slice();
+        wasm.__wbindgen_free(ret[0], ret[1] * 4, 4);
+        return v1;
+    }
+}
+if (Symbol.dispose) ColumnBuilder.prototype[Symbol.dispose] = ColumnBuilder.prototype.free;
+
+/**
+ * A page as the host holds it between reads.
+ */
+export class PageDecoder {
+    __destroy_into_raw() {
+        const ptr = this.__wbg_ptr;
+        this.__wbg_ptr = 0;
+        PageDecoderFinalization.unregister(this);
+        return ptr;
+    }
+    free() {
+        const ptr = this.__destroy_into_raw();
+        wasm.__wbg_pagedecoder_free(ptr, 0);
+    }
+    /**
+     * Bytes this page keeps in WASM memory beyond its program.
+     * @returns {number}
+     */
+    cachedBytes() {
+        const ret = wasm.pagedecoder_cachedBytes(this.__wbg_ptr);
+        return ret >>> 0;
+    }
+    /**
+     * `program` and its byte strings, as src/format/read/decode-program.ts writes them.
+     * @param {Uint32Array} program
+     * @param {Uint8Array} table
+     */
+    constructor(program, table) {
+        const ptr0 = passArray32ToWasm0(program, wasm.__wbindgen_malloc);
+        const len0 = WASM_VECTOR_LEN;
+        const ptr1 = passArray8ToWasm0(table, wasm.__wbindgen_malloc);
+        const len1 = WASM_VECTOR_LEN;
+        const ret = wasm.pagedecoder_new(ptr0, len0, ptr1, len1);
+        if (ret[2]) {
+            throw takeFromExternrefTable0(ret[1]);
+        }
+        this.__wbg_ptr = ret[0];
+        PageDecoderFinalization.register(this, this.__wbg_ptr, this);
+        return this;
+    }
+    /**
+     * Constant pages: the value's own bytes, or the buffers of a one-element Arrow array (`u32 n, n × u32 length, bytes`).
+     * @param {Uint8Array} bytes
+     * @param {boolean} array
+     */
+    setConstant(bytes, array) {
+        const ptr0 = passArray8ToWasm0(bytes, wasm.__wbindgen_malloc);
+        const len0 = WASM_VECTOR_LEN;
+        const ret = wasm.pagedecoder_setConstant(this.__wbg_ptr, ptr0, len0, array);
+        if (ret[1]) {
+            throw takeFromExternrefTable0(ret[0]);
+        }
+    }
+    /**
+     * Mini-block pages with a dictionary: decodes it, once.
+     * @param {Uint8Array} bytes
+     */
+    setDictionary(bytes) {
+        const ptr0 = passArray8ToWasm0(bytes, wasm.__wbindgen_malloc);
+        const len0 = WASM_VECTOR_LEN;
+        const ret = wasm.pagedecoder_setDictionary(this.__wbg_ptr, ptr0, len0);
+        if (ret[1]) {
+            throw takeFromExternrefTable0(ret[0]);
+        }
+    }
+    /**
+     * Constant pages: the level buffers. Without an encoding they are plain u16.
+     * @param {Uint8Array} rep_bytes
+     * @param {Uint8Array} def_bytes
+     */
+    setLevels(rep_bytes, def_bytes) {
+        const ptr0 = passArray8ToWasm0(rep_bytes, wasm.__wbindgen_malloc);
+        const len0 = WASM_VECTOR_LEN;
+        const ptr1 = passArray8ToWasm0(def_bytes, wasm.__wbindgen_malloc);
+        const len1 = WASM_VECTOR_LEN;
+        const ret = wasm.pagedecoder_setLevels(this.__wbg_ptr, ptr0, len0, ptr1, len1);
+        if (ret[1]) {
+            throw takeFromExternrefTable0(ret[0]);
+        }
+    }
+}
+if (Symbol.dispose) PageDecoder.prototype[Symbol.dispose] = PageDecoder.prototype.free;
+
+/**
+ * Best-k over any number of scans, ascending by distance, then by row id.
+ */
+export class TopK {
+    __destroy_into_raw() {
+        const ptr = this.__wbg_ptr;
+        this.__wbg_ptr = 0;
+        TopKFinalization.unregister(this);
+        return ptr;
+    }
+    free() {
+        const ptr = this.__destroy_into_raw();
+        wasm.__wbg_topk_free(ptr, 0);
+    }
+    /**
+     * Rows held now, at most k.
+     * @returns {number}
+     */
+    count() {
+        const ret = wasm.topk_count(this.__wbg_ptr);
+        return ret >>> 0;
+    }
+    /**
+     * Writes the rows held, best first, into host buffers of `count` values, and forgets them.
+     * @param {number} row_ids
+     * @param {number} distances
+     */
+    finishInto(row_ids, distances) {
+        const ret = wasm.topk_finishInto(this.__wbg_ptr, row_ids, distances);
+        if (ret[1]) {
+            throw takeFromExternrefTable0(ret[0]);
+        }
+    }
+    /**
+     * @param {number} k
+     */
+    constructor(k) {
+        const ret = wasm.topk_new(k);
+        this.__wbg_ptr = ret;
+        TopKFinalization.register(this, this.__wbg_ptr, this);
+        return this;
+    }
+    /**
+     * Scans `num_rows` vectors in host buffers. `mask` 0 = every row; otherwise one bit a row, LSB first.
+     * Distances count in [lower, upper); NaN bounds count as absent.
+     * @param {number} metric
+     * @param {number} query
+     * @param {number} vectors
+     * @param {number} row_ids
+     * @param {number} num_rows
+     * @param {number} dimension
+     * @param {number} mask
+     * @param {number} lower
+     * @param {number} upper
+     */
+    scanFlat(metric, query, vectors, row_ids, num_rows, dimension, mask, lower, upper) {
+        const ret = wasm.topk_scanFlat(this.__wbg_ptr, metric, query, vectors, row_ids, num_rows, dimension, mask, lower, upper);
+        if (ret[1]) {
+            throw takeFromExternrefTable0(ret[0]);
+        }
+    }
+    /**
+     * The k-th best distance; infinite while there are fewer.
+     * @returns {number}
+     */
+    threshold() {
+        const ret = wasm.topk_threshold(this.__wbg_ptr);
+        return ret;
+    }
+}
+if (Symbol.dispose) TopK.prototype[Symbol.dispose] = TopK.prototype.free;
+
+/**
+ * Allocates `byte_length` zeroed bytes, 16-byte aligned. Returns 0 when memory cannot grow.
+ * @param {number} byte_length
+ * @returns {number}
+ */
+export function allocateBytes(byte_length) {
+    const ret = wasm.allocateBytes(byte_length);
+    return ret >>> 0;
+}
+
+/**
+ * Distances of one query to `num_rows` vectors, in host buffers.
+ * @param {number} metric
+ * @param {number} query
+ * @param {number} vectors
+ * @param {number} num_rows
+ * @param {number} dimension
+ * @param {number} output
+ */
+export function computeDistances(metric, query, vectors, num_rows, dimension, output) {
+    const ret = wasm.computeDistances(metric, query, vectors, num_rows, dimension, output);
+    if (ret[1]) {
+        throw takeFromExternrefTable0(ret[0]);
+    }
+}
+
+/**
+ * The values of a serialised bitmap, ascending. Every value must be below `limit`.
+ * @param {number} bytes
+ * @param {number} byte_length
+ * @param {number} limit
+ * @returns {Uint32Array}
+ */
+export function decodeRoaring(bytes, byte_length, limit) {
+    const ret = wasm.decodeRoaring(bytes, byte_length, limit);
+    if (ret[3]) {
+        throw takeFromExternrefTable0(ret[2]);
+    }
+    var v1 = getArrayU32FromWasm0(ret[0], ret[1]).slice();
+    wasm.__wbindgen_free(ret[0], ret[1] * 4, 4);
+    return v1;
+}
+
+/**
+ * Expands a `u64 size, zstd frame` buffer to exactly that size.
+ * @param {Uint8Array} data
+ * @returns {Uint8Array}
+ */
+export function decompressZstd(data) {
+    const ptr0 = passArray8ToWasm0(data, wasm.__wbindgen_malloc);
+    const len0 = WASM_VECTOR_LEN;
+    const ret = wasm.decompressZstd(ptr0, len0);
+    if (ret[3]) {
+        throw takeFromExternrefTable0(ret[2]);
+    }
+    var v2 = getArrayU8FromWasm0(ret[0], ret[1]).slice();
+    wasm.__wbindgen_free(ret[0], ret[1] * 1, 1);
+    return v2;
+}
+
+/**
+ * Serialises ascending, distinct values.
+ * @param {number} values
+ * @param {number} count
+ * @returns {Uint8Array}
+ */
+export function encodeRoaring(values, count) {
+    const ret = wasm.encodeRoaring(values, count);
+    if (ret[3]) {
+        throw takeFromExternrefTable0(ret[2]);
+    }
+    var v1 = getArrayU8FromWasm0(ret[0], ret[1]).slice();
+    wasm.__wbindgen_free(ret[0], ret[1] * 1, 1);
+    return v1;
+}
+
+/**
+ * Returns what [`allocate_bytes`] gave, with the same length. A zero pointer is ignored.
+ * @param {number} pointer
+ * @param {number} byte_length
+ */
+export function freeBytes(pointer, byte_length) {
+    wasm.freeBytes(pointer, byte_length);
+}
+function __wbg_get_imports() {
+    const import0 = {
+        __proto__: null,
+        __wbg___wbindgen_throw_41e9ee4f547fc59a: function(arg0, arg1) {
+            throw new Error(getStringFromWasm0(arg0, arg1));
+        },
+        __wbindgen_generic_0000000000000001: function(arg0, arg1) {
+            // Cast intrinsic for `Ref(String) -> Externref`.
+            const ret = getStringFromWasm0(arg0, arg1);
+            return ret;
+        },
+        __wbindgen_init_externref_table: function() {
+            const table = wasm.__wbindgen_externrefs;
+            const offset = table.grow(4);
+            table.set(0, undefined);
+            table.set(offset + 0, undefined);
+            table.set(offset + 1, null);
+            table.set(offset + 2, true);
+            table.set(offset + 3, false);
+        },
+    };
+    return {
+        __proto__: null,
+        "./core_bg.js": import0,
+    };
+}
+
+const ColumnBuilderFinalization = (typeof FinalizationRegistry === 'undefined')
+    ? { register: () => {}, unregister: () => {} }
+    : new FinalizationRegistry(ptr => wasm.__wbg_columnbuilder_free(ptr, 1));
+const PageDecoderFinalization = (typeof FinalizationRegistry === 'undefined')
+    ? { register: () => {}, unregister: () => {} }
+    : new FinalizationRegistry(ptr => wasm.__wbg_pagedecoder_free(ptr, 1));
+const TopKFinalization = (typeof FinalizationRegistry === 'undefined')
+    ? { register: () => {}, unregister: () => {} }
+    : new FinalizationRegistry(ptr => wasm.__wbg_topk_free(ptr, 1));
+
+function _assertClass(instance, klass) {
+    if (!(instance instanceof klass)) {
+        throw new Error(`expected instance of ${klass.name}`);
+    }
+}
+
+function getArrayI32FromWasm0(ptr, len) {
+    ptr = ptr >>> 0;
+    return getInt32ArrayMemory0().subarray(ptr / 4, ptr / 4 + len);
+}
+
+function getArrayU32FromWasm0(ptr, len) {
+    ptr = ptr >>> 0;
+    return getUint32ArrayMemory0().subarray(ptr / 4, ptr / 4 + len);
+}
+
+function getArrayU8FromWasm0(ptr, len) {
+    ptr = ptr >>> 0;
+    return getUint8ArrayMemory0().subarray(ptr / 1, ptr / 1 + len);
+}
+
+let cachedInt32ArrayMemory0 = null;
+function getInt32ArrayMemory0() {
+    if (cachedInt32ArrayMemory0 === null || cachedInt32ArrayMemory0.byteLength === 0) {
+        cachedInt32ArrayMemory0 = new Int32Array(wasm.memory.buffer);
+    }
+    return cachedInt32ArrayMemory0;
+}
+
+function getStringFromWasm0(ptr, len) {
+    return decodeText(ptr >>> 0, len);
+}
+
+let cachedUint32ArrayMemory0 = null;
+function getUint32ArrayMemory0() {
+    if (cachedUint32ArrayMemory0 === null || cachedUint32ArrayMemory0.byteLength === 0) {
+        cachedUint32ArrayMemory0 = new Uint32Array(wasm.memory.buffer);
+    }
+    return cachedUint32ArrayMemory0;
+}
+
+let cachedUint8ArrayMemory0 = null;
+function getUint8ArrayMemory0() {
+    if (cachedUint8ArrayMemory0 === null || cachedUint8ArrayMemory0.byteLength === 0) {
+        cachedUint8ArrayMemory0 = new Uint8Array(wasm.memory.buffer);
+    }
+    return cachedUint8ArrayMemory0;
+}
+
+function passArray32ToWasm0(arg, malloc) {
+    const ptr = malloc(arg.length * 4, 4) >>> 0;
+    getUint32ArrayMemory0().set(arg, ptr / 4);
+    WASM_VECTOR_LEN = arg.length;
+    return ptr;
+}
+
+function passArray8ToWasm0(arg, malloc) {
+    const ptr = malloc(arg.length * 1, 1) >>> 0;
+    getUint8ArrayMemory0().set(arg, ptr / 1);
+    WASM_VECTOR_LEN = arg.length;
+    return ptr;
+}
+
+function takeFromExternrefTable0(idx) {
+    const value = wasm.__wbindgen_externrefs.get(idx);
+    wasm.__externref_table_dealloc(idx);
+    return value;
+}
+
+let cachedTextDecoder = new TextDecoder('utf-8', { ignoreBOM: true, fatal: true });
+cachedTextDecoder.decode();
+const MAX_SAFARI_DECODE_BYTES = 2146435072;
+let numBytesDecoded = 0;
+function decodeText(ptr, len) {
+    numBytesDecoded += len;
+    if (numBytesDecoded >= MAX_SAFARI_DECODE_BYTES) {
+        cachedTextDecoder = new TextDecoder('utf-8', { ignoreBOM: true, fatal: true });
+        cachedTextDecoder.decode();
+        numBytesDecoded = len;
+    }
+    return cachedTextDecoder.decode(getUint8ArrayMemory0().subarray(ptr, ptr + len));
+}
+
+let WASM_VECTOR_LEN = 0;
+
+let wasmModule, wasmInstance, wasm;
+function __wbg_finalize_init(instance, module) {
+    wasmInstance = instance;
+    wasm = instance.exports;
+    wasmModule = module;
+    cachedInt32ArrayMemory0 = null;
+    cachedUint32ArrayMemory0 = null;
+    cachedUint8ArrayMemory0 = null;
+    wasm.__wbindgen_start();
+    return wasm;
+}
+
+async function __wbg_load(module, imports) {
+    if (typeof Response === 'function' && module instanceof Response) {
+        if (!module.ok) {
+            throw new Error(`failed to fetch Wasm: ${module.status} ${module.statusText} fetching '${module.url}'`);
+        }
+
+        if (typeof WebAssembly.instantiateStreaming === 'function') {
+            try {
+                return await WebAssembly.instantiateStreaming(module, imports);
+            } catch (e) {
+                const validResponse = expectedResponseType(module.type);
+
+                if (validResponse && module.headers.get('Content-Type') !== 'application/wasm') {
+                    console.warn("`WebAssembly.instantiateStreaming` failed because your server does not serve Wasm with `application/wasm` MIME type. Falling back to `WebAssembly.instantiate` which is slower. Original error:\n", e);
+
+                } else { throw e; }
+            }
+        }
+
+        const bytes = await module.arrayBuffer();
+        return await WebAssembly.instantiate(bytes, imports);
+    } else {
+        const instance = await WebAssembly.instantiate(module, imports);
+
+        if (instance instanceof WebAssembly.Instance) {
+            return { instance, module };
+        } else {
+            return instance;
+        }
+    }
+
+    function expectedResponseType(type) {
+        switch (type) {
+            case 'basic': case 'cors': case 'default': return true;
+        }
+        return false;
+    }
+}
+
+function initSync(module) {
+    if (wasm !== undefined) return wasm;
+
+
+    if (module !== undefined) {
+        if (Object.getPrototypeOf(module) === Object.prototype) {
+            ({module} = module)
+        } else {
+            console.warn('using deprecated parameters for `initSync()`; pass a single object instead')
+        }
+    }
+
+    const imports = __wbg_get_imports();
+    if (!(module instanceof WebAssembly.Module)) {
+        module = new WebAssembly.Module(module);
+    }
+    const instance = new WebAssembly.Instance(module, imports);
+    return __wbg_finalize_init(instance, module);
+}
+
+async function __wbg_init(module_or_path) {
+    if (wasm !== undefined) return wasm;
+
+
+    if (module_or_path !== undefined) {
+        if (Object.getPrototypeOf(module_or_path) === Object.prototype) {
+            ({module_or_path} = module_or_path)
+        } else {
+            console.warn('using deprecated parameters for the initialization function; pass a single object instead')
+        }
+    }
+
+
+    const imports = __wbg_get_imports();
+
+    if (typeof module_or_path === 'string' || (typeof Request === 'function' && module_or_path instanceof Request) || (typeof URL === 'function' && module_or_path instanceof URL)) {
+        module_or_path = fetch(module_or_path);
+    }
+
+    const { instance, module } = await __wbg_load(await module_or_path, imports);
+
+    return __wbg_finalize_init(instance, module);
+}
+
+export { initSync, __wbg_init as default };
