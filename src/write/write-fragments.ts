@@ -4,6 +4,7 @@ import { LanceError, throwIfAborted } from "../errors.ts";
 import type { LanceSchema } from "../format/schema.ts";
 import { createLanceFileWriter } from "../format/write/create-file-writer.ts";
 import type { LanceFileVersion, LanceFileWriter, WrittenFile } from "../format/write/file-writer.ts";
+import { createGiveWay } from "../index/give-way.ts";
 import { type DataFragment, DataFragmentSchema } from "../proto/gen/lance/table_pb.ts";
 import type { Store } from "../store/store.ts";
 import { deleteQuietly } from "../table/publish.ts";
@@ -23,7 +24,7 @@ export interface WriteFragmentsOptions {
   readonly version: LanceFileVersion;
   /** 1,048,576 unless told, as native. */
   readonly maxRowsPerFile?: number | undefined;
-  /** About 90 GiB unless told, as native; a file ends with the piece of 65,536 rows that passes it. */
+  /** About 90 GiB unless told, as native; a file ends with the piece of 8,192 rows that passes it. */
   readonly maxBytesPerFile?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: WriteProgress) => void) | undefined;
@@ -31,13 +32,13 @@ export interface WriteFragmentsOptions {
 
 const DEFAULT_MAX_ROWS = 1024 * 1024;
 const DEFAULT_MAX_BYTES = 90 * 1024 ** 3;
-/** Rows between two looks at the size, the signal and the progress. */
-const PIECE_ROWS = 65_536;
+/** Rows between two looks at the size, the signal, the progress and the event loop. */
+const PIECE_ROWS = 8192;
 const DATA_DIRECTORY = "data";
 
 /**
  * Writes batches as data files of a table, one fragment each; the commit gives them ids. When it fails, nothing is
- * left: finished files are deleted, best-effort.
+ * left: finished files are deleted, best-effort. Gives the event loop a turn between pieces.
  *
  * @returns fragments with id 0; none when there are no rows
  * @throws SCHEMA_MISMATCH, DIMENSION_MISMATCH, UNSUPPORTED, INVALID_ARGUMENT, QUOTA_EXCEEDED, IO, ABORTED
@@ -52,6 +53,7 @@ export async function writeFragments(
   const { schema, version, signal, onProgress } = options;
   const finished: { name: string; file: WrittenFile }[] = [];
   let current: { name: string; writer: LanceFileWriter } | undefined;
+  const giveWay = createGiveWay(signal);
   let rows = 0;
   let finishedBytes = 0;
   const closeFile = async () => {
@@ -64,7 +66,7 @@ export async function writeFragments(
   try {
     for await (const batch of batches) {
       for (let row = 0; row < batch.numRows; ) {
-        throwIfAborted(signal);
+        await giveWay();
         if (!current) {
           const name = createDataFileName();
           current = {

@@ -39,6 +39,7 @@ export function encodeMiniBlockPage(
     writeChunk(out, items, levels, chunk, options.largeChunks);
     const log = chunk.isLast ? 0 : 31 - Math.clz32(chunk.numValues);
     const word = (((out.length - start) / 8 - 1) << 4) | log;
+    if (word > 0xffff && !options.largeChunks) throw new RangeError(`mini-block chunk of ${out.length - start} bytes`);
     if (options.largeChunks) words.setUint32(index * 4, word, true);
     else words.setUint16(index * 2, word, true);
   });
