@@ -126,6 +126,13 @@ describe("refusals name the field, what was expected and what was received", () 
   );
 });
 
+test("a column that asks for blob storage is refused", async () => {
+  const metadata = { "lance-encoding:blob": new TextEncoder().encode("true") };
+  const field = { id: 0, parentId: -1, name: "b", logicalType: "large_binary", nullable: true, metadata, children: [] };
+  const made = createLanceFileWriter(createMemoryStore(), "f", { schema: { fields: [field], metadata: {} } });
+  await expect(made).rejects.toMatchObject({ code: "UNSUPPORTED", details: { field: "b" } });
+});
+
 describe("input in other clothes gives the same bytes", () => {
   const schema = makeLanceSchema(new Schema([new Field("s", new Utf8(), true)]));
   const values = ["fish", null, "a string longer than twelve bytes", "", "fish", "größe"];

@@ -85,3 +85,40 @@ print(json.dumps([d.count_rows(), len(d.schema.names), str(w.schema.field("word"
 `);
   expect(found).toEqual([1200, Object.keys(ALL_TYPES).length, "string", ["a", "b", "a", "c"], [1, 2, 3, 4]]);
 });
+
+test.each(["2.1", "2.2"])("tables native Lance wrote and evolved take our rows and deletes (%s)", async (version) => {
+  const name = `native-${version}`;
+  await runNatively(`
+t = pa.table({"gone": [1, 2], "id": pa.array([1, 2], pa.int64()), "when": pa.array([1, None], pa.timestamp("us", "UTC")),
+  "tags": [["a", None], None], "v": pa.array([[1, 2], None], pa.list_(pa.float32(), 2))})
+d = lance.write_dataset(t, "${name}", data_storage_version="${version}", enable_stable_row_ids=True)
+d.drop_columns(["gone"])
+d.add_columns({"twice": "id * 2"})
+d.delete("id = 2")
+print("[]")
+`);
+  const store = createNodeFsStore(join(directory, name));
+  const before = await openSnapshot(store, { uri: name });
+  const rows = [
+    { id: 3, when: new Date(5), tags: ["b"], v: [3, 4], twice: 6n },
+    { id: 4n, tags: [], twice: null },
+  ];
+  const appended = await appendRows(before, rows);
+  await deleteRows(appended, new Map([[1, Uint32Array.of(1)]]), { predicate: "id = 4" });
+  const found = await runNatively(`
+d = lance.dataset("${name}")
+d.validate()
+d.insert(pa.table({"id": pa.array([9], pa.int64())}, schema=None).append_column("twice", pa.array([1], pa.int64())))
+t = d.to_table(with_row_id=True)
+print(json.dumps([t["id"].to_pylist(), [x and x.microsecond for x in t["when"].to_pylist()], t["tags"].to_pylist(), t["v"].to_pylist(), t["twice"].to_pylist(), t["_rowid"].to_pylist(), d.data_storage_version]))
+`);
+  expect(found).toEqual([
+    [1, 3, 9],
+    [1, 5000, null],
+    [["a", null], ["b"], null],
+    [[1, 2], [3, 4], null],
+    [2, 6, 1],
+    [0, 2, 4],
+    version,
+  ]);
+});

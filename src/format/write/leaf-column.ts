@@ -21,6 +21,9 @@ export interface LeafColumn {
   readonly typeName: string;
 }
 
+/** Field metadata that changes how readers take the column's pages. */
+const SPECIAL_ENCODINGS = ["lance-encoding:blob", "lance-encoding:packed", "packed"];
+
 const WIDTHS: Readonly<Record<string, number>> = {
   int8: 1,
   uint8: 1,
@@ -85,6 +88,14 @@ function planColumn(field: LanceField): LeafColumn {
       "UNSUPPORTED",
       `cannot write field "${field.name}" of type ${received}: structs, maps, nested lists and fixed-size lists of anything but plain numbers are read-only for now; leave the column out`,
       { field: field.name, fieldId: field.id, logicalType: received },
+    );
+  }
+  const special = SPECIAL_ENCODINGS.find((key) => key in field.metadata || key in leaf.metadata);
+  if (special) {
+    throw new LanceError(
+      "UNSUPPORTED",
+      `cannot write field "${field.name}": it asks for ${special}, which is read-only for now; leave the column out`,
+      { field: field.name, fieldId: field.id, metadata: special },
     );
   }
   const typeName = foldLargeType(isList ? `list<${leaf.logicalType}>` : leaf.logicalType);
