@@ -134,6 +134,11 @@ async function printSizes() {
   }
 }
 
-await rm(dist, { recursive: true, force: true });
-await Promise.all([buildScripts(), copyKernels(), buildTypes()]);
-await printSizes();
+try {
+  await rm(dist, { recursive: true, force: true });
+  await Promise.all([buildScripts(), copyKernels(), buildTypes()]);
+  await printSizes();
+} catch (error) {
+  console.error(`npm run build: ${error.message}`);
+  process.exitCode = 1;
+}
