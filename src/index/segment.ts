@@ -1,9 +1,11 @@
 import type { Data } from "apache-arrow";
-import type { LanceField } from "../format/schema.ts";
+import type { ScalarQuery } from "../expr/scalar-query.ts";
+import type { LanceField, LanceSchema } from "../format/schema.ts";
 import type { LanceFileWriter } from "../format/write/file-writer.ts";
 import type { JobProgress } from "../pool/pool.ts";
 import type { ReadableStore, Store } from "../store/store.ts";
 import type { RowSet } from "../table/row-set.ts";
+import type { PartCache } from "./part-cache.ts";
 
 /**
  * The contract every index family implements. A logical index is a set of physical segments of one name; a segment
@@ -76,11 +78,7 @@ export interface ColumnSource {
 /** Writes the files of one segment; nothing outside `_indices/<uuid>/` is touched. */
 export interface SegmentWriter {
   readonly uuid: string;
-  createFile(
-    path: string,
-    schema: import("../format/schema.ts").LanceSchema,
-    metadata?: Record<string, string>,
-  ): Promise<LanceFileWriter>;
+  createFile(path: string, schema: LanceSchema, metadata?: Record<string, string>): Promise<LanceFileWriter>;
   /** A scratch file for spilled runs, deleted by `finish` and `abort`. */
   readonly scratch: { readonly store: Store; path(name: string): string };
   /** Closes what is open. @returns the files with their sizes, sorted by path */
@@ -108,8 +106,9 @@ export interface OpenSegment {
 export interface SearchMetrics {
   bytesRead: number;
   reads: number;
-  /** Index pages, or vector partitions, that were looked at. */
+  /** Index pages, or vector partitions, that were fetched and decoded for this answer. */
   partsLoaded: number;
+  /** Those that were held already, or hold no row. All that were looked at: the sum of both. */
   partsFromCache: number;
   /** Values or vectors compared. */
   comparisons: number;
@@ -127,18 +126,7 @@ export interface VectorQuery {
   readonly distanceRange?: readonly [number | null, number | null] | undefined;
 }
 
-/** A predicate on the indexed column, in the column's own physical unit (timestamps as bigint, text as string). */
-export type ScalarQuery =
-  | { readonly kind: "equals"; readonly value: ScalarValue }
-  | { readonly kind: "isIn"; readonly values: readonly ScalarValue[] }
-  | {
-      readonly kind: "range";
-      readonly lower: { readonly value: ScalarValue; readonly inclusive: boolean } | null;
-      readonly upper: { readonly value: ScalarValue; readonly inclusive: boolean } | null;
-    }
-  | { readonly kind: "isNull" }
-  | { readonly kind: "likePrefix"; readonly prefix: string };
-export type ScalarValue = boolean | number | bigint | string;
+export type { ScalarBound, ScalarQuery, ScalarValue } from "../expr/scalar-query.ts";
 
 export type SegmentQuery = VectorQuery | ScalarQuery;
 
@@ -228,7 +216,10 @@ export interface IndexFamily {
     segments: readonly OpenSegment[],
     newRows: ColumnSource | null,
     writer: SegmentWriter,
-    context: FamilyContext & { readonly keepFragments: readonly number[] },
+    context: FamilyContext & {
+      /** For each segment the rows it still answers for; others are dropped. */
+      readonly keepRows: readonly RowSet[];
+    },
   ): Promise<void>;
   /** After compaction: old row address → new (`null` = deleted), for one segment whose fragments moved. */
   remap(
@@ -241,8 +232,15 @@ export interface IndexFamily {
   open(
     segment: OpenSegment,
     context: FamilyContext & {
-      /** Row offsets at or above a fragment's physical rows are dropped. */
+      /**
+       * Rows that may be answered: high half of a row id → how many low halves. For addresses, the segment's covered
+       * fragments at this version and their physical rows. Rows outside are dropped.
+       */
       readonly domain: ReadonlyMap<number, number>;
+      /** Where decoded parts are kept; shared by the readers of a thread. Absent: a cache of the reader's own. */
+      readonly parts?: PartCache | undefined;
+      /** Whether the table has stable row ids: old segments then hold those. */
+      readonly stableRowIds?: boolean | undefined;
     },
   ): Promise<SegmentReader>;
 }

@@ -1,0 +1,89 @@
+import { LanceError } from "../../errors.ts";
+import { openLanceFile } from "../../format/read/file.ts";
+import type { RowSet } from "../../table/row-set.ts";
+import type { OpenSegment } from "../segment.ts";
+import { getSegmentFile } from "../segment-path.ts";
+import { createCompareRows } from "./compare-values.ts";
+import { PAGE_DATA } from "./page-files.ts";
+import { getDataColumns } from "./read-pages.ts";
+import { permuteRows, type SortedRows, type SortedSource } from "./sorted-run.ts";
+import { fromArrowData, type ValueColumn } from "./value-column.ts";
+import { getValueType } from "./value-type.ts";
+
+const PIECE_ROWS = 4096;
+
+/** What of a segment's rows to give on: the new row id, or `null` to drop the row. */
+export type MapRows = (ids: BigUint64Array) => { readonly keep: Uint32Array | null; readonly ids: BigUint64Array };
+
+/** The rows of a segment in index order, without its table. Reads the data file once, piece by piece. */
+export async function openSegmentSource(
+  open: OpenSegment,
+  mapRows: MapRows,
+  signal?: AbortSignal,
+): Promise<SortedSource & { readonly numRows: number }> {
+  const type = getValueType(open.field);
+  const { path, sizeBytes } = getSegmentFile(open, PAGE_DATA);
+  const file = await openLanceFile(open.store, path, {
+    ...(sizeBytes === undefined ? {} : { sizeBytes }),
+    ...(signal ? { signal } : {}),
+  });
+  const columns = getDataColumns(file);
+  const compare = createCompareRows(type);
+  const batches = file.read(columns, { kind: "all" }, { batchRows: PIECE_ROWS, signal })[Symbol.asyncIterator]();
+  let last: ValueColumn | undefined;
+
+  const checkOrder = (column: ValueColumn): void => {
+    let inOrder = last === undefined || compare(last, last.length - 1, column, 0) <= 0;
+    for (let i = 1; inOrder && i < column.length; i++) inOrder = compare(column, i - 1, column, i) <= 0;
+    last = column;
+    if (inOrder) return;
+    throw new LanceError("CORRUPT", `${path} is not sorted: rebuild segment ${open.segment.uuid} to merge it`, {
+      uuid: open.segment.uuid,
+      path,
+    });
+  };
+
+  return {
+    numRows: file.numRows,
+    async next(): Promise<SortedRows | null> {
+      for (;;) {
+        const batch = await batches.next();
+        if (batch.done) return null;
+        const [values, ids] = batch.value.data.children;
+        const column = fromArrowData(type, values!);
+        if (column.length === 0) continue;
+        checkOrder(column);
+        const mapped = mapRows((ids!.values as BigUint64Array).subarray(0, column.length));
+        if (mapped.keep === null) return { column, ids: mapped.ids };
+        if (mapped.keep.length > 0) return permuteRows({ column, ids: mapped.ids }, mapped.keep);
+      }
+    },
+  };
+}
+
+/** Keeps the rows of a set. */
+export function keepRows(rows: RowSet): MapRows {
+  return (ids) => {
+    const halves = new Uint32Array(ids.buffer, ids.byteOffset, ids.length * 2);
+    const keep = new Uint32Array(ids.length);
+    let count = 0;
+    for (let i = 0; i < ids.length; i++) if (rows.has(halves[2 * i + 1]!, halves[2 * i]!)) keep[count++] = i;
+    return { keep: count === ids.length ? null : keep.subarray(0, count), ids };
+  };
+}
+
+/** Gives every row its new id; drops those without. */
+export function remapRows(rowIdMap: (rowId: bigint) => bigint | null): MapRows {
+  return (ids) => {
+    const mapped = new BigUint64Array(ids.length);
+    const keep = new Uint32Array(ids.length);
+    let count = 0;
+    for (let i = 0; i < ids.length; i++) {
+      const rowId = rowIdMap(ids[i]!);
+      if (rowId === null) continue;
+      mapped[i] = rowId;
+      keep[count++] = i;
+    }
+    return { keep: count === ids.length ? null : keep.subarray(0, count), ids: mapped };
+  };
+}

@@ -1,0 +1,165 @@
+import { LanceError } from "../errors.ts";
+import { resolvePool } from "../pool/global-pool.ts";
+import type { WorkerPool } from "../pool/pool.ts";
+import { requireWritable } from "../table/publish.ts";
+import { getFragment, type Snapshot } from "../table/snapshot.ts";
+import { getColumnField } from "./fields.ts";
+import type { IndexParams } from "./params.ts";
+import type { OnBuildProgress } from "./progress.ts";
+import { canonicalIndexType, getFamilyByType } from "./registry.ts";
+import { runTasks } from "./run-tasks.ts";
+import type { BuildTask, IndexSegment, TrainedModel } from "./segment.ts";
+import { getSegmentDirectory } from "./segment-path.ts";
+
+/** What every call that uses the pool takes. */
+export interface PoolOptions {
+  readonly pool?: WorkerPool | undefined;
+  /** Bytes of memory builds may use, over all workers. Default 256 MiB. */
+  readonly memoryBudgetBytes?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: OnBuildProgress | undefined;
+}
+
+/** One segment to build. */
+export interface UncommittedIndexOptions extends PoolOptions {
+  /** Name the segment is meant for. Default `{column}_idx`. */
+  readonly name?: string | undefined;
+  /** Fragments whose rows it holds. */
+  readonly fragmentIds: readonly number[];
+  /** Parameters of the index type, as `metric` or `numPartitions`. */
+  readonly params?: IndexParams | undefined;
+  /** What the segments share, from {@link trainIndexModel}; absent: this one learns for itself. */
+  readonly model?: TrainedModel | null | undefined;
+}
+
+export const DEFAULT_MEMORY_BUDGET_BYTES = 256 * 2 ** 20;
+
+/**
+ * Builds one segment over some fragments on one worker. The manifest is untouched: commit the segment with
+ * `commitExistingIndexSegments`.
+ * @throws INVALID_ARGUMENT, SCHEMA_MISMATCH, NOT_FOUND (unknown fragment), UNSUPPORTED, QUOTA_EXCEEDED, WORKER_FAILED, ABORTED, IO
+ */
+export async function createIndexUncommitted(
+  snapshot: Snapshot,
+  column: string,
+  indexType: string,
+  options: UncommittedIndexOptions,
+): Promise<IndexSegment> {
+  if (!options.fragmentIds) {
+    throw new LanceError(
+      "INVALID_ARGUMENT",
+      "createIndexUncommitted requires fragmentIds: the fragments this segment covers",
+      { received: options.fragmentIds ?? null },
+    );
+  }
+  const name = options.name ?? getDefaultName(column);
+  const { pool, owned } = resolvePool({ pool: options.pool, numWorkers: options.pool ? undefined : 1 });
+  try {
+    const memoryBudgetBytes = options.memoryBudgetBytes ?? DEFAULT_MEMORY_BUDGET_BYTES;
+    const task = await createBuildTask(snapshot, column, indexType, { ...options, name, memoryBudgetBytes });
+    const planned = { kind: "build", task: { ...task }, fragmentIds: task.fragmentIds } as const;
+    const { signal, onProgress } = options;
+    const { results, error } = await runTasks<IndexSegment>(snapshot, [planned], {
+      indexName: name,
+      pool,
+      signal,
+      onProgress,
+    });
+    if (error) throw error;
+    return results[0]!;
+  } finally {
+    if (owned) await pool.close();
+  }
+}
+
+/**
+ * Trains what the segments of a distributed build share (for IVF the centroids) and stores it as one immutable file.
+ * Without a shared model segments can be committed together, but not merged.
+ * @returns `null` for an index type that learns nothing
+ * @throws as {@link createIndexUncommitted}
+ */
+export async function trainIndexModel(
+  snapshot: Snapshot,
+  column: string,
+  indexType: string,
+  options: Omit<UncommittedIndexOptions, "model" | "fragmentIds"> & { readonly fragmentIds?: readonly number[] } = {},
+): Promise<TrainedModel | null> {
+  const family = await getFamilyByType(indexType);
+  const name = options.name ?? getDefaultName(column);
+  const fragmentIds = options.fragmentIds ?? snapshot.fragments.map((fragment) => fragment.id);
+  const memoryBudgetBytes = options.memoryBudgetBytes ?? DEFAULT_MEMORY_BUDGET_BYTES;
+  const task = await createBuildTask(snapshot, column, indexType, { ...options, name, fragmentIds, memoryBudgetBytes });
+  if (!family.train) return null;
+  const { pool, owned } = resolvePool({ pool: options.pool, numWorkers: options.pool ? undefined : 1 });
+  try {
+    const { model: _, ...rest } = task;
+    const { signal, onProgress } = options;
+    const { results, error } = await runTasks<TrainedModel>(snapshot, [{ kind: "train", task: rest, fragmentIds }], {
+      indexName: name,
+      pool,
+      signal,
+      onProgress,
+    });
+    if (error) throw error;
+    return results[0]!;
+  } finally {
+    if (owned) await pool.close();
+  }
+}
+
+/**
+ * The task of one segment as plain JSON, checked before it travels: it names the table by URI and version, and holds
+ * neither data nor credentials.
+ * @throws INVALID_ARGUMENT, SCHEMA_MISMATCH, NOT_FOUND, UNSUPPORTED
+ */
+export async function createBuildTask(
+  snapshot: Snapshot,
+  column: string,
+  indexType: string,
+  options: {
+    readonly name: string;
+    readonly fragmentIds: readonly number[];
+    readonly params?: IndexParams | undefined;
+    readonly model?: TrainedModel | null | undefined;
+    readonly memoryBudgetBytes: number;
+  },
+): Promise<BuildTask> {
+  requireWritable(snapshot.store, snapshot.uri);
+  const field = getColumnField(snapshot, column);
+  const family = await getFamilyByType(indexType);
+  const fragments = options.fragmentIds.map((id) => getFragment(snapshot, id));
+  const numRows = fragments.reduce((sum, fragment) => sum + fragment.numRows, 0);
+  family.resolveParams(field, options.params ?? {}, numRows);
+  if (!(options.memoryBudgetBytes > 0)) {
+    throw new LanceError(
+      "INVALID_ARGUMENT",
+      `memoryBudgetBytes: expected more than 0, received ${options.memoryBudgetBytes}`,
+      { received: options.memoryBudgetBytes },
+    );
+  }
+  return {
+    uri: snapshot.uri,
+    version: snapshot.version,
+    column,
+    indexType: canonicalIndexType(indexType),
+    name: options.name,
+    params: { ...options.params },
+    fragmentIds: [...new Set(options.fragmentIds)].sort((a, b) => a - b),
+    model: options.model ?? null,
+    memoryBudgetBytes: options.memoryBudgetBytes,
+  };
+}
+
+/** Name of an index that was given none. */
+export function getDefaultName(column: string): string {
+  return `${column}_idx`;
+}
+
+/** Removes the files of segments that no manifest names. Best effort: what stays is invisible. */
+export async function deleteSegments(snapshot: Snapshot, segments: readonly IndexSegment[]): Promise<void> {
+  const store = requireWritable(snapshot.store, snapshot.uri);
+  const paths = segments.flatMap(({ uuid, files }) =>
+    (files ?? []).map(({ path }) => `${getSegmentDirectory(uuid)}/${path}`),
+  );
+  await Promise.allSettled(paths.map((path) => store.delete(path)));
+}

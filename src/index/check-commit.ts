@@ -1,0 +1,212 @@
+import { isLanceError, LanceError } from "../errors.ts";
+import type { LanceField } from "../format/schema.ts";
+import type { DataFragment, IndexMetadata } from "../proto/gen/lance/table_pb.ts";
+import { openVersion, type Snapshot } from "../table/snapshot.ts";
+import { getEffectiveCoverage, listSegments } from "./metadata.ts";
+import { nameIndexType } from "./registry.ts";
+import type { IndexSegment } from "./segment.ts";
+import { getSegmentDirectory } from "./segment-path.ts";
+
+/** What a commit does to the segments an index has. */
+export interface ReplacementPlan {
+  readonly removed: readonly IndexMetadata[];
+  readonly kept: readonly IndexSegment[];
+}
+
+/**
+ * Decides which committed segments of the same name are replaced: those wholly covered by the new ones. Disjoint ones
+ * stay. Pure but for names.
+ * @throws ALREADY_EXISTS (name of another column, uuid already committed), SEGMENT_OVERLAP (partly covered),
+ * SEGMENT_INCOMPATIBLE (kept segments of another type)
+ */
+export async function planReplacement(
+  snapshot: Snapshot,
+  name: string,
+  field: LanceField,
+  segments: readonly Pick<IndexSegment, "uuid" | "fragmentIds" | "indexDetails" | "name">[],
+): Promise<ReplacementPlan> {
+  const committed = await listSegments(snapshot);
+  const known = committed.find(({ segment }) => segments.some(({ uuid }) => uuid === segment.uuid));
+  if (known) {
+    const { uuid, name: owner } = known.segment;
+    throw new LanceError("ALREADY_EXISTS", `segment ${uuid} is committed already, as part of index "${owner}"`, {
+      uuid,
+      name: owner,
+    });
+  }
+  const incoming = new Set(segments.flatMap((segment) => segment.fragmentIds));
+  const removed: IndexMetadata[] = [];
+  const kept: IndexSegment[] = [];
+  for (const { segment, metadata } of committed) {
+    if (segment.name !== name) continue;
+    checkColumn(segment, name, field);
+    const coverage = getEffectiveCoverage(segment, snapshot);
+    const left = coverage.filter((id) => !incoming.has(id));
+    if (left.length === 0) removed.push(metadata);
+    else if (left.length === coverage.length) kept.push(segment);
+    else throw partial(name, segment, left, segments);
+  }
+  await checkKeptType(name, kept, segments);
+  return { removed, kept };
+}
+
+function checkColumn(segment: IndexSegment, name: string, field: LanceField): void {
+  if (segment.fields.length === 1 && segment.fields[0] === field.id) return;
+  throw new LanceError(
+    "ALREADY_EXISTS",
+    `index "${name}" already exists on fields [${segment.fields.join(", ")}], not on column "${field.name}" (field ${field.id}): choose another name, or drop it first`,
+    { name, received: [field.id], expected: segment.fields },
+  );
+}
+
+function partial(
+  name: string,
+  segment: IndexSegment,
+  left: readonly number[],
+  segments: readonly Pick<IndexSegment, "uuid" | "fragmentIds">[],
+): LanceError {
+  const touching = segments
+    .filter(({ fragmentIds }) => fragmentIds.some((id) => segment.fragmentIds.includes(id)))
+    .map(({ uuid }) => uuid);
+  return new LanceError(
+    "SEGMENT_OVERLAP",
+    `index "${name}": segments ${touching.join(", ")} cover part of segment ${segment.uuid} and would orphan its fragments ` +
+      `[${left.join(", ")}]: cover all of [${segment.fragmentIds.join(", ")}], or none`,
+    { name, segments: touching, existing: segment.uuid, fragmentIds: left },
+  );
+}
+
+async function checkKeptType(
+  name: string,
+  kept: readonly IndexSegment[],
+  segments: readonly Pick<IndexSegment, "uuid" | "indexDetails" | "name">[],
+): Promise<void> {
+  const [first] = segments;
+  if (!first || kept.length === 0) return;
+  const type = await nameIndexType(first as IndexSegment);
+  for (const segment of kept) {
+    const keptType = await nameIndexType(segment);
+    if (keptType === type) continue;
+    throw new LanceError(
+      "SEGMENT_INCOMPATIBLE",
+      `index "${name}" keeps segment ${segment.uuid} of type ${keptType} (fragments [${segment.fragmentIds.join(", ")}]), so segment ${first.uuid} of type ${type} cannot join it: cover all fragments to change the type`,
+      { name, segments: [segment.uuid, first.uuid], types: [keptType, type] },
+    );
+  }
+}
+
+/**
+ * Every file of a segment must exist with its recorded size. One small read per file.
+ * @throws NOT_FOUND, CORRUPT naming the segment and the file
+ */
+export async function checkFiles(snapshot: Snapshot, segment: IndexSegment, signal?: AbortSignal): Promise<void> {
+  if (segment.baseId !== null) {
+    throw new LanceError(
+      "UNSUPPORTED",
+      `segment ${segment.uuid} lies in base ${segment.baseId}: only segments of this table can be committed`,
+      {
+        uuid: segment.uuid,
+        baseId: segment.baseId,
+      },
+    );
+  }
+  const settled = await Promise.allSettled(
+    (segment.files ?? []).map((file) => checkFile(snapshot, segment, file, signal)),
+  );
+  const failed = settled.find((result) => result.status === "rejected");
+  if (failed) throw failed.reason;
+}
+
+async function checkFile(
+  snapshot: Snapshot,
+  segment: IndexSegment,
+  file: { readonly path: string; readonly sizeBytes: number },
+  signal?: AbortSignal,
+): Promise<void> {
+  const path = `${getSegmentDirectory(segment.uuid)}/${file.path}`;
+  const found = await snapshot.store.get(path, { offset: 0, length: 1 }, { signal });
+  if (!found) {
+    throw new LanceError(
+      "NOT_FOUND",
+      `segment ${segment.uuid} records ${file.path}, which does not exist: build it again`,
+      {
+        uuid: segment.uuid,
+        path,
+      },
+    );
+  }
+  if (found.totalBytes !== file.sizeBytes) {
+    throw new LanceError(
+      "CORRUPT",
+      `segment ${segment.uuid} records ${file.path} with ${file.sizeBytes} bytes, it has ${found.totalBytes}: build it again`,
+      { uuid: segment.uuid, path, expected: file.sizeBytes, received: found.totalBytes },
+    );
+  }
+}
+
+/**
+ * Every fragment a segment names must exist, or have been dropped since the segment was built; and the column must lie
+ * in the same files as then.
+ * @throws NOT_FOUND naming segment and fragments, COMMIT_CONFLICT when the column was written anew
+ */
+export async function checkFragments(
+  snapshot: Snapshot,
+  segments: readonly IndexSegment[],
+  field: LanceField,
+  signal?: AbortSignal,
+): Promise<void> {
+  const now = new Map(snapshot.fragments.map(({ id, proto }) => [id, proto]));
+  const versions = new Map<number, Promise<Map<number, DataFragment> | null>>();
+  for (const segment of segments) {
+    const { datasetVersion: version, uuid } = segment;
+    if (!versions.has(version)) versions.set(version, readFragmentsAt(snapshot, version, signal));
+    const then = await versions.get(version)!;
+    const unknown = segment.fragmentIds.filter((id) => !now.has(id) && !mayHaveExisted(snapshot, then, id));
+    if (unknown.length > 0) {
+      throw new LanceError(
+        "NOT_FOUND",
+        `segment ${uuid} covers fragments [${unknown.join(", ")}], which version ${snapshot.version} does not have; it has [${[...now.keys()].slice(0, 20).join(", ")}${now.size > 20 ? ", …" : ""}]`,
+        { uuid, fragmentIds: unknown, version: snapshot.version },
+      );
+    }
+    const rewritten = segment.fragmentIds.filter((id) => {
+      const [before, after] = [then?.get(id), now.get(id)];
+      return before && after && locateField(before, field.id) !== locateField(after, field.id);
+    });
+    if (rewritten.length > 0) {
+      throw new LanceError(
+        "COMMIT_CONFLICT",
+        `column "${field.name}" of fragments [${rewritten.join(", ")}] was written anew since segment ${uuid} was built at version ${version}: build them again`,
+        { retryable: false, uuid, fragmentIds: rewritten, version: snapshot.version },
+      );
+    }
+  }
+}
+
+/** Fragments at an older version; `null` when that version was cleaned up. */
+async function readFragmentsAt(
+  snapshot: Snapshot,
+  version: number,
+  signal?: AbortSignal,
+): Promise<Map<number, DataFragment> | null> {
+  if (version === snapshot.version) return new Map(snapshot.fragments.map(({ id, proto }) => [id, proto]));
+  try {
+    const older = await openVersion(snapshot, { version, signal });
+    return new Map(older.fragments.map(({ id, proto }) => [id, proto]));
+  } catch (error) {
+    if (isLanceError(error, "NOT_FOUND")) return null;
+    throw error;
+  }
+}
+
+function mayHaveExisted(snapshot: Snapshot, then: Map<number, DataFragment> | null, id: number): boolean {
+  if (then) return then.has(id);
+  return id <= (snapshot.manifest.maxFragmentId ?? -1);
+}
+
+function locateField(fragment: DataFragment, fieldId: number): string {
+  return fragment.files
+    .filter((file) => file.fields.includes(fieldId))
+    .map((file) => `${file.baseId ?? ""}:${file.path}:${file.columnIndices[file.fields.indexOf(fieldId)]}`)
+    .join();
+}

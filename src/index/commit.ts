@@ -1,0 +1,67 @@
+import { create } from "@bufbuild/protobuf";
+import { LanceError } from "../errors.ts";
+import type { IndexMetadata } from "../proto/gen/lance/table_pb.ts";
+import { Transaction_CreateIndexSchema } from "../proto/gen/lance/transaction_pb.ts";
+import { commit } from "../table/commit.ts";
+import { requireWritable } from "../table/publish.ts";
+import type { Snapshot } from "../table/snapshot.ts";
+import { checkFiles, checkFragments, planReplacement } from "./check-commit.ts";
+import { checkSegmentSet } from "./check-segments.ts";
+import { getColumnField } from "./fields.ts";
+import { toIndexMetadata } from "./metadata.ts";
+import { locateSegment } from "./open-segment.ts";
+import { getFamily } from "./registry.ts";
+import type { IndexSegment } from "./segment.ts";
+
+/**
+ * Publishes segments as one logical index, in one transaction. Committed segments of the same name that the new ones
+ * wholly cover are replaced, disjoint ones stay.
+ *
+ * Every file is durable before: each is looked at with its recorded size, and vector segments' headers are read.
+ * @throws INVALID_ARGUMENT (no segment, no name), SEGMENT_OVERLAP (a fragment or a uuid twice; an existing segment
+ * covered in part), SEGMENT_INCOMPATIBLE (column, type, metric, dimension, version), ALREADY_EXISTS, NOT_FOUND
+ * (fragment or file), CORRUPT (size), SCHEMA_MISMATCH (column), COMMIT_CONFLICT, UNSUPPORTED, ABORTED, IO
+ */
+export async function commitExistingIndexSegments(
+  snapshot: Snapshot,
+  name: string,
+  column: string,
+  segments: readonly IndexSegment[],
+  options: { readonly signal?: AbortSignal | undefined } = {},
+): Promise<Snapshot> {
+  const { signal } = options;
+  requireWritable(snapshot.store, snapshot.uri);
+  checkName(name);
+  const field = getColumnField(snapshot, column);
+  await checkSegmentSet(segments, field, snapshot.version);
+  const { removed, kept } = await planReplacement(snapshot, name, field, segments);
+  await checkFragments(snapshot, segments, field, signal);
+  const settled = await Promise.allSettled(segments.map((segment) => checkFiles(snapshot, segment, signal)));
+  const failed = settled.find((result) => result.status === "rejected");
+  if (failed) throw failed.reason;
+  const family = await getFamily(segments[0]!);
+  await family.checkCompatible(
+    [...kept, ...segments].map((segment) => locateSegment(snapshot, segment)),
+    "commit",
+  );
+  const newIndices = await Promise.all(segments.map((segment) => toIndexMetadata({ ...segment, name })));
+  return commitIndices(snapshot, newIndices, removed, signal);
+}
+
+/** One create-index transaction: adds and removes segments in the manifest's index section. */
+export async function commitIndices(
+  snapshot: Snapshot,
+  newIndices: IndexMetadata[],
+  removedIndices: readonly IndexMetadata[],
+  signal?: AbortSignal,
+): Promise<Snapshot> {
+  const value = create(Transaction_CreateIndexSchema, { newIndices, removedIndices: [...removedIndices] });
+  return commit(snapshot, { case: "createIndex", value }, { signal });
+}
+
+function checkName(name: string): void {
+  if (typeof name === "string" && name !== "" && !name.startsWith("__lance")) return;
+  throw new LanceError("INVALID_ARGUMENT", `expected a name for the index, received ${JSON.stringify(name)}`, {
+    received: name,
+  });
+}

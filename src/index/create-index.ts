@@ -1,0 +1,180 @@
+import { LanceError } from "../errors.ts";
+import { resolvePool } from "../pool/global-pool.ts";
+import type { WorkerPool } from "../pool/pool.ts";
+import { getRuntime } from "../runtime.ts";
+import { deleteQuietly, requireWritable } from "../table/publish.ts";
+import { getFragment, type Snapshot } from "../table/snapshot.ts";
+import {
+  createBuildTask,
+  DEFAULT_MEMORY_BUDGET_BYTES,
+  deleteSegments,
+  getDefaultName,
+  type PoolOptions,
+} from "./build.ts";
+import { planReplacement } from "./check-commit.ts";
+import { commitExistingIndexSegments } from "./commit.ts";
+import { getColumnField } from "./fields.ts";
+import type { IndexParams } from "./params.ts";
+import { planBuild } from "./plan-build.ts";
+import { getFamilyByType } from "./registry.ts";
+import { runTasks } from "./run-tasks.ts";
+import type { BuildTask, IndexSegment, TrainedModel } from "./segment.ts";
+
+/** How an index is made. */
+export interface CreateIndexOptions extends PoolOptions {
+  /** Default `{column}_idx`. */
+  readonly name?: string | undefined;
+  /** Parameters of the index type, as `metric` or `numPartitions`. */
+  readonly params?: IndexParams | undefined;
+  /** Default true; false refuses a name that exists. */
+  readonly replace?: boolean | undefined;
+  /** Default true; false makes an index that covers no fragment yet (scalar types only). */
+  readonly train?: boolean | undefined;
+  /** Default: all fragments. */
+  readonly fragmentIds?: readonly number[] | undefined;
+  /** Segments to build at once. Default and cap: the pool's workers; never more than the fragments. */
+  readonly numWorkers?: number | undefined;
+  /** Attempts per segment, the first included. Default 3. */
+  readonly maxAttempts?: number | undefined;
+}
+
+/** What came of it. */
+export interface CreatedIndex {
+  /** The version the index is in. */
+  readonly snapshot: Snapshot;
+  readonly segments: readonly IndexSegment[];
+}
+
+/**
+ * Makes an index: plans one segment per worker, trains what they share, builds them on the pool and commits them in one
+ * transaction. A segment whose worker dies is built again, alone; when the build fails or is cancelled nothing of it is
+ * visible.
+ * @throws INVALID_ARGUMENT, SCHEMA_MISMATCH, UNSUPPORTED, ALREADY_EXISTS, NOT_FOUND, SEGMENT_OVERLAP,
+ * SEGMENT_INCOMPATIBLE, COMMIT_CONFLICT, QUOTA_EXCEEDED, WORKER_FAILED, ABORTED, IO
+ */
+export async function createIndex(
+  snapshot: Snapshot,
+  column: string,
+  indexType: string,
+  options: CreateIndexOptions = {},
+): Promise<CreatedIndex> {
+  const name = options.name ?? getDefaultName(column);
+  const fragmentIds = options.train === false ? [] : (options.fragmentIds ?? snapshot.fragments.map(({ id }) => id));
+  await checkBefore(snapshot, column, indexType, { ...options, name, fragmentIds });
+  const { numWorkers } = options;
+  const wanted = numWorkers === undefined ? undefined : Math.max(1, Math.min(numWorkers, fragmentIds.length || 1));
+  const { pool, owned } = resolvePool({ pool: options.pool, numWorkers: options.pool ? undefined : wanted });
+  try {
+    return await planTrainBuildCommit(snapshot, column, indexType, { ...options, name, fragmentIds, pool });
+  } finally {
+    if (owned) await pool.close();
+  }
+}
+
+type Settled = CreateIndexOptions & {
+  readonly name: string;
+  readonly fragmentIds: readonly number[];
+  readonly pool: WorkerPool;
+};
+
+async function planTrainBuildCommit(
+  snapshot: Snapshot,
+  column: string,
+  indexType: string,
+  options: Settled,
+): Promise<CreatedIndex> {
+  const { name, pool, signal, onProgress, maxAttempts } = options;
+  const shared = { indexName: name, pool, signal, onProgress, maxAttempts };
+  const fragments = options.fragmentIds.map((id) => getFragment(snapshot, id));
+  const groups = planBuild(fragments, Math.min(options.numWorkers ?? pool.numWorkers, pool.numWorkers));
+  const memoryBudgetBytes = Math.floor((options.memoryBudgetBytes ?? DEFAULT_MEMORY_BUDGET_BYTES) / groups.length);
+  const makeTask = (fragmentIds: readonly number[], model: TrainedModel | null): Promise<BuildTask> =>
+    createBuildTask(snapshot, column, indexType, {
+      name,
+      fragmentIds,
+      params: options.params,
+      model,
+      memoryBudgetBytes,
+    });
+
+  const { model: _, ...training } = await makeTask(options.fragmentIds, null);
+  const trained = await runTasks<TrainedModel | null>(
+    snapshot,
+    (await getFamilyByType(indexType)).train
+      ? [{ kind: "train", task: training, fragmentIds: options.fragmentIds }]
+      : [],
+    shared,
+  );
+  if (trained.error) throw trained.error;
+  const model = trained.results[0] ?? null;
+  const dropModel = (): Promise<void> =>
+    deleteQuietly(requireWritable(snapshot.store, snapshot.uri), model ? [model.path] : []);
+
+  const tasks = await Promise.all(groups.map((fragmentIds) => makeTask(fragmentIds, model)));
+  const built = await runTasks<IndexSegment>(
+    snapshot,
+    tasks.map((task) => ({ kind: "build", task: { ...task }, fragmentIds: task.fragmentIds })),
+    shared,
+  );
+  const segments = built.results.filter((segment) => segment !== undefined);
+  // The segments hold a copy of what they learned from it.
+  await dropModel();
+  try {
+    if (built.error) throw built.error;
+    const { now } = getRuntime();
+    const started = now();
+    const committed = await commitExistingIndexSegments(snapshot, name, column, segments, { signal });
+    onProgress?.({
+      kind: "commit",
+      indexName: name,
+      version: committed.version,
+      segments: segments.length,
+      milliseconds: now() - started,
+    });
+    return { snapshot: committed, segments };
+  } catch (error) {
+    await deleteSegments(snapshot, segments);
+    throw error;
+  }
+}
+
+/** Everything that can be refused before any work is done. */
+async function checkBefore(
+  snapshot: Snapshot,
+  column: string,
+  indexType: string,
+  options: Omit<Settled, "pool">,
+): Promise<void> {
+  const { name, fragmentIds } = options;
+  requireWritable(snapshot.store, snapshot.uri);
+  const field = getColumnField(snapshot, column);
+  const family = await getFamilyByType(indexType);
+  if (options.replace === false && snapshot.indices.some((index) => index.name === name)) {
+    throw new LanceError(
+      "ALREADY_EXISTS",
+      `index "${name}" already exists: choose another name, or use replace: true`,
+      {
+        name,
+      },
+    );
+  }
+  if (options.train === false && family.train) {
+    throw new LanceError("UNSUPPORTED", `${indexType} cannot be made without training: leave out train: false`, {
+      indexType,
+    });
+  }
+  if (options.numWorkers !== undefined && !(Number.isInteger(options.numWorkers) && options.numWorkers > 0)) {
+    throw new LanceError(
+      "INVALID_ARGUMENT",
+      `numWorkers: expected a whole number of at least 1, received ${options.numWorkers}`,
+      { received: options.numWorkers },
+    );
+  }
+  const preview = {
+    uuid: "",
+    name,
+    fragmentIds,
+    indexDetails: { typeUrl: family.typeUrl, value: "" },
+  };
+  await planReplacement(snapshot, name, field, [preview]);
+}

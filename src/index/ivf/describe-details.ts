@@ -1,0 +1,27 @@
+import { fromBinary } from "@bufbuild/protobuf";
+import { type VectorIndexDetails, VectorIndexDetailsSchema } from "../../proto/gen/lance/index_pb.ts";
+import { findMetric } from "./metric.ts";
+
+const COMPRESSIONS = { flat: "FLAT", pq: "PQ", sq: "SQ", rq: "RQ" } as const;
+
+/** Whether the details of a vector index are those of IVF_FLAT over floats. Empty details are judged by the files. */
+export function isIvfFlat(details: Uint8Array): boolean {
+  const parsed = parseDetails(details);
+  if (!parsed || parsed.hnswIndexConfig || findMetric(parsed.metricType) === undefined) return false;
+  return parsed.compression.case === undefined || parsed.compression.case === "flat";
+}
+
+/** As native names it: `IVF_PQ`, `IVF_HNSW_SQ`, … */
+export function nameVectorIndex(details: Uint8Array): string {
+  const parsed = parseDetails(details);
+  if (!parsed) return "Vector";
+  return `IVF_${parsed.hnswIndexConfig ? "HNSW_" : ""}${COMPRESSIONS[parsed.compression.case ?? "flat"]}`;
+}
+
+function parseDetails(details: Uint8Array): VectorIndexDetails | undefined {
+  try {
+    return fromBinary(VectorIndexDetailsSchema, details);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,12 @@
+/** Names and keys of the format (index page, section 4). */
+export const INDEX_FILE = "index.idx";
+export const AUXILIARY_FILE = "auxiliary.idx";
+/** JSON `{ type, distance_type }`. */
+export const INDEX_KEY = "lance:index";
+/** Number of the global buffer that holds the `IVF` message. */
+export const IVF_KEY = "lance:ivf";
+export const DISTANCE_KEY = "distance_type";
+/** JSON array holding one JSON string. */
+export const STORAGE_KEY = "storage_metadata";
+/** `data_type` of a tensor of 32-bit floats. */
+export const TENSOR_F32 = 2;

@@ -1,0 +1,71 @@
+import type { BuildKernels } from "../../kernels/build.ts";
+import { createGiveWay } from "../give-way.ts";
+import type { ColumnSource, FamilyContext, SegmentWriter } from "../segment.ts";
+import { getPartitionMetric } from "./metric.ts";
+import type { IvfModel } from "./model.ts";
+import { createMemoryRun, groupRows, type PartitionRun } from "./partition-run.ts";
+import { spillRuns } from "./spill-run.ts";
+import { collectVectors, type VectorRows } from "./vectors.ts";
+
+/** Of the budget, runs may hold this share: concatenating and writing need the rest. */
+const RUN_SHARE = 0.5;
+/** Rows taken from the table at a time, by bytes, so that grouping a batch is short. */
+const BATCH_BYTES = 2 << 20;
+/** Multiply-adds of one kernel call: about 10 ms. */
+const CALL_OPERATIONS = 4e7;
+/** Below this many rows a call costs more to make than to run. */
+const MIN_CALL_ROWS = 32;
+
+/**
+ * Assigns the rows of a column to partitions, in bounded memory: groups of rows are kept until they hold half the
+ * budget, then merged into one scratch file (an external shuffle).
+ */
+export async function shuffleRows(
+  source: ColumnSource,
+  model: IvfModel,
+  kernels: BuildKernels,
+  scratch: SegmentWriter["scratch"],
+  context: FamilyContext,
+): Promise<PartitionRun[]> {
+  const { dimension, numPartitions, metric } = model;
+  const limitBytes = context.memoryBudgetBytes * RUN_SHARE;
+  const giveWay = createGiveWay(context.signal);
+  const spilled: PartitionRun[] = [];
+  let runs: PartitionRun[] = [];
+  let runBytes = 0;
+  let done = 0;
+
+  const spill = async (): Promise<void> => {
+    const name = `partitions-${spilled.length}`;
+    spilled.push(await spillRuns(runs, numPartitions, dimension, scratch, name, context.signal));
+    runs = [];
+    runBytes = 0;
+  };
+  const assign = async (rows: VectorRows): Promise<Uint32Array> => {
+    const numRows = rows.rowIds.length;
+    const step = Math.max(MIN_CALL_ROWS, Math.floor(CALL_OPERATIONS / (numPartitions * dimension)));
+    const partitions = new Uint32Array(numRows);
+    for (let row = 0; row < numRows; row += step) {
+      const vectors = rows.vectors.subarray(row * dimension, (row + step) * dimension);
+      const { centroids } = model;
+      const assigned = kernels.assignPartitions({ vectors, dimension, centroids, metric: getPartitionMetric(metric) });
+      partitions.set(assigned.partitions, row);
+      await giveWay();
+    }
+    return partitions;
+  };
+
+  const batchRows = Math.max(64, Math.floor(BATCH_BYTES / (4 * dimension)));
+  for await (const batch of source.batches({ batchRows, signal: context.signal })) {
+    const rows = collectVectors(batch, dimension, metric);
+    const grouped = groupRows(rows, await assign(rows), numPartitions, dimension);
+    runs.push(createMemoryRun(grouped.rows, grouped.starts, dimension));
+    runBytes += rows.rowIds.length * (8 + 4 * dimension) + grouped.starts.byteLength * 2;
+    done += batch.rowIds.length;
+    context.reportProgress?.({ phase: "assign", done, total: source.numRows, unit: "rows" });
+    await giveWay();
+    if (runBytes > limitBytes) await spill();
+  }
+  if (spilled.length > 0 && runs.length > 0) await spill();
+  return [...spilled, ...runs];
+}

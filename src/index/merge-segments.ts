@@ -1,0 +1,72 @@
+import { LanceError } from "../errors.ts";
+import { createColumnSource } from "../table/column-source.ts";
+import { requireWritable } from "../table/publish.ts";
+import type { Snapshot } from "../table/snapshot.ts";
+import { decodeBase64 } from "./base64.ts";
+import { describeSegment, type TaskContext, toFamilyContext, writeSegment } from "./build-segment.ts";
+import { checkSegmentSet } from "./check-segments.ts";
+import { readSegmentRows } from "./live-rows.ts";
+import { locateSegment } from "./open-segment.ts";
+import { getFamily } from "./registry.ts";
+import type { IndexSegment } from "./segment.ts";
+import { createSegmentWriter } from "./segment-writer.ts";
+import { drawUuid } from "./uuid.ts";
+
+/** What a worker needs to merge one group: plain JSON. */
+export interface MergeTask {
+  readonly uri: string;
+  readonly version: number;
+  readonly segments: readonly IndexSegment[];
+  /** Fragments appended since, whose rows are read from the table and joined in. */
+  readonly newFragmentIds: readonly number[];
+  readonly memoryBudgetBytes: number;
+}
+
+/**
+ * Rewrites a group of segments into one new, self-contained segment. Rows that are gone at this version are
+ * dropped; the table is read only for `newFragmentIds`. The sources stay as they are.
+ * @throws SEGMENT_INCOMPATIBLE, SEGMENT_OVERLAP, UNSUPPORTED, NOT_FOUND, CORRUPT, QUOTA_EXCEEDED, ABORTED, IO
+ */
+export async function mergeSegments(snapshot: Snapshot, task: MergeTask, context: TaskContext): Promise<IndexSegment> {
+  const store = requireWritable(snapshot.store, snapshot.uri);
+  const [first] = task.segments;
+  if (!first) throw new LanceError("INVALID_ARGUMENT", "at least one index segment is required, received none");
+  const family = await getFamily(first);
+  const open = task.segments.map((segment) => locateSegment(snapshot, segment));
+  const { field } = open[0]!;
+  await checkSegmentSet(task.segments, field, snapshot.version);
+  await family.checkCompatible(open, "merge");
+  const covered = task.segments.flatMap((segment) => segment.fragmentIds);
+  checkNewFragments(covered, task.newFragmentIds);
+  const newRows =
+    task.newFragmentIds.length === 0
+      ? null
+      : createColumnSource(snapshot, field.name, task.newFragmentIds, { rowIdDomain: family.rowIdDomain });
+  const keepRows = await Promise.all(
+    task.segments.map((segment) => readSegmentRows(snapshot, segment, family.rowIdDomain, context.signal)),
+  );
+  const writer = createSegmentWriter(store, drawUuid(), context.signal);
+  const files = await writeSegment(writer, () =>
+    family.merge(open, newRows, writer, { ...toFamilyContext(task, context), keepRows }),
+  );
+  return describeSegment(snapshot, family, {
+    uuid: writer.uuid,
+    name: first.name,
+    fields: first.fields,
+    // The oldest: what changed in the table since then may be missing in some of the rows.
+    datasetVersion: Math.min(...task.segments.map((segment) => segment.datasetVersion)),
+    fragmentIds: [...new Set([...covered, ...task.newFragmentIds])].sort((a, b) => a - b),
+    files,
+    details: decodeBase64(first.indexDetails.value, "indexDetails.value"),
+  });
+}
+
+function checkNewFragments(covered: readonly number[], newFragmentIds: readonly number[]): void {
+  const twice = newFragmentIds.filter((id) => covered.includes(id));
+  if (twice.length === 0) return;
+  throw new LanceError(
+    "SEGMENT_OVERLAP",
+    `fragments [${twice.join(", ")}] are covered by the segments to merge already: give only fragments appended since`,
+    { fragmentIds: twice },
+  );
+}

@@ -1,0 +1,59 @@
+import { LanceError } from "../errors.ts";
+import { resolvePool } from "../pool/global-pool.ts";
+import { requireWritable } from "../table/publish.ts";
+import type { Snapshot } from "../table/snapshot.ts";
+import { DEFAULT_MEMORY_BUDGET_BYTES, type PoolOptions } from "./build.ts";
+import { checkSegmentSet } from "./check-segments.ts";
+import type { MergeTask } from "./merge-segments.ts";
+import { locateSegment } from "./open-segment.ts";
+import { getFamily } from "./registry.ts";
+import { runTasks } from "./run-tasks.ts";
+import type { IndexSegment } from "./segment.ts";
+
+/** How a group is merged. */
+export interface MergeOptions extends PoolOptions {
+  /** Fragments appended since, to be indexed with the group. Default none. */
+  readonly newFragmentIds?: readonly number[] | undefined;
+}
+
+/**
+ * Rewrites one group of segments, committed or not, into one new self-contained segment whose coverage is their union.
+ * The sources stay; the table is not read for their rows. Concurrent calls share the pool.
+ * @throws INVALID_ARGUMENT, SEGMENT_OVERLAP, SEGMENT_INCOMPATIBLE, UNSUPPORTED, NOT_FOUND, CORRUPT, QUOTA_EXCEEDED, WORKER_FAILED, ABORTED, IO
+ */
+export async function mergeExistingIndexSegments(
+  snapshot: Snapshot,
+  segments: readonly IndexSegment[],
+  options: MergeOptions = {},
+): Promise<IndexSegment> {
+  requireWritable(snapshot.store, snapshot.uri);
+  const [first] = segments;
+  if (!first) throw new LanceError("INVALID_ARGUMENT", "at least one index segment is required, received none");
+  await checkSegmentSet(segments, locateSegment(snapshot, first).field, snapshot.version);
+  await getFamily(first);
+  const task: MergeTask = {
+    uri: snapshot.uri,
+    version: snapshot.version,
+    segments,
+    newFragmentIds: [...(options.newFragmentIds ?? [])],
+    memoryBudgetBytes: options.memoryBudgetBytes ?? DEFAULT_MEMORY_BUDGET_BYTES,
+  };
+  const fragmentIds = [...segments.flatMap((segment) => segment.fragmentIds), ...task.newFragmentIds];
+  const { pool, owned } = resolvePool({ pool: options.pool, numWorkers: options.pool ? undefined : 1 });
+  try {
+    const { results, error } = await runTasks<IndexSegment>(
+      snapshot,
+      [{ kind: "merge", task: { ...task }, fragmentIds }],
+      {
+        indexName: first.name,
+        pool,
+        signal: options.signal,
+        onProgress: options.onProgress,
+      },
+    );
+    if (error) throw error;
+    return results[0]!;
+  } finally {
+    if (owned) await pool.close();
+  }
+}

@@ -1,0 +1,66 @@
+import { create } from "@bufbuild/protobuf";
+import { type IndexMetadata, IndexMetadataSchema } from "../proto/gen/lance/table_pb.ts";
+import { decodeFragmentBitmap, encodeFragmentBitmap } from "../table/rebase.ts";
+import type { Snapshot } from "../table/snapshot.ts";
+import { decodeBase64, encodeBase64 } from "./base64.ts";
+import type { IndexSegment } from "./segment.ts";
+import { formatUuid, parseUuid } from "./uuid.ts";
+
+/** A segment as the manifest holds it → as plain JSON. @throws CORRUPT */
+export async function toIndexSegment(metadata: IndexMetadata): Promise<IndexSegment> {
+  const fragmentIds = metadata.fragmentBitmap.length > 0 ? await decodeFragmentBitmap(metadata.fragmentBitmap) : [];
+  return {
+    uuid: formatUuid(metadata.uuid?.uuid ?? new Uint8Array(0)),
+    name: metadata.name,
+    fields: [...metadata.fields],
+    datasetVersion: Number(metadata.datasetVersion),
+    fragmentIds: [...fragmentIds],
+    indexVersion: metadata.indexVersion ?? 0,
+    createdAt: metadata.createdAt === undefined ? null : Number(metadata.createdAt),
+    baseId: metadata.baseId ?? null,
+    files:
+      metadata.files.length === 0
+        ? null
+        : metadata.files.map((file) => ({ path: file.path, sizeBytes: Number(file.sizeBytes) })),
+    indexDetails: {
+      typeUrl: metadata.indexDetails?.typeUrl ?? "",
+      value: encodeBase64(metadata.indexDetails?.value ?? new Uint8Array(0)),
+    },
+    ...(metadata.coveringFields.length > 0 ? { coveringFields: [...metadata.coveringFields] } : {}),
+  };
+}
+
+/** The inverse of {@link toIndexSegment}. @throws INVALID_ARGUMENT, CORRUPT */
+export async function toIndexMetadata(segment: IndexSegment): Promise<IndexMetadata> {
+  return create(IndexMetadataSchema, {
+    uuid: { uuid: parseUuid(segment.uuid) },
+    fields: [...segment.fields],
+    name: segment.name,
+    datasetVersion: BigInt(segment.datasetVersion),
+    fragmentBitmap: await encodeFragmentBitmap([...segment.fragmentIds].sort((a, b) => a - b)),
+    indexDetails: {
+      typeUrl: segment.indexDetails.typeUrl,
+      value: decodeBase64(segment.indexDetails.value, "indexDetails.value"),
+    },
+    indexVersion: segment.indexVersion,
+    ...(segment.createdAt === null ? {} : { createdAt: BigInt(segment.createdAt) }),
+    ...(segment.baseId === null ? {} : { baseId: segment.baseId }),
+    files: (segment.files ?? []).map((file) => ({ path: file.path, sizeBytes: BigInt(file.sizeBytes) })),
+    coveringFields: [...(segment.coveringFields ?? [])],
+  });
+}
+
+/** The committed segments of a snapshot, of one index or of all; each with the manifest's own message. */
+export async function listSegments(
+  snapshot: Snapshot,
+  name?: string,
+): Promise<{ readonly segment: IndexSegment; readonly metadata: IndexMetadata }[]> {
+  const chosen = snapshot.indices.filter((metadata) => name === undefined || metadata.name === name);
+  return Promise.all(chosen.map(async (metadata) => ({ segment: await toIndexSegment(metadata), metadata })));
+}
+
+/** Fragments a segment answers for at a version: its coverage, less the fragments dropped since. Ascending. */
+export function getEffectiveCoverage(segment: IndexSegment, snapshot: Snapshot): number[] {
+  const live = new Set(snapshot.fragments.map((fragment) => fragment.id));
+  return segment.fragmentIds.filter((id) => live.has(id)).sort((a, b) => a - b);
+}

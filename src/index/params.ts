@@ -1,0 +1,33 @@
+import { LanceError } from "../errors.ts";
+
+/** Parameters of an index as a user wrote them. */
+export type IndexParams = Readonly<Record<string, unknown>>;
+
+/** Refuses parameters a family does not know, so that a misspelt one is not ignored. @throws INVALID_ARGUMENT */
+export function checkParamNames(indexType: string, params: IndexParams, expected: readonly string[]): void {
+  const unknown = Object.keys(params).filter((name) => params[name] !== undefined && !expected.includes(name));
+  if (unknown.length === 0) return;
+  throw new LanceError(
+    "INVALID_ARGUMENT",
+    `${indexType} has no parameter ${unknown.join(", ")}: expected ${expected.join(", ") || "none"}`,
+    { indexType, received: unknown, expected },
+  );
+}
+
+/** A whole number in a range, or `fallback` when absent. @throws INVALID_ARGUMENT */
+export function readIntegerParam(
+  params: IndexParams,
+  name: string,
+  range: { readonly min: number; readonly max: number; readonly fallback: number },
+): number {
+  const value = params[name];
+  if (value === undefined || value === null) return range.fallback;
+  if (typeof value !== "number" || !Number.isInteger(value) || value < range.min || value > range.max) {
+    throw new LanceError(
+      "INVALID_ARGUMENT",
+      `${name}: expected a whole number from ${range.min} to ${range.max}, received ${String(value)}`,
+      { parameter: name, received: value, min: range.min, max: range.max },
+    );
+  }
+  return value;
+}

@@ -1,0 +1,105 @@
+/** A decoded piece of an index: a page, or the vectors of a partition. */
+export interface CachedPart {
+  readonly byteLength: number;
+  /** Called once, when the part left the cache and nobody uses it. */
+  free(): void;
+}
+
+interface Entry {
+  readonly part: CachedPart;
+  users: number;
+  evicted: boolean;
+}
+
+/** A part while it is used: it is not freed before `release`. */
+export interface PartLease<T extends CachedPart> {
+  readonly part: T;
+  readonly fromCache: boolean;
+  release(): void;
+}
+
+/**
+ * Parts of open segments, bounded by bytes, least recently used first out. A part in use may be evicted, and is then
+ * freed when its last user releases it, so that the budget holds at rest and a search needs one part at a time more.
+ */
+export class PartCache {
+  readonly #maxBytes: number;
+  readonly #entries = new Map<string, Entry>();
+  readonly #loading = new Map<string, Promise<Entry>>();
+  #bytes = 0;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = Math.max(0, maxBytes);
+  }
+
+  /** Bytes of the parts held now. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  has(key: string): boolean {
+    return this.#entries.has(key);
+  }
+
+  /** Takes a part out on loan, loading it where it is not held. Concurrent callers of one key share one load. */
+  async lease<T extends CachedPart>(key: string, load: () => Promise<T>): Promise<PartLease<T>> {
+    const held = this.#entries.get(key);
+    if (held) {
+      this.#entries.delete(key);
+      this.#entries.set(key, held);
+      return this.#lend(held, true);
+    }
+    const loading = this.#loading.get(key);
+    if (loading) return this.#lend(await loading, true);
+    const started = load().then((part) => this.#add(key, part));
+    this.#loading.set(key, started);
+    try {
+      return this.#lend(await started, false);
+    } finally {
+      this.#loading.delete(key);
+    }
+  }
+
+  /** Evicts the parts whose key starts with `prefix`. */
+  drop(prefix: string): void {
+    for (const [key, entry] of this.#entries) if (key.startsWith(prefix)) this.#evict(key, entry);
+  }
+
+  #add(key: string, part: CachedPart): Entry {
+    const entry: Entry = { part, users: 0, evicted: false };
+    this.#entries.set(key, entry);
+    this.#bytes += part.byteLength;
+    return entry;
+  }
+
+  #lend<T extends CachedPart>(entry: Entry, fromCache: boolean): PartLease<T> {
+    entry.users++;
+    let released = false;
+    this.#shrink();
+    return {
+      part: entry.part as T,
+      fromCache,
+      release: () => {
+        if (released) return;
+        released = true;
+        entry.users--;
+        if (entry.evicted && entry.users === 0) entry.part.free();
+      },
+    };
+  }
+
+  #shrink(): void {
+    for (const [key, entry] of this.#entries) {
+      if (this.#bytes <= this.#maxBytes) return;
+      this.#evict(key, entry);
+    }
+  }
+
+  #evict(key: string, entry: Entry): void {
+    if (entry.evicted) return;
+    entry.evicted = true;
+    this.#entries.delete(key);
+    this.#bytes -= entry.part.byteLength;
+    if (entry.users === 0) entry.part.free();
+  }
+}

@@ -1,0 +1,77 @@
+import { LanceError } from "../errors.ts";
+import type { IndexSegment } from "./segment.ts";
+
+/** A fragment as a plan sees it. */
+export interface PlannedFragment {
+  readonly id: number;
+  readonly numRows: number;
+}
+
+/**
+ * Splits fragments into at most `numWorkers` groups of about equal rows, one segment each: the largest fragment first,
+ * always to the group with the fewest rows. Pure.
+ * @returns fragment ids, ascending within a group; one empty group for a table without fragments
+ */
+export function planBuild(fragments: readonly PlannedFragment[], numWorkers: number): number[][] {
+  if (!Number.isInteger(numWorkers) || numWorkers < 1) {
+    throw new LanceError(
+      "INVALID_ARGUMENT",
+      `numWorkers: expected a whole number of at least 1, received ${numWorkers}`,
+      {
+        received: numWorkers,
+      },
+    );
+  }
+  const numGroups = Math.max(1, Math.min(numWorkers, fragments.length));
+  const groups = Array.from({ length: numGroups }, () => ({ ids: [] as number[], rows: 0 }));
+  for (const fragment of [...fragments].sort((a, b) => b.numRows - a.numRows || a.id - b.id)) {
+    // An empty group wins over one of empty fragments: every worker gets something.
+    const lightest = groups.reduce((best, group) =>
+      group.rows < best.rows || (group.rows === best.rows && group.ids.length < best.ids.length) ? group : best,
+    );
+    lightest.ids.push(fragment.id);
+    lightest.rows += fragment.numRows;
+  }
+  return groups.map((group) => group.ids.sort((a, b) => a - b)).sort((a, b) => (a[0] ?? 0) - (b[0] ?? 0));
+}
+
+const DEFAULT_TARGET_BYTES = 256 * 2 ** 20;
+
+/**
+ * Proposes which segments to merge, from their sizes alone: neighbours by coverage, as many as stay within the target.
+ * Segments of unknown size are left alone, and so are those already as large as the target. Pure: opens no file.
+ * @returns groups of two or more; give each to `mergeExistingIndexSegments`
+ */
+export function planIndexMerge(
+  segments: readonly IndexSegment[],
+  options: { readonly targetSegmentBytes?: number } = {},
+): IndexSegment[][] {
+  const target = options.targetSegmentBytes ?? DEFAULT_TARGET_BYTES;
+  if (!(target > 0)) {
+    throw new LanceError("INVALID_ARGUMENT", `targetSegmentBytes: expected more than 0, received ${target}`, {
+      received: target,
+    });
+  }
+  const sized = segments
+    .map((segment) => ({ segment, bytes: getSegmentBytes(segment) ?? Number.POSITIVE_INFINITY }))
+    .sort((a, b) => (a.segment.fragmentIds[0] ?? 0) - (b.segment.fragmentIds[0] ?? 0));
+  const groups: IndexSegment[][] = [];
+  let group: IndexSegment[] = [];
+  let groupBytes = 0;
+  for (const { segment, bytes } of sized) {
+    if (group.length > 0 && groupBytes + bytes > target) {
+      groups.push(group);
+      group = [];
+      groupBytes = 0;
+    }
+    group.push(segment);
+    groupBytes += bytes;
+  }
+  groups.push(group);
+  return groups.filter((each) => each.length > 1);
+}
+
+/** Bytes of a segment's files; `null` where an old writer recorded none. */
+export function getSegmentBytes(segment: IndexSegment): number | null {
+  return segment.files?.reduce((sum, file) => sum + file.sizeBytes, 0) ?? null;
+}

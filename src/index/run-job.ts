@@ -1,0 +1,37 @@
+import type { JobProgress, WorkerPool } from "../pool/pool.ts";
+import { shareStore } from "../store/message-port.ts";
+import type { Store } from "../store/store.ts";
+import type { Snapshot } from "../table/snapshot.ts";
+
+/** How to run one job of this room. */
+export interface TableJobOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly affinity?: string | undefined;
+  readonly onProgress?: ((progress: JobProgress & { readonly workerIndex: number }) => void) | undefined;
+}
+
+/**
+ * Runs a job on a pool against a fixed version of a table. The job's worker opens the table itself; only where a store
+ * cannot be described is it served from this thread.
+ * @throws what the job throws
+ */
+export async function runTableJob<T>(
+  pool: WorkerPool,
+  snapshot: Snapshot,
+  job: { readonly kind: string; readonly payload: Readonly<Record<string, unknown>> },
+  options: TableJobOptions = {},
+): Promise<T> {
+  const { uri, version } = snapshot;
+  if (pool.inline) {
+    const table = { store: snapshot.store, uri, version };
+    return pool.run<T>({ kind: job.kind, payload: { ...job.payload, table } }, options);
+  }
+  const shared = shareStore(snapshot.store as Store);
+  try {
+    const table = { store: shared.handle, uri, version };
+    const payload = { ...job.payload, table };
+    return await pool.run<T>({ kind: job.kind, payload, transfer: shared.transfer }, options);
+  } finally {
+    shared.close();
+  }
+}
