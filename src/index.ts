@@ -3,9 +3,15 @@
  * host and export this.
  */
 export { Dataset } from "./dataset/dataset.ts";
+export type { CreateIndexOptions, CreateIndexUncommittedOptions } from "./dataset/index-options.ts";
 export { type OpenDatasetOptions, openDataset } from "./dataset/open-dataset.ts";
 export { type WriteDatasetOptions, writeDataset } from "./dataset/write-dataset.ts";
 export { type ErrorDetails, isLanceError, LanceError, type LanceErrorCode } from "./errors.ts";
+export type { IndexDescription, IndexStatistics, SegmentDescription } from "./index/describe.ts";
+export type { MergeOptions } from "./index/merge.ts";
+export { planIndexMerge } from "./index/plan-build.ts";
+export type { BuildProgress } from "./index/progress.ts";
+export type { BuildTask, IndexFile, IndexSegment, TrainedModel } from "./index/segment.ts";
 export {
   clearGlobalPool,
   createPool,

@@ -1,6 +1,21 @@
 import type { Schema, Table } from "apache-arrow";
 import { LanceError } from "../errors.ts";
 import { toArrowSchema } from "../format/arrow-schema.ts";
+import { createIndexUncommitted, trainIndexModel } from "../index/build.ts";
+import { commitExistingIndexSegments } from "../index/commit.ts";
+import { createIndex } from "../index/create-index.ts";
+import {
+  describeIndices,
+  dropIndex,
+  getCommittedSegments,
+  getIndexStatistics,
+  type IndexDescription,
+  type IndexStatistics,
+} from "../index/describe.ts";
+import { type MergeOptions, mergeExistingIndexSegments } from "../index/merge.ts";
+import { prewarmSegments } from "../index/search.ts";
+import type { IndexSegment, TrainedModel } from "../index/segment.ts";
+import { getGlobalPool } from "../pool/global-pool.ts";
 import type { WorkerPool } from "../pool/pool.ts";
 import type { ScannerOptions } from "../query/scan-options.ts";
 import { findMatches, Scanner } from "../query/scanner.ts";
@@ -12,6 +27,7 @@ import { type AppendRowsOptions, appendRows } from "../write/append-rows.ts";
 import { type CopyProgress, copyTable } from "../write/copy-table.ts";
 import { deleteRows } from "../write/delete-rows.ts";
 import type { TabularData } from "../write/input.ts";
+import { type CreateIndexOptions, type CreateIndexUncommittedOptions, splitIndexOptions } from "./index-options.ts";
 
 /** What a dataset holds beside its version. */
 export interface DatasetResources {
@@ -110,6 +126,110 @@ export class Dataset {
     return result.numDeletedRows;
   }
 
+  /**
+   * Makes a vector index: plans one segment per worker, trains what they share, builds them on the pool and publishes
+   * them in one transaction. A failed or cancelled build leaves the table as it was.
+   * @param indexType `IVF_FLAT`
+   * @throws INVALID_ARGUMENT, SCHEMA_MISMATCH, UNSUPPORTED, ALREADY_EXISTS, COMMIT_CONFLICT, QUOTA_EXCEEDED,
+   *   WORKER_FAILED, ABORTED, IO
+   * @example
+   * await dataset.createIndex("vector", "IVF_FLAT", { metric: "cosine", numWorkers: 4 });
+   */
+  async createIndex(column: string, indexType: string, options: CreateIndexOptions = {}): Promise<IndexSegment[]> {
+    const { control, params } = splitIndexOptions(options);
+    const created = await createIndex(this.#snapshot, column, indexType, { ...this.#defaults(), ...control, params });
+    this.#moveTo(created.snapshot);
+    return [...created.segments];
+  }
+
+  /** The same for a scalar index. @param indexType `BTREE` */
+  async createScalarIndex(
+    column: string,
+    indexType: string,
+    options: CreateIndexOptions = {},
+  ): Promise<IndexSegment[]> {
+    return this.createIndex(column, indexType, options);
+  }
+
+  /**
+   * Trains what the segments of a distributed build share, and stores it as one immutable file. Without a shared model
+   * segments can be committed together, but not merged.
+   * @returns `null` for an index type that learns nothing
+   */
+  async trainIndexModel(
+    column: string,
+    indexType: string,
+    options: Omit<CreateIndexUncommittedOptions, "model" | "fragmentIds"> & {
+      readonly fragmentIds?: readonly number[];
+    } = {},
+  ): Promise<TrainedModel | null> {
+    const { control, params } = splitIndexOptions(options);
+    return trainIndexModel(this.#snapshot, column, indexType, { ...this.#defaults(), ...control, params });
+  }
+
+  /** Builds one segment over some fragments, on one worker. The manifest is untouched. */
+  async createIndexUncommitted(
+    column: string,
+    indexType: string,
+    options: CreateIndexUncommittedOptions,
+  ): Promise<IndexSegment> {
+    const { control, params } = splitIndexOptions(options);
+    return createIndexUncommitted(this.#snapshot, column, indexType, { ...this.#defaults(), ...control, params });
+  }
+
+  /**
+   * Rewrites one group of segments, committed or not, into one new self-contained segment; its coverage is their union
+   * and the sources stay. `planIndexMerge` proposes groups.
+   * @throws SEGMENT_OVERLAP, SEGMENT_INCOMPATIBLE, UNSUPPORTED, NOT_FOUND, CORRUPT, WORKER_FAILED, ABORTED, IO
+   */
+  async mergeExistingIndexSegments(
+    segments: readonly IndexSegment[],
+    options: MergeOptions = {},
+  ): Promise<IndexSegment> {
+    return mergeExistingIndexSegments(this.#snapshot, segments, { ...this.#defaults(), ...options });
+  }
+
+  /**
+   * Publishes segments as one logical index, in one transaction. Segments of the same name that they wholly cover are
+   * replaced, disjoint ones stay.
+   * @throws INVALID_ARGUMENT, SEGMENT_OVERLAP, SEGMENT_INCOMPATIBLE, NOT_FOUND, CORRUPT, COMMIT_CONFLICT, IO
+   */
+  async commitExistingIndexSegments(
+    name: string,
+    column: string,
+    segments: readonly IndexSegment[],
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<void> {
+    this.#moveTo(await commitExistingIndexSegments(this.#snapshot, name, column, segments, options));
+  }
+
+  /** All logical indexes of this version. Reads nothing: the manifest says it all. */
+  async describeIndices(): Promise<IndexDescription[]> {
+    return describeIndices(this.#snapshot);
+  }
+
+  /** The committed segments of one index, as plain JSON. @throws INDEX_NOT_FOUND naming those there are */
+  async indexSegments(name: string): Promise<IndexSegment[]> {
+    return getCommittedSegments(this.#snapshot, name);
+  }
+
+  /** Figures of one index; opens each segment's header. @throws INDEX_NOT_FOUND naming those there are */
+  async indexStatistics(name: string, options: { readonly signal?: AbortSignal } = {}): Promise<IndexStatistics> {
+    return getIndexStatistics(this.#snapshot, name, { pool: this.#resources.pool ?? getGlobalPool(), ...options });
+  }
+
+  /** Takes an index out of the table in one transaction. Its files stay until a clean-up. @throws INDEX_NOT_FOUND */
+  async dropIndex(name: string, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    this.#moveTo(await dropIndex(this.#snapshot, name, options));
+  }
+
+  /** Reads what searches of an index would read, up to the memory budget. @throws INDEX_NOT_FOUND */
+  async prewarmIndex(name: string, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    const { pool = getGlobalPool(), memoryBudgetBytes } = this.#resources;
+    const segments = await getCommittedSegments(this.#snapshot, name);
+    await prewarmSegments(this.#snapshot, segments, { pool, memoryBudgetBytes, ...options });
+  }
+
   /** All versions there are, ascending. One manifest read each. */
   async versions(options: { readonly signal?: AbortSignal } = {}): Promise<VersionInfo[]> {
     return listVersions(this.#snapshot.store, options);
@@ -150,6 +270,11 @@ export class Dataset {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  #defaults(): { readonly pool: WorkerPool | undefined; readonly memoryBudgetBytes: number } {
+    const { pool, memoryBudgetBytes } = this.#resources;
+    return { pool, memoryBudgetBytes };
   }
 
   /** Two writes of one handle may end in either order: the handle stays at the newer version. */

@@ -74,10 +74,14 @@ function listFiles(snapshot: Snapshot): CopiedFile[] {
     const uuid = formatUuid(index.uuid?.uuid ?? new Uint8Array());
     outside(index.baseId, `index ${index.name}`);
     if (index.files.length === 0 && index.fragmentBitmap.length > 0) {
-      throw new LanceError("UNSUPPORTED", `cannot copy segment ${uuid} of index "${index.name}": its files are not recorded`, {
-        indexName: index.name,
-        uuid,
-      });
+      throw new LanceError(
+        "UNSUPPORTED",
+        `cannot copy segment ${uuid} of index "${index.name}": its files are not recorded`,
+        {
+          indexName: index.name,
+          uuid,
+        },
+      );
     }
     for (const file of index.files) {
       files.push({ path: `_indices/${uuid}/${file.path}`, sizeBytes: Number(file.sizeBytes) });

@@ -1,0 +1,59 @@
+import type { PoolOptions } from "../index/build.ts";
+import type { CreateIndexOptions as InnerOptions } from "../index/create-index.ts";
+import type { TrainedModel } from "../index/segment.ts";
+
+/** Parameters of an index type, beside what every build takes. Which there are depends on the type. */
+interface IndexParameters {
+  /** Vectors: `l2` (default), `cosine` or `dot`. */
+  readonly metric?: string | undefined;
+  /** Vectors: partitions of the IVF. Default: one per 4,096 rows. */
+  readonly numPartitions?: number | undefined;
+  /** Vectors: rows a partition should have, instead of `numPartitions`. */
+  readonly targetPartitionSize?: number | undefined;
+  /** Vectors: rows sampled per partition to train on. Default 256. */
+  readonly sampleRate?: number | undefined;
+  /** Vectors: k-means iterations at most. Default 50. */
+  readonly maxIterations?: number | undefined;
+  /** Vectors: seed of the training sample and the first centroids. Default 42. */
+  readonly seed?: number | undefined;
+  /** B-tree: rows of one page. Default 4,096. */
+  readonly zoneSize?: number | undefined;
+}
+
+/** How `createIndex` and `createScalarIndex` make an index. */
+export interface CreateIndexOptions extends Omit<InnerOptions, "params">, IndexParameters {}
+
+/** How one segment is built, uncommitted. */
+export interface CreateIndexUncommittedOptions extends PoolOptions, IndexParameters {
+  /** Name the segment is meant for. Default `{column}_idx`. */
+  readonly name?: string | undefined;
+  /** Fragments whose rows it holds. */
+  readonly fragmentIds: readonly number[];
+  /** What the segments share, from `trainIndexModel`; absent: this one learns for itself. */
+  readonly model?: TrainedModel | null | undefined;
+}
+
+const CONTROL = new Set<string>([
+  "name",
+  "replace",
+  "train",
+  "fragmentIds",
+  "numWorkers",
+  "maxAttempts",
+  "model",
+  "pool",
+  "memoryBudgetBytes",
+  "signal",
+  "onProgress",
+] satisfies (keyof InnerOptions | keyof CreateIndexUncommittedOptions)[]);
+
+/** Splits one flat object into what the build takes and the parameters of the index type. */
+export function splitIndexOptions<T extends object>(
+  options: T,
+): { readonly control: T; readonly params: Readonly<Record<string, unknown>> } {
+  const entries = Object.entries(options).filter(([, value]) => value !== undefined);
+  return {
+    control: Object.fromEntries(entries.filter(([key]) => CONTROL.has(key))) as T,
+    params: Object.fromEntries(entries.filter(([key]) => !CONTROL.has(key))),
+  };
+}
