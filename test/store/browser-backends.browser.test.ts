@@ -148,6 +148,23 @@ describe("indexeddb", () => {
   });
 });
 
+for (const backend of ["opfs", "indexeddb"] as const) {
+  it(`a worker that is killed while it writes leaves nothing to see on ${backend}`, async () => {
+    const name = `${run}-killed-${backend}`;
+    const store = backend === "opfs" ? createOpfsStore(name) : createIndexedDbStore(name);
+    const worker = startBackendWorker();
+    await callBackendWorker(worker, { id: 1, backend, prefix: name, half: "data/half.lance" });
+    worker.terminate();
+    expect(await store.get("data/half.lance")).toBeUndefined();
+    expect(await listPaths(store)).toEqual([]);
+    const writer = await store.createWriter("data/half.lance");
+    await writer.write(createPattern(5));
+    expect(await writer.close()).toBe(5);
+    expect(await listPaths(store)).toEqual(["data/half.lance"]);
+    if (backend === "opfs") await root.removeEntry(name, { recursive: true });
+  });
+}
+
 describe("http from a page", () => {
   const url = new URL("./support/host/", import.meta.url).href;
   const served = ["a/b.bin", "empty.bin"];

@@ -18,17 +18,22 @@ const factories = {
   http: (url: string) => createHttpStore(url),
 };
 
-/** One clause of the contract to run, or paths to race for. */
+/** One clause of the contract to run, paths to race for, or an object to write half of. */
 export interface WorkerRequest {
   readonly id: number;
   readonly backend: keyof typeof factories;
   readonly prefix: string;
   readonly check?: string;
+  readonly half?: string;
   readonly create?: { readonly text: string; readonly numPaths: number };
 }
 
-async function run({ backend, prefix, check: name, create }: WorkerRequest): Promise<unknown> {
+async function run({ backend, prefix, check: name, create, half }: WorkerRequest): Promise<unknown> {
   const open = factories[backend];
+  if (half) {
+    const writer = await open(prefix).createWriter(half);
+    return writer.write(new Uint8Array(2_000_000));
+  }
   if (create) return createPaths(open(prefix), create);
   const readOnly = backend === "http";
   const check = (readOnly ? listReadOnlyChecks() : listStoreChecks()).find((each) => each.name === name);
