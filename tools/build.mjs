@@ -85,7 +85,7 @@ async function buildScripts() {
     external,
   );
   // One file with everything in it: a web worker has no import map, and Vite's default worker format takes no chunks.
-  await bundle({ "browser-worker": "src/runtime/worker-main.ts" }, { codeSplitting: false }, []);
+  await bundle({ "browser-worker": "src/runtime/worker-main.ts" }, { codeSplitting: false, minify: true }, []);
 }
 
 async function copyKernels() {
@@ -108,16 +108,24 @@ async function buildTypes() {
     if (kept.has(path)) return;
     kept.add(path);
     const imports = [];
-    const text = (await readFile(path, "utf8")).replace(
-      /(from |import\()"(\.[^"]+?)(\.d)?\.(ts|js)"/g,
-      (_, head, stem) => {
-        imports.push(resolve(dirname(path), `${stem}.d.ts`));
-        return `${head}"${stem}.js"`;
-      },
-    );
-    await writeFile(path, text);
+    const text = await readFile(path, "utf8");
+    const rewritten = text.replace(/(from |import\()"(\.[^"]+?)(\.d)?\.(ts|js)"/g, (_, head, stem) => {
+      let target = resolve(dirname(path), `${stem}.d.ts`);
+      // The kernels' glue lies outside src/: its declarations come along.
+      const glue = /[\\/]wasm[\\/]pkg[\\/](\w+)[\\/]\w+\.d\.ts$/.exec(target)?.[1];
+      if (glue) target = join(types, "wasm", `${glue}.d.ts`);
+      imports.push(target);
+      const specifier = relative(dirname(path), target)
+        .replaceAll("\\", "/")
+        .replace(/\.d\.ts$/, ".js");
+      return `${head}"${specifier.startsWith(".") ? specifier : `./${specifier}`}"`;
+    });
+    await writeFile(path, rewritten);
     for (const imported of imports) await keep(imported);
   };
+  for (const name of KERNELS) {
+    await cp(join(root, "wasm/pkg", name, `${name}.d.ts`), join(types, "wasm", `${name}.d.ts`));
+  }
   await keep(join(types, "index.d.ts"));
   for (const entry of await readdir(types, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name);
@@ -125,13 +133,28 @@ async function buildTypes() {
   }
 }
 
+/** What a page downloads before it opens a table: the browser entry with all it imports at once, minified. */
+async function measurePage() {
+  const build = await rolldown({ input: join(dist, "browser.js"), platform: "browser", plugins: [keepWasmImports] });
+  const { output } = await build.generate({ format: "esm", minify: true });
+  await build.close();
+  const chunks = new Map(output.map((chunk) => [chunk.fileName, chunk]));
+  const page = new Set([output[0].fileName]);
+  for (const name of page) for (const imported of chunks.get(name)?.imports ?? []) page.add(imported);
+  return Buffer.concat([...page].map((name) => Buffer.from(chunks.get(name)?.code ?? "")));
+}
+
 async function printSizes() {
   for (const entry of (await readdir(dist, { recursive: true })).sort()) {
     if (!/\.(js|wasm)$/.test(entry)) continue;
-    const bytes = await readFile(join(dist, entry));
-    const kb = (size) => `${(size / 1024).toFixed(1)} KB`.padStart(10);
-    console.log(`  ${entry.padEnd(32)}${kb(bytes.byteLength)}${kb(brotliCompressSync(bytes).byteLength)} brotli`);
+    printSize(entry, await readFile(join(dist, entry)));
   }
+  printSize("a page, minified, with packages", await measurePage());
+}
+
+function printSize(name, bytes) {
+  const kb = (size) => `${(size / 1024).toFixed(1)} KB`.padStart(10);
+  console.log(`  ${name.padEnd(32)}${kb(bytes.byteLength)}${kb(brotliCompressSync(bytes).byteLength)} brotli`);
 }
 
 try {
