@@ -12,8 +12,13 @@ export interface BoundedCache<V> {
 /**
  * @param options.maxCost what is held stays at or below this (a single dearer value is returned but not kept)
  * @param options.costOf cost of one value, in the unit of `maxCost`
+ * @param options.release called for each value that leaves; whoever still holds it must be able to go on
  */
-export function createBoundedCache<V>(options: { maxCost: number; costOf: (value: V) => number }): BoundedCache<V> {
+export function createBoundedCache<V>(options: {
+  maxCost: number;
+  costOf: (value: V) => number;
+  release?: (value: V) => void;
+}): BoundedCache<V> {
   const entries = new Map<string, { promise: Promise<V>; cost: number }>();
   let total = 0;
 
@@ -22,6 +27,7 @@ export function createBoundedCache<V>(options: { maxCost: number; costOf: (value
     if (entry === undefined) return;
     entries.delete(key);
     total -= entry.cost;
+    entry.promise.then(options.release, () => undefined);
   };
   const settle = (key: string, promise: Promise<V>, value: V) => {
     const entry = entries.get(key);
@@ -60,8 +66,7 @@ export function createBoundedCache<V>(options: { maxCost: number; costOf: (value
       return total;
     },
     clear() {
-      entries.clear();
-      total = 0;
+      for (const key of [...entries.keys()]) forget(key);
     },
   };
 }

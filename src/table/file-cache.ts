@@ -12,14 +12,19 @@ export interface FileCache {
     path: string,
     options?: { sizeBytes?: number | undefined; signal?: AbortSignal | undefined },
   ): Promise<LanceFile>;
+  /** Closes every file; those in use reopen their pages as they need them. */
   clear(): void;
 }
 
-const DEFAULT_MAX_FILES = 256;
+const DEFAULT_MAX_FILES = 64;
 
 /** @param options.maxFiles open files kept (footers and page tables, no data) */
 export function createFileCache(store: ReadableStore, options: { maxFiles?: number } = {}): FileCache {
-  const cache = createBoundedCache<LanceFile>({ maxCost: options.maxFiles ?? DEFAULT_MAX_FILES, costOf: () => 1 });
+  const cache = createBoundedCache<LanceFile>({
+    maxCost: options.maxFiles ?? DEFAULT_MAX_FILES,
+    costOf: () => 1,
+    release: (file) => file.close(),
+  });
   return {
     open: (path, { sizeBytes, signal } = {}) =>
       // One caller's signal must not cancel the open file of another, so the shared load runs without.

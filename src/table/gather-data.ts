@@ -1,11 +1,7 @@
 import { type Data, type DataType, makeData, Type } from "apache-arrow";
 import { LanceError } from "../errors.ts";
-
-/** Rows to pick: row `rows[i]` of source `sources[i]` (all of source 0 where `sources` is absent). */
-export interface Picks {
-  readonly rows: Uint32Array;
-  readonly sources?: Uint32Array | undefined;
-}
+import { gatherDictionary } from "./gather-dictionary.ts";
+import type { Picks } from "./picks.ts";
 
 type Buffer = { byteLength: number; byteOffset: number; buffer: ArrayBufferLike };
 
@@ -61,17 +57,8 @@ export function gatherData(sources: readonly Data[], picks: Picks): Data {
           ),
         ),
       });
-    case Type.Dictionary: {
-      const { dictionary } = sources[0]!;
-      if (sources.some((source) => source.dictionary !== dictionary)) {
-        throw new LanceError(
-          "UNSUPPORTED",
-          "rows of dictionary columns with different dictionaries cannot be joined yet",
-          {},
-        );
-      }
-      return make({ data: gatherFixed(sources, picks, 1), dictionary });
-    }
+    case Type.Dictionary:
+      return make(gatherDictionary(sources, picks));
     case Type.Union:
     case Type.Utf8View:
     case Type.BinaryView:
