@@ -1,7 +1,7 @@
 import { LanceError } from "../errors.ts";
 import { resolvePool } from "../pool/global-pool.ts";
 import type { WorkerPool } from "../pool/pool.ts";
-import { requireWritable } from "../table/publish.ts";
+import { deleteQuietly, requireWritable } from "../table/publish.ts";
 import { getFragment, type Snapshot } from "../table/snapshot.ts";
 import { getColumnField } from "./fields.ts";
 import type { IndexParams } from "./params.ts";
@@ -155,11 +155,12 @@ export function getDefaultName(column: string): string {
   return `${column}_idx`;
 }
 
+/** Paths of the files of segments, as the store knows them. */
+export function listSegmentFiles(segments: readonly IndexSegment[]): string[] {
+  return segments.flatMap(({ uuid, files }) => (files ?? []).map(({ path }) => `${getSegmentDirectory(uuid)}/${path}`));
+}
+
 /** Removes the files of segments that no manifest names. Best effort: what stays is invisible. */
 export async function deleteSegments(snapshot: Snapshot, segments: readonly IndexSegment[]): Promise<void> {
-  const store = requireWritable(snapshot.store, snapshot.uri);
-  const paths = segments.flatMap(({ uuid, files }) =>
-    (files ?? []).map(({ path }) => `${getSegmentDirectory(uuid)}/${path}`),
-  );
-  await Promise.allSettled(paths.map((path) => store.delete(path)));
+  await deleteQuietly(requireWritable(snapshot.store, snapshot.uri), listSegmentFiles(segments));
 }

@@ -2,6 +2,7 @@ import { LanceError } from "../errors.ts";
 import { resolvePool } from "../pool/global-pool.ts";
 import type { WorkerPool } from "../pool/pool.ts";
 import { getRuntime } from "../runtime.ts";
+import { commitFiles } from "../table/commit-files.ts";
 import { deleteQuietly, requireWritable } from "../table/publish.ts";
 import { getFragment, type Snapshot } from "../table/snapshot.ts";
 import {
@@ -9,6 +10,7 @@ import {
   DEFAULT_MEMORY_BUDGET_BYTES,
   deleteSegments,
   getDefaultName,
+  listSegmentFiles,
   type PoolOptions,
 } from "./build.ts";
 import { planReplacement } from "./check-commit.ts";
@@ -119,23 +121,24 @@ async function planTrainBuildCommit(
   const segments = built.results.filter((segment) => segment !== undefined);
   // The segments hold a copy of what they learned from it.
   await dropModel();
-  try {
-    if (built.error) throw built.error;
-    const { now } = getRuntime();
-    const started = now();
-    const committed = await commitExistingIndexSegments(snapshot, name, column, segments, { signal });
-    onProgress?.({
-      kind: "commit",
-      indexName: name,
-      version: committed.version,
-      segments: segments.length,
-      milliseconds: now() - started,
-    });
-    return { snapshot: committed, segments };
-  } catch (error) {
+  if (built.error) {
     await deleteSegments(snapshot, segments);
-    throw error;
+    throw built.error;
   }
+  const { now } = getRuntime();
+  const started = now();
+  const store = requireWritable(snapshot.store, snapshot.uri);
+  const committed = await commitFiles(store, listSegmentFiles(segments), () =>
+    commitExistingIndexSegments(snapshot, name, column, segments, { signal }),
+  );
+  onProgress?.({
+    kind: "commit",
+    indexName: name,
+    version: committed.version,
+    segments: segments.length,
+    milliseconds: now() - started,
+  });
+  return { snapshot: committed, segments };
 }
 
 /** Everything that can be refused before any work is done. */

@@ -6,7 +6,7 @@ import { commit } from "../table/commit.ts";
 import { checkWriterFlags } from "../table/feature-flags.ts";
 import { requireWritable } from "../table/publish.ts";
 import type { Snapshot } from "../table/snapshot.ts";
-import { commitFiles } from "./commit-files.ts";
+import { commitFiles } from "../table/commit-files.ts";
 import { checkStorageVersion } from "./create-table.ts";
 import { type TabularData, toRecordBatches } from "./input.ts";
 import { listDataFiles, type WriteFragmentsOptions, writeFragments } from "./write-fragments.ts";

@@ -7,7 +7,7 @@ import { createDatasetManifest, DEFAULT_STORAGE_VERSION } from "../table/create-
 import { findLatestManifest } from "../table/find-version.ts";
 import { requireWritable } from "../table/publish.ts";
 import type { Snapshot } from "../table/snapshot.ts";
-import { commitFiles } from "./commit-files.ts";
+import { commitFiles } from "../table/commit-files.ts";
 import type { BatchSource } from "./input.ts";
 import { toPlainSchema } from "./plain-schema.ts";
 import { listDataFiles, type WriteFragmentsOptions, writeFragments } from "./write-fragments.ts";

@@ -9,7 +9,7 @@ import { checkWriterFlags } from "../table/feature-flags.ts";
 import type { Fragment } from "../table/fragment.ts";
 import { deleteQuietly, requireWritable } from "../table/publish.ts";
 import { getFragment, type Snapshot } from "../table/snapshot.ts";
-import { commitFiles } from "./commit-files.ts";
+import { commitFiles } from "../table/commit-files.ts";
 
 /** How rows are deleted. */
 export interface DeleteRowsOptions {

@@ -1,6 +1,6 @@
 import { isLanceError } from "../errors.ts";
 import type { Store } from "../store/store.ts";
-import { deleteQuietly } from "../table/publish.ts";
+import { deleteQuietly } from "./publish.ts";
 
 /**
  * Commits, and deletes the files written for a commit that failed. Where a commit's fate cannot be told they stay:
