@@ -36,12 +36,14 @@ export async function sortRows(source: ColumnSource, sort: SortContext): Promise
   let runBytes = 0;
   let pending: SortedRows[] = [];
   let pendingRows = 0;
+  let pendingBytes = 0;
   let done = 0;
 
   const sealRun = (): void => {
     const run = sortRun(pending, sort);
     pending = [];
     pendingRows = 0;
+    pendingBytes = 0;
     runs.push(run);
     runBytes += getRowsBytes(run);
   };
@@ -54,11 +56,12 @@ export async function sortRows(source: ColumnSource, sort: SortContext): Promise
 
   for await (const batch of source.batches({ batchRows: 8192, signal: context.signal })) {
     const column = fromArrowData(type, batch.values);
-    // A batch's buffers may view a whole page of a file: counted by what it holds of them.
     pending.push({ column, ids: batch.rowIds });
     pendingRows += column.length;
+    pendingBytes += getRowsBytes({ column, ids: batch.rowIds });
     done += column.length;
-    if (pendingRows >= RUN_ROWS) {
+    // Sorting holds the rows twice.
+    if (pendingRows >= RUN_ROWS || pendingBytes > limitBytes / 2) {
       sealRun();
       await giveWay();
       if (runBytes > limitBytes) await spill();

@@ -55,7 +55,7 @@ export async function shuffleRows(
     return partitions;
   };
 
-  const batchRows = Math.max(64, Math.floor(BATCH_BYTES / (4 * dimension)));
+  const batchRows = Math.max(64, Math.floor(Math.min(BATCH_BYTES, limitBytes / 4) / (4 * dimension)));
   for await (const batch of source.batches({ batchRows, signal: context.signal })) {
     const rows = collectVectors(batch, dimension, metric);
     const grouped = groupRows(rows, await assign(rows), numPartitions, dimension);
