@@ -36,32 +36,36 @@ function clustered(numRows: number, dimension: number, groups: number, seed: num
 const lossOf = (vectors: Float32Array, centroids: Float32Array, dimension: number) =>
   referenceAssign("l2", vectors, centroids, dimension).distances.reduce((sum, value) => sum + value, 0);
 
-test("the loss is at most 5 % above textbook Lloyd in f64, and is what the centroids give", () => {
+test("the loss is within 2 % of textbook Lloyd in f64 from the same seeds, and is what the centroids give", () => {
   fc.assert(
     fc.property(
-      fc.integer({ min: 20, max: 300 }),
+      fc.integer({ min: 20, max: 400 }),
       fc.integer({ min: 1, max: 24 }),
       fc.integer({ min: 1, max: 12 }),
       fc.integer(),
       fc.constantFrom(0, 500),
       (numRows, dimension, k, seed, offset) => {
         const vectors = clustered(numRows, dimension, 8, seed).map((v) => v + offset);
-        const { centroids, iterations } = train({ vectors, dimension, k, metric: "l2", seed: 7, tolerance: 0 });
+        const options = { vectors, dimension, k, metric: "l2" as const, seed: 7, tolerance: 0 };
+        const seeds = train({ ...options, iterations: 0 }).centroids;
+        const { centroids, iterations } = train({ ...options, iterations: 100 });
         const loss = lossOf(vectors, centroids, dimension);
         const rounding = 1e-5 * numRows * dimension;
-        // One seed of random data may end in a worse optimum than another: the best of five is what is compared.
-        const best = Math.min(
-          loss,
-          ...[1, 2, 3, 4].map((other) =>
-            lossOf(vectors, train({ vectors, dimension, k, metric: "l2", seed: other }).centroids, dimension),
-          ),
-        );
-        expect(best).toBeLessThanOrEqual(referenceLloyd(vectors, dimension, k, 50) * 1.05 + rounding);
+        expect(loss).toBeLessThanOrEqual(referenceLloyd(vectors, seeds, dimension, 100) * 1.02 + rounding);
         expect(loss).toBeLessThanOrEqual(iterations.at(-1)!.loss * 1.0001 + rounding);
       },
     ),
-    { numRuns: 60 },
+    // A vector midway between two centroids may fall to either, and lead elsewhere: the draws are fixed.
+    { numRuns: 100, seed: 1 },
   );
+});
+
+test("seeds are vectors, and lie apart: most groups get one", () => {
+  const vectors = clustered(2000, 16, 10, 3);
+  const seeds = train({ vectors, dimension: 16, k: 10, metric: "l2", seed: 5, iterations: 0 }).centroids;
+  expect(Math.max(...referenceAssign("l2", seeds, vectors, 16).distances)).toBeLessThan(1e-9);
+  const groups = new Set(referenceAssign("l2", seeds, vectors, 16).partitions.map((row) => row % 10));
+  expect(groups.size).toBeGreaterThanOrEqual(8);
 });
 
 test("finds groups that are there", () => {

@@ -14,10 +14,10 @@ const values = fc
   .array(
     fc.record({
       start: fc.oneof(fc.integer({ min: 0, max: LIMIT - 1 }), fc.integer({ min: 0, max: 200_000 })),
-      count: fc.oneof(fc.constant(1), fc.integer({ min: 1, max: 9000 })),
+      count: fc.oneof(fc.constant(1), fc.integer({ min: 1, max: 6000 })),
       step: fc.integer({ min: 1, max: 9 }),
     }),
-    { maxLength: 12 },
+    { maxLength: 8 },
   )
   .map((groups) => {
     const set = new Set<number>();
@@ -34,7 +34,7 @@ test("writes the portable bytes, with which the values come back", () => {
       expect(bytes).toEqual(referenceEncode(input, false));
       expect(core.decodeRoaring(bytes, LIMIT)).toEqual(input);
     }),
-    { numRuns: 100 },
+    { numRuns: 60 },
   );
 });
 
@@ -46,7 +46,7 @@ test("reads run containers, with and without offsets", () => {
       expect(referenceDecode(bytes)).toEqual([...input]);
       expect(core.decodeRoaring(bytes, input.at(-1)! + 1)).toEqual(input);
     }),
-    { numRuns: 100 },
+    { numRuns: 60 },
   );
 });
 
@@ -61,13 +61,13 @@ describe("bad bytes", () => {
         bytes[at]! ^= flip;
         try {
           const found = core.decodeRoaring(cut ? bytes.subarray(0, at) : bytes, 1_000_000);
-          for (let i = 1; i < found.length; i++) expect(found[i]!).toBeGreaterThan(found[i - 1]!);
+          expect(found.every((value, i) => i === 0 || value > found[i - 1]!)).toBe(true);
           expect(found.at(-1) ?? 0).toBeLessThan(1_000_000);
         } catch (error) {
           if (!isLanceError(error, "CORRUPT")) throw error;
         }
       }),
-      { numRuns: 500 },
+      { numRuns: 300 },
     );
   });
 

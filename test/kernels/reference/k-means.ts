@@ -23,14 +23,15 @@ export function referenceAssign(
   return { partitions, distances };
 }
 
-/** Textbook Lloyd for l2 from evenly spaced seeds, in f64. @returns the summed distance it ends at */
-export function referenceLloyd(vectors: Float32Array, dimension: number, k: number, iterations: number): number {
-  const rows = vectors.length / dimension;
-  const centroids = new Float64Array(k * dimension);
-  for (let c = 0; c < k; c++) {
-    const row = Math.floor((c * rows) / k);
-    centroids.set(vectors.subarray(row * dimension, (row + 1) * dimension), c * dimension);
-  }
+/** Textbook Lloyd for l2 in f64. @returns the summed distance it ends at */
+export function referenceLloyd(
+  vectors: Float32Array,
+  seeds: Float32Array,
+  dimension: number,
+  iterations: number,
+): number {
+  const centroids = Float64Array.from(seeds);
+  const k = seeds.length / dimension;
   for (let iteration = 0; iteration < iterations; iteration++) {
     const { partitions } = referenceAssign("l2", vectors, centroids, dimension);
     const counts = new Float64Array(k);
