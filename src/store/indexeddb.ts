@@ -11,7 +11,7 @@ import { toStoreError } from "./store-errors.ts";
 
 /** How an object is cut. */
 export interface IndexedDbStoreOptions {
-  /** Bytes of one record; a slice reads whole records. Default 512 KiB. Readers follow what was written. */
+  /** Bytes of one record; a slice reads whole records. Default 256 KiB. Readers follow what was written. */
   readonly chunkBytes?: number;
 }
 
