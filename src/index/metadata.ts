@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { type IndexMetadata, IndexMetadataSchema } from "../proto/gen/lance/table_pb.ts";
-import { decodeFragmentBitmap, encodeFragmentBitmap } from "../table/rebase.ts";
+import { decodeFragmentBitmap, encodeFragmentBitmap } from "../table/fragment-bitmap.ts";
 import type { Snapshot } from "../table/snapshot.ts";
 import { decodeBase64, encodeBase64 } from "./base64.ts";
 import type { IndexSegment } from "./segment.ts";

@@ -22,6 +22,8 @@ import { encodeRowIdRange, encodeUniformVersions } from "./row-id-sequence.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { WRITER_LIBRARY, WRITER_VERSION } from "./writer-version.ts";
 
+const MEM_WAL_INDEX = "__lance_mem_wal";
+
 /** The next version, before its sections are placed. */
 export interface NextVersion {
   readonly manifest: Manifest;
@@ -162,6 +164,13 @@ function replaceIndices(
   added: readonly IndexMetadata[],
   removed: readonly IndexMetadata[],
 ): readonly IndexMetadata[] {
+  if (latest.indices.some((index) => index.name === MEM_WAL_INDEX)) {
+    throw new LanceError(
+      "UNSUPPORTED",
+      `the table keeps a write-ahead log (${MEM_WAL_INDEX}), which has to be told of every index change; change its indexes with native Lance`,
+      {},
+    );
+  }
   const fieldIds = new Set(latest.manifest.fields.map((field) => field.id));
   for (const index of added) {
     const unknown = index.fields.filter((field) => !fieldIds.has(field));

@@ -1,4 +1,5 @@
 import { isLanceError, LanceError, throwIfAborted } from "../errors.ts";
+import type { Transaction } from "../proto/gen/lance/transaction_pb.ts";
 import { buildNextVersion } from "./build-manifest.ts";
 import { judgeConflict, type Operation, type RebasableOperation } from "./conflicts.ts";
 import { checkWriterFlags } from "./feature-flags.ts";
@@ -19,6 +20,8 @@ export interface CommitOptions {
 
 const DEFAULT_MAX_RETRIES = 1000;
 const RETRY_BUDGET_MS = 30_000;
+/** Versions committed meanwhile that are read at once. */
+const CONCURRENT_READS = 8;
 const FIRST_BACKOFF_MS = 4;
 const MAX_BACKOFF_MS = 500;
 
@@ -45,14 +48,22 @@ export async function commit(snapshot: Snapshot, operation: Operation, options: 
   for (let attempt = 0; ; attempt++) {
     throwIfAborted(signal);
     const latest = await openVersion(snapshot, { signal });
-    for (let version = judged + 1; version <= latest.version; version++) {
-      const theirs = await readTransaction(snapshot, version, latest, signal);
-      const verdict = judgeConflict({ operation: ours, readFragments, coverage }, theirs);
-      if (verdict.kind === "retry" || verdict.kind === "abort") {
-        throw conflict(snapshot, ours, version, verdict.kind === "retry", verdict.reason ?? "");
+    if (latest.version < judged) {
+      throw conflict(snapshot, ours, latest.version, false, "the table was deleted and made again");
+    }
+    for (; judged < latest.version; judged = Math.min(judged + CONCURRENT_READS, latest.version)) {
+      const versions = Array.from(
+        { length: Math.min(CONCURRENT_READS, latest.version - judged) },
+        (_, i) => judged + 1 + i,
+      );
+      const theirs = await readTransactions(snapshot, versions, latest, signal);
+      for (const [i, version] of versions.entries()) {
+        const verdict = judgeConflict({ operation: ours, readFragments, coverage }, theirs[i]);
+        if (verdict.kind === "retry" || verdict.kind === "abort") {
+          throw conflict(snapshot, ours, version, verdict.kind === "retry", verdict.reason ?? "");
+        }
       }
     }
-    judged = Math.max(judged, latest.version);
     checkWriterFlags(latest.manifest);
 
     const rebased = await rebaseOperation(ours, { read: snapshot, latest, store, signal });
@@ -94,12 +105,28 @@ function requireRebasable(operation: Operation): RebasableOperation {
   );
 }
 
-async function readTransaction(snapshot: Snapshot, version: number, latest: Snapshot, signal: AbortSignal | undefined) {
-  if (version === latest.version) return readTransactionOf(snapshot.store, latest.source, { signal });
-  const probed = await probeVersion(snapshot.store, version, { naming: latest.naming, signal });
-  if (probed === undefined) return undefined;
-  const file = await readManifestFromTail(snapshot.store, probed.path, probed.tail, { signal });
-  return readTransactionOf(snapshot.store, file, { signal });
+/** What each of some versions did; `undefined` where it is not recorded, or the version was cleaned up. */
+async function readTransactions(
+  snapshot: Snapshot,
+  versions: readonly number[],
+  latest: Snapshot,
+  signal: AbortSignal | undefined,
+): Promise<(Transaction | undefined)[]> {
+  const { store } = snapshot;
+  const settled = await Promise.allSettled(
+    versions.map(async (version) => {
+      if (version === latest.version) return readTransactionOf(store, latest.source, { signal });
+      const probed = await probeVersion(store, version, { naming: latest.naming, signal });
+      if (probed === undefined) return undefined;
+      return readTransactionOf(store, await readManifestFromTail(store, probed.path, probed.tail, { signal }), {
+        signal,
+      });
+    }),
+  );
+  return settled.map((one) => {
+    if (one.status === "rejected") throw one.reason;
+    return one.value;
+  });
 }
 
 /** A commit that failed midway may yet stand, with the deletion files it wrote: they go only when it does not. */

@@ -13,8 +13,11 @@ import { gallopFrom, type ProbedManifest, probeVersion } from "./probe-version.t
 const LISTED_NAMES = 1000;
 /** A listed manifest may be cleaned up before it is read, when newer ones have come meanwhile. */
 const LISTING_ATTEMPTS = 3;
+/** How far ahead of a hint whose version is gone the newest one is looked for. */
+const MAX_HINT_LAG = 1024;
 /** Where a host can neither list nor show a hint: how far from version 1 the oldest kept version may be. */
 const BLIND_PROBES = 64;
+const MAX_HINT = 2 ** 52;
 
 /**
  * The newest version's manifest. With a listing: one listing and one read. Without: the hint file, checked by asking
@@ -40,8 +43,11 @@ export async function findLatestManifest(
   }
   const hint = await readVersionHint(store, options);
   if (hint !== undefined) {
-    const found = await probeVersion(store, hint, options);
-    if (found !== undefined) return gallopFrom(store, found, options);
+    // A hint may lag so far behind that its version was cleaned up: look on ahead of it.
+    for (let ahead = 0; ahead <= MAX_HINT_LAG; ahead = ahead * 2 || 1) {
+      const found = await probeVersion(store, hint + ahead, options);
+      if (found !== undefined) return gallopFrom(store, found, options);
+    }
   }
   return gallopBlindly(store, options);
 }
@@ -105,7 +111,9 @@ async function readVersionHint(store: ReadableStore, options: StoreCallOptions):
   try {
     const hint = JSON.parse(new TextDecoder().decode(found.bytes)) as { version?: unknown } | null;
     const version = hint?.version;
-    return typeof version === "number" && Number.isSafeInteger(version) && version >= 1 ? version : undefined;
+    return typeof version === "number" && Number.isInteger(version) && version >= 1 && version <= MAX_HINT
+      ? version
+      : undefined;
   } catch {
     return undefined;
   }

@@ -1,6 +1,5 @@
 import { clone, create } from "@bufbuild/protobuf";
 import { LanceError } from "../errors.ts";
-import { loadCoreKernels } from "../kernels/core.ts";
 import {
   type DataFragment,
   DataFragmentSchema,
@@ -12,7 +11,7 @@ import type { Store } from "../store/store.ts";
 import { type RebasableOperation, sameDeletions, sameFiles, uuidOf } from "./conflicts.ts";
 import { formatDeletionName, writeDeletionFile } from "./deletion-file.ts";
 import { readDeletions } from "./deletions.ts";
-import { MAX_U32 } from "./fragment.ts";
+import { decodeFragmentBitmap, encodeFragmentBitmap } from "./fragment-bitmap.ts";
 import { getFragment, type Snapshot } from "./snapshot.ts";
 
 /** Our operation as it applies to a newer version, and the files written for that alone. */
@@ -143,17 +142,6 @@ function sameColumns(a: DataFragment, b: DataFragment, fields: readonly number[]
       .map((file) => `${file.baseId ?? ""}:${file.path}:${file.columnIndices[file.fields.indexOf(field)]}`)
       .join();
   return fields.every((field) => locate(a, field) === locate(b, field));
-}
-
-/** Fragment ids of an index segment's coverage, ascending. @throws CORRUPT */
-export async function decodeFragmentBitmap(bitmap: Uint8Array): Promise<Uint32Array> {
-  return (await loadCoreKernels()).decodeRoaring(bitmap, MAX_U32 + 1);
-}
-
-/** @param fragmentIds of any order */
-export async function encodeFragmentBitmap(fragmentIds: Iterable<number>): Promise<Uint8Array<ArrayBuffer>> {
-  const sorted = Uint32Array.from(new Set(fragmentIds)).sort();
-  return new Uint8Array((await loadCoreKernels()).encodeRoaring(sorted));
 }
 
 /** What each new index covers, for {@link judgeConflict}. */

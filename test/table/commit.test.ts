@@ -6,9 +6,9 @@ import type { Store } from "../../src/store/store.ts";
 import { commit } from "../../src/table/commit.ts";
 import { createDatasetManifest } from "../../src/table/create-dataset.ts";
 import { readDeletions, readLiveRows } from "../../src/table/deletions.ts";
+import { decodeFragmentBitmap } from "../../src/table/fragment-bitmap.ts";
 import { formatManifestPath } from "../../src/table/manifest-path.ts";
 import { readManifest, readTransactionOf } from "../../src/table/read-manifest.ts";
-import { decodeFragmentBitmap } from "../../src/table/rebase.ts";
 import { decodeRowIds } from "../../src/table/row-id-sequence.ts";
 import { openSnapshot, openVersion, type Snapshot } from "../../src/table/snapshot.ts";
 import { listVersions } from "../../src/table/versions.ts";
@@ -478,12 +478,71 @@ describe("what a commit meets", () => {
   });
 });
 
+describe("a table made anew under a handle", () => {
+  test("voids its operations", async () => {
+    const store = createMemoryStore();
+    const one = await createTable(store);
+    const two = await commit(one, appendOf(stageFragment()));
+    for await (const { path } of store.list("")) await store.delete(path);
+    await createTable(store);
+    await expect(commit(two, appendOf(stageFragment()))).rejects.toMatchObject({
+      code: "COMMIT_CONFLICT",
+      details: { retryable: false },
+    });
+  });
+});
+
+test("a handle forty versions behind rebases over them all", async () => {
+  const store = createMemoryStore();
+  const stale = await createTable(store, 1);
+  let latest = stale;
+  for (let i = 0; i < 40; i++) latest = await commit(latest, appendOf(stageFragment()));
+  expect((await commit(stale, appendOf(stageFragment()))).version).toBe(42);
+  const overwritten = await commitForeign(latest, {
+    case: "restore",
+    value: { $typeName: "lance.table.Transaction.Restore", version: 1n },
+  });
+  for (let i = 0; i < 10; i++) latest = await commit(overwritten, appendOf(stageFragment()));
+  await expect(commit(stale, appendOf(stageFragment()))).rejects.toMatchObject({
+    details: { version: 43, retryable: false },
+  });
+});
+
+test("indexes of a table with a write-ahead log are left to native", async () => {
+  const store = createMemoryStore();
+  const base = await createTable(store);
+  const log = await commit(base, createIndexOf([await stageIndex("__lance_mem_wal", [0])]));
+  await expect(commit(log, createIndexOf([await stageIndex("a_idx", [0])]))).rejects.toMatchObject({
+    code: "UNSUPPORTED",
+  });
+  expect((await commit(log, appendOf(stageFragment()))).indices).toHaveLength(1);
+});
+
 describe("a crash at any write leaves the old version or the new one, whole", () => {
   const cases: Record<string, (snapshot: Snapshot) => Promise<Snapshot>> = {
     append: (snapshot) => commit(snapshot, appendOf(stageFragment())),
     delete: async (snapshot) => commit(snapshot, await stageDelete(snapshot, { 0: [1] }, [1])),
     createIndex: async (snapshot) => commit(snapshot, createIndexOf([await stageIndex("a_idx", [0])])),
   };
+
+  test("create: no table, or the whole one", async () => {
+    for (const stopEffect of ["none", "full"] as const) {
+      for (let stopAtWrite = 1, stopped = true; stopped; stopAtWrite++) {
+        const inner = createMemoryStore();
+        const faulty = createFaultyStore(inner, { stopAtWrite, stopEffect });
+        const made = await createTable(faulty).then(
+          () => true,
+          () => false,
+        );
+        stopped = faulty.stopped;
+        const left = await open(inner).catch((error) => error.code as string);
+        if (made) expect(left).toMatchObject({ version: 1 });
+        else if (left === "NOT_FOUND") expect((await createTable(inner)).version).toBe(1);
+        else expect(left).toMatchObject({ version: 1, fragments: [{ id: 0 }, { id: 1 }, { id: 2 }] });
+      }
+    }
+  });
+
   test.each(Object.entries(cases))("%s", async (_, run) => {
     for (const stopEffect of ["none", "full"] as const) {
       for (let stopAtWrite = 1, stopped = true; stopped; stopAtWrite++) {

@@ -76,6 +76,13 @@ describe("the newest version", () => {
     expect(await findLatestVersion(withoutList(objects))).toBe(12);
   });
 
+  test("without listing, from a hint whose version was cleaned up", async () => {
+    const objects = await build(12);
+    setHint(objects, '{"version":3}');
+    for (let version = 1; version <= 6; version++) objects.delete(formatManifestPath(version, "v2"));
+    expect(await findLatestVersion(withoutList(objects))).toBe(12);
+  });
+
   test("without listing, an exact hint costs the hint, the manifest and one probe", async () => {
     const objects = await build(12);
     const counting = createCountingStore(createMemoryStore(objects));

@@ -14,8 +14,8 @@ import { finishManifest } from "../../src/table/build-manifest.ts";
 import type { Operation } from "../../src/table/conflicts.ts";
 import { createDatasetManifest } from "../../src/table/create-dataset.ts";
 import { writeDeletionFile } from "../../src/table/deletion-file.ts";
+import { encodeFragmentBitmap } from "../../src/table/fragment-bitmap.ts";
 import { createTransaction, formatTransactionName, publishVersion } from "../../src/table/publish.ts";
-import { encodeFragmentBitmap } from "../../src/table/rebase.ts";
 import { openVersion, type Snapshot } from "../../src/table/snapshot.ts";
 
 /** Two int32 columns: `a` (field 0) and `b` (field 1). */
