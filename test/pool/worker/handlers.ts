@@ -4,6 +4,7 @@ import { withTransfer } from "../../../src/pool/with-transfer.ts";
 
 let jobsRun = 0;
 let memoryBytes = 0;
+let lastResult = new Float32Array();
 const cancelled: string[] = [];
 /** Drawn once per worker, so that a test can tell one from another. */
 const workerId = crypto.randomUUID();
@@ -61,9 +62,17 @@ export const testHandlers = {
     }
     return count;
   },
+  /** Its total is not known beforehand. */
+  async search(count: number, { reportProgress }: JobContext) {
+    for (let done = 1; done <= count; done++) reportProgress({ phase: "search", done, unit: "pages" });
+  },
   async double(values: Float32Array) {
     const result = values.map((value) => value * 2);
+    lastResult = result;
     return withTransfer({ result }, [result.buffer]);
+  },
+  async lastResultBytes() {
+    return lastResult.byteLength;
   },
   async byteLengthOf(buffer: ArrayBuffer) {
     return buffer.byteLength;
