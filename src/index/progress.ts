@@ -1,33 +1,35 @@
 import type { JobProgress } from "../pool/pool.ts";
 
-/** What a worker is doing for an index, or that an index became visible. */
-export type BuildProgress =
-  | {
-      readonly kind: "train" | "build" | "merge";
-      readonly indexName: string;
-      /** Task among those of its kind, from 0. */
-      readonly task: number;
-      readonly numTasks: number;
-      /** From 1; above 1 the task runs again because its worker or its store failed. */
-      readonly attempt: number;
-      readonly workerIndex: number;
-      readonly fragmentIds: readonly number[];
-      readonly phase: string;
-      readonly done: number;
-      readonly total: number;
-      readonly unit: JobProgress["unit"];
-      /** Of the finished segment; 0 before. */
-      readonly bytes: number;
-      /** Since the task started. */
-      readonly milliseconds: number;
-      readonly finished: boolean;
-    }
-  | {
-      readonly kind: "commit";
-      readonly indexName: string;
-      readonly version: number;
-      readonly segments: number;
-      readonly milliseconds: number;
-    };
+/** What a worker is doing for an index. */
+export interface TaskProgress {
+  readonly kind: "train" | "build" | "merge";
+  readonly indexName: string;
+  /** Task among those of its kind, from 0. */
+  readonly task: number;
+  readonly numTasks: number;
+  /** From 1; above 1 the task runs again because its worker or its store failed. */
+  readonly attempt: number;
+  readonly workerIndex: number;
+  readonly fragmentIds: readonly number[];
+  readonly phase: string;
+  readonly done: number;
+  readonly total: number;
+  readonly unit: JobProgress["unit"];
+  /** Of the finished segment; 0 before. */
+  readonly bytes: number;
+  /** Since the attempt started. */
+  readonly milliseconds: number;
+  readonly finished: boolean;
+}
 
+/** An index became visible. */
+export interface CommitProgress {
+  readonly kind: "commit";
+  readonly indexName: string;
+  readonly version: number;
+  readonly segments: number;
+  readonly milliseconds: number;
+}
+
+export type BuildProgress = TaskProgress | CommitProgress;
 export type OnBuildProgress = (progress: BuildProgress) => void;

@@ -2,7 +2,7 @@ import { isLanceError, LanceError, throwIfAborted } from "../errors.ts";
 import type { WorkerPool } from "../pool/pool.ts";
 import { getRuntime } from "../runtime.ts";
 import type { Snapshot } from "../table/snapshot.ts";
-import type { BuildProgress, OnBuildProgress } from "./progress.ts";
+import type { OnBuildProgress, TaskProgress } from "./progress.ts";
 import { runTableJob } from "./run-job.ts";
 
 /** One task of a plan, as the coordinator runs it. */
@@ -21,8 +21,6 @@ export interface RunTasksOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: OnBuildProgress | undefined;
 }
-
-type TaskProgress = Extract<BuildProgress, { kind: "build" | "train" | "merge" }>;
 
 const DEFAULT_ATTEMPTS = 3;
 

@@ -51,7 +51,7 @@ export async function openIvfHeader(
   }
   const numPartitions = centroids.length / dimension;
   const { offsets, lengths } = readRanges(storage, ranges, numPartitions);
-  if (storage.metadata[DISTANCE_KEY] !== undefined && parseMetric(storage.metadata[DISTANCE_KEY]) !== metric) {
+  if (storage.metadata[DISTANCE_KEY] !== undefined && readMetric(storage, storage.metadata[DISTANCE_KEY]) !== metric) {
     throw corrupt(storage, `${DISTANCE_KEY} ${storage.metadata[DISTANCE_KEY]} beside an index of ${metric}`);
   }
   return { metric, dimension, numPartitions, centroids, loss: model.loss ?? null, offsets, lengths, storage };
@@ -71,7 +71,15 @@ function readIndexKind(file: LanceFile): Metric {
       { path: file.path, received: kind },
     );
   }
-  return parseMetric(kind.distance_type);
+  return readMetric(file, kind.distance_type);
+}
+
+function readMetric(file: LanceFile, value: unknown): Metric {
+  try {
+    return parseMetric(value);
+  } catch (cause) {
+    throw corrupt(file, `distance ${JSON.stringify(value)}: expected l2, cosine or dot`, cause);
+  }
 }
 
 async function readIvf(file: LanceFile, signal: AbortSignal | undefined): Promise<IVF> {
