@@ -478,6 +478,24 @@ describe("what a commit meets", () => {
   });
 });
 
+test("no space left is an error with its code, and leaves the old version without debris", async () => {
+  const outcomes = new Set<string>();
+  for (let quotaBytes = 0; quotaBytes < 2000; quotaBytes += 50) {
+    const objects: MemoryObjects = new Map();
+    await createTable(createMemoryStore(objects));
+    const before = [...objects.keys()].sort();
+    const faulty = createFaultyStore(createMemoryStore(objects), { quotaBytes });
+    const outcome = await commit(await open(faulty), appendOf(stageFragment())).then(
+      () => "committed",
+      (error) => error.code as string,
+    );
+    outcomes.add(outcome);
+    expect((await open(createMemoryStore(objects))).version).toBe(outcome === "committed" ? 2 : 1);
+    if (outcome !== "committed") expect([...objects.keys()].sort()).toEqual(before);
+  }
+  expect([...outcomes]).toEqual(["QUOTA_EXCEEDED", "committed"]);
+});
+
 describe("a table made anew under a handle", () => {
   test("voids its operations", async () => {
     const store = createMemoryStore();
