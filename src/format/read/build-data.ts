@@ -13,15 +13,15 @@ import {
   Vector,
 } from "apache-arrow";
 import { LanceError } from "../../errors.ts";
-import type { ColumnBuilder } from "../../kernels/decode.ts";
 import { runDecoder } from "../../kernels/decode.ts";
+import type { DecodedValues } from "./decoded-values.ts";
 import { encodeDictionary } from "./encode-dictionary.ts";
 import type { ColumnNode, LeafColumn } from "./leaf-column.ts";
 
 /** A leaf that was decoded for one batch. */
 export interface DecodedLeaf {
   readonly leaf: LeafColumn;
-  readonly builder: ColumnBuilder;
+  readonly builder: DecodedValues;
 }
 
 /**
@@ -101,7 +101,7 @@ interface Slots {
   readonly nullBitmap: Uint8Array | undefined;
 }
 
-function buildFixedSizeList(type: FixedSizeList, builder: ColumnBuilder, level: number, slots: Slots): Data {
+function buildFixedSizeList(type: FixedSizeList, builder: DecodedValues, level: number, slots: Slots): Data {
   const itemType = type.children[0]!.type;
   const length = slots.length * type.listSize;
   const nullBitmap = builder.itemValidity(level);

@@ -1,8 +1,9 @@
 import type { ColumnBuilder, DecodeKernels, PageDecoder } from "../../kernels/decode.ts";
 import { runDecoder } from "../../kernels/decode.ts";
-import type { FullZipLayout } from "../../proto/gen/lance/encodings21_pb.ts";
+import type { CompressiveEncoding, FullZipLayout } from "../../proto/gen/lance/encodings21_pb.ts";
 import type { ByteSpan } from "./byte-source.ts";
 import { compileFullZip } from "./decode-program.ts";
+import type { LeafColumn } from "./leaf-column.ts";
 import { atPage, bufferSpan, corruptPage, MAX_PART_BYTES, type PageAccess, type PageContext } from "./page-access.ts";
 import type { RowRanges } from "./row-ranges.ts";
 import type { SpanBytes } from "./span-bytes.ts";
@@ -13,6 +14,8 @@ export class FullZipPage implements PageAccess {
   readonly #layout: FullZipLayout;
   /** Bytes of every row, where all are the same; rows are then found without an index. */
   readonly #rowBytes: number | undefined;
+  /** No levels, no validity, nothing compressed: rows are Arrow's own bytes. */
+  readonly #isPlain: boolean;
   /** Byte offset of each row, and the end. */
   #rowOffsets: Float64Array | undefined;
   #decoder: PageDecoder | undefined;
@@ -25,6 +28,11 @@ export class FullZipPage implements PageAccess {
     if (layout.bitsRep === 0 && layout.details.case === "bitsPerValue") {
       this.#rowBytes = controlBytes + layout.details.value / 8;
     }
+    this.#isPlain =
+      controlBytes === 0 &&
+      layout.details.case === "bitsPerValue" &&
+      layout.details.value === countBits(layout.valueCompression) &&
+      layout.details.value === countShapeBits(context.leaf);
   }
 
   get isOpen(): boolean {
@@ -104,6 +112,15 @@ export class FullZipPage implements PageAccess {
     return spans;
   }
 
+  plainRows(rows: RowRanges, bytes: SpanBytes): Uint8Array[] | undefined {
+    if (!this.#isPlain) return undefined;
+    const { offset } = bufferSpan(this.context, 0, "data");
+    return Array.from(rows.starts, (start, range) => {
+      const first = this.#offsetOf(start);
+      return bytes.slice(offset + first, this.#offsetOf(rows.ends[range]!) - first);
+    });
+  }
+
   append(builder: ColumnBuilder, rows: RowRanges, bytes: SpanBytes): void {
     const { offset } = bufferSpan(this.context, 0, "data");
     const wanted = [];
@@ -159,4 +176,19 @@ function readRowOffsets(context: PageContext, bytes: Uint8Array, dataBytes: numb
     }
   }
   return offsets;
+}
+
+/** Bits of one value when it is flat, alone or in lists without validity. */
+function countBits(encoding: CompressiveEncoding | undefined): number | undefined {
+  const compression = encoding?.compression;
+  if (compression?.case === "flat" && !compression.value.data) return Number(compression.value.bitsPerValue);
+  if (compression?.case !== "fixedSizeList" || compression.value.hasValidity) return undefined;
+  const inner = countBits(compression.value.values);
+  return inner === undefined ? undefined : inner * Number(compression.value.itemsPerValue);
+}
+
+/** Bits of one value by the column's type; nothing where its rows are not values. */
+function countShapeBits({ shape, listLayers }: LeafColumn): number | undefined {
+  if (shape.variable || listLayers.length !== 1 || listLayers[0]) return undefined;
+  return shape.dimensions.reduce((bits, size) => bits * size, shape.itemBits);
 }

@@ -1,5 +1,6 @@
 import type { ColumnBuilder, DecodeKernels } from "../../kernels/decode.ts";
 import { type ByteSource, type ByteSpan, settleAll } from "./byte-source.ts";
+import { copyPlainRows, type DecodedValues } from "./decoded-values.ts";
 import type { PageAccess } from "./page-access.ts";
 import type { PageCache } from "./page-cache.ts";
 import type { RowRanges } from "./row-ranges.ts";
@@ -112,18 +113,37 @@ export class LeafReader {
     return settleAll(spans.map(({ offset, length }) => source.read(offset, length, signal)));
   }
 
-  /** Decodes the rows at positions `start` to `end`, which were loaded, and lets go of what lies before `end`. */
-  decode(builder: ColumnBuilder, start: number, end: number): void {
-    for (const active of [...this.#active.values()]) {
-      const parts = active.parts ?? [];
-      for (const part of parts) {
+  /**
+   * Decodes the rows at positions `start` to `end`, which were loaded. Rows stored as Arrow holds them are copied once;
+   * all others go through a builder.
+   */
+  decode(createBuilder: () => ColumnBuilder, start: number, end: number): DecodedValues {
+    const slices: { page: PageAccess; rows: RowRanges; bytes: SpanBytes }[] = [];
+    for (const { page, parts } of this.#active.values()) {
+      for (const part of parts ?? []) {
         const from = Math.max(start, part.start);
         const to = Math.min(end, part.end);
         if (from >= to) continue;
         if (!part.loaded) throw new RangeError("rows were not loaded");
-        active.page.append(builder, part.rows.slice(from - part.start, to - part.start), part.loaded);
+        slices.push({ page, rows: part.rows.slice(from - part.start, to - part.start), bytes: part.loaded });
       }
-      active.parts = parts.filter((part) => part.end > end);
+    }
+    const plain = slices.map(({ page, rows, bytes }) => page.plainRows?.(rows, bytes));
+    if (plain.length > 0 && plain.every((rows) => rows !== undefined)) return copyPlainRows(plain.flat(), end - start);
+    const builder = createBuilder();
+    try {
+      for (const { page, rows, bytes } of slices) page.append(builder, rows, bytes);
+    } catch (error) {
+      builder.free();
+      throw error;
+    }
+    return builder;
+  }
+
+  /** Lets go of pages and bytes that only rows before `end` needed. */
+  advance(end: number): void {
+    for (const active of [...this.#active.values()]) {
+      active.parts = active.parts?.filter((part) => part.end > end);
       if (active.task.end <= end) this.#release(active);
     }
   }

@@ -26,6 +26,8 @@ export interface PageAccess {
   dataSpans(rows: RowRanges): ByteSpan[];
   /** Whether `dataSpans` of these rows needs an open page. */
   needsIndex(rows: RowRanges): boolean;
+  /** The bytes of rows stored just as Arrow holds them, one slice per range; absent where decoding is needed. */
+  plainRows?(rows: RowRanges, bytes: SpanBytes): Uint8Array[] | undefined;
   /** Decodes rows of the page into a column. */
   append(builder: ColumnBuilder, rows: RowRanges, bytes: SpanBytes): void;
   /** Frees WASM memory; the page may be opened again. */

@@ -96,11 +96,9 @@ function decodeColumn(
   try {
     for (const { leaf, reader } of leaves) {
       const layers = leaf.listLayers.map((isList) => (isList ? 1 : 0));
-      const builder = kernels.createColumnBuilder(
-        Uint32Array.from([...shapeWords(leaf.shape), layers.length, ...layers]),
-      );
-      decoded.push({ leaf, builder });
-      reader.decode(builder, start, end);
+      const words = Uint32Array.from([...shapeWords(leaf.shape), layers.length, ...layers]);
+      decoded.push({ leaf, builder: reader.decode(() => kernels.createColumnBuilder(words), start, end) });
+      reader.advance(end);
     }
     return buildData(tree.root, type, decoded);
   } finally {

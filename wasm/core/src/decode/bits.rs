@@ -20,14 +20,14 @@ impl Bits {
         }
         let first = self.len;
         self.bytes.resize(first.div_ceil(8), 0);
-        if first % 8 != 0 {
+        if !first.is_multiple_of(8) {
             let room = (8 - first % 8).min(count);
             if let Some(last) = self.bytes.last_mut() {
                 *last |= (((1u16 << room) - 1) << (first % 8)) as u8;
             }
         }
         self.bytes.resize(end.div_ceil(8), 0xff);
-        if end % 8 != 0 && end.div_ceil(8) > first.div_ceil(8) {
+        if !end.is_multiple_of(8) && end.div_ceil(8) > first.div_ceil(8) {
             if let Some(last) = self.bytes.last_mut() {
                 *last &= ((1u16 << (end % 8)) - 1) as u8;
             }
@@ -36,7 +36,7 @@ impl Bits {
     }
 
     pub fn push(&mut self, value: bool) {
-        if self.len % 8 == 0 {
+        if self.len.is_multiple_of(8) {
             self.bytes.push(0);
         }
         if value {
@@ -58,11 +58,11 @@ impl Bits {
         if end.div_ceil(8) > source.len() {
             return Err(KernelError::Corrupt("a bit buffer is too short"));
         }
-        if self.len % 8 == 0 && start % 8 == 0 {
+        if self.len.is_multiple_of(8) && start.is_multiple_of(8) {
             self.bytes
                 .extend_from_slice(&source[start / 8..end.div_ceil(8)]);
             self.len += count;
-            if self.len % 8 != 0 {
+            if !self.len.is_multiple_of(8) {
                 if let Some(last) = self.bytes.last_mut() {
                     *last &= ((1u16 << (self.len % 8)) - 1) as u8;
                 }
@@ -105,7 +105,7 @@ pub fn read_u64(bytes: &[u8], at: usize) -> Result<usize> {
 }
 
 /// `bytes[start .. start + len]`, or CORRUPT.
-pub fn slice<'a>(bytes: &'a [u8], start: usize, len: usize) -> Result<&'a [u8]> {
+pub fn slice(bytes: &[u8], start: usize, len: usize) -> Result<&[u8]> {
     start
         .checked_add(len)
         .and_then(|end| bytes.get(start..end))

@@ -189,7 +189,7 @@ impl ColumnBuilder {
                 .count()
         };
         match &page.constant {
-            Some(value) if self.shape.variable || self.values.bits % 8 != 0 => {
+            Some(value) if self.shape.variable || !self.values.bits.is_multiple_of(8) => {
                 self.values.reserve(
                     slots
                         .checked_mul(value.data.len())

@@ -2,11 +2,17 @@
 
 use super::bits::{read_u32, read_u64};
 use lancelet_common::error::{try_zeroed, KernelError, Result};
+use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
+use std::cell::RefCell;
 use std::io::Read;
 
 /// Refuse to expand a single buffer beyond this, whatever its header says.
 const MAX_DECOMPRESSED: usize = 1 << 28;
 const ZSTD_MAGIC: usize = 0xFD2F_B528;
+/// A four-byte run block stands for at most 128 KiB.
+const MAX_ZSTD_RATIO: usize = 1 << 15;
+/// Writers keep windows of 8 MiB or less.
+const MAX_WINDOW: u64 = 1 << 26;
 
 /// Scheme numbers of the format.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,27 +45,47 @@ fn decompress_lz4(data: &[u8]) -> Result<Vec<u8>> {
     Ok(out)
 }
 
+thread_local! {
+    /// One decoder for all frames: its tables are larger than most values.
+    static ZSTD: RefCell<FrameDecoder> = RefCell::new(new_zstd_decoder());
+}
+
+fn new_zstd_decoder() -> FrameDecoder {
+    let mut decoder = FrameDecoder::new();
+    decoder.set_max_window_size(MAX_WINDOW);
+    decoder
+}
+
 fn decompress_zstd(data: &[u8]) -> Result<Vec<u8>> {
     if data.is_empty() {
         return Ok(Vec::new());
     }
     // A frame starts with the magic number and a clear reserved bit; otherwise the first eight bytes are the size.
     let bare = data.len() < 8 || (read_u32(data, 0)? == ZSTD_MAGIC && data[4] & 0x10 == 0);
-    let (expected, mut frame) = if bare {
-        (None, data)
-    } else {
-        (Some(read_u64(data, 0)?), &data[8..])
-    };
-    let limit = expected.unwrap_or(MAX_DECOMPRESSED);
-    if limit > MAX_DECOMPRESSED {
+    if bare {
+        return decompress_bare_zstd(data);
+    }
+    let size = read_u64(data, 0)?;
+    let frame = &data[8..];
+    if size > MAX_DECOMPRESSED || size > frame.len().saturating_mul(MAX_ZSTD_RATIO) {
         return Err(KernelError::Corrupt(
             "a zstd buffer declares an impossible size",
         ));
     }
-    if expected == Some(0) && frame.is_empty() {
-        return Ok(Vec::new());
+    let mut out = try_zeroed::<u8>(size)?;
+    let written = ZSTD.with_borrow_mut(|decoder| decoder.decode_all(frame, &mut out));
+    match written {
+        Ok(written) if written == size => Ok(out),
+        Ok(_) => Err(KernelError::Corrupt(
+            "a zstd frame is shorter than declared",
+        )),
+        Err(_) => Err(KernelError::Corrupt("a zstd frame does not decode")),
     }
-    let mut decoder = ruzstd::decoding::StreamingDecoder::new(&mut frame)
+}
+
+/// Old writers stored frames without their size.
+fn decompress_bare_zstd(mut frame: &[u8]) -> Result<Vec<u8>> {
+    let mut decoder = StreamingDecoder::new_with_decoder(&mut frame, new_zstd_decoder())
         .map_err(|_| KernelError::Corrupt("a zstd frame header does not decode"))?;
     let mut out = Vec::new();
     let mut block = try_zeroed::<u8>(1 << 16)?;
@@ -68,19 +94,13 @@ fn decompress_zstd(data: &[u8]) -> Result<Vec<u8>> {
             .read(&mut block)
             .map_err(|_| KernelError::Corrupt("a zstd frame does not decode"))?;
         if count == 0 {
-            break;
+            return Ok(out);
         }
-        if out.len() + count > limit {
-            return Err(KernelError::Corrupt("a zstd frame is longer than declared"));
+        if out.len() + count > MAX_DECOMPRESSED {
+            return Err(KernelError::Corrupt("a zstd frame is too long"));
         }
         out.try_reserve(count)
             .map_err(|_| KernelError::OutOfMemory)?;
         out.extend_from_slice(&block[..count]);
     }
-    if expected.is_some_and(|size| size != out.len()) {
-        return Err(KernelError::Corrupt(
-            "a zstd frame is shorter than declared",
-        ));
-    }
-    Ok(out)
 }

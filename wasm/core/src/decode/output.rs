@@ -61,7 +61,7 @@ impl ColumnBuilder {
     /// Fixed width: the values, bit-packed for booleans. Variable width: the bytes.
     #[wasm_bindgen(js_name = valueData)]
     pub fn value_data(&mut self) -> Vec<u8> {
-        if !self.values.variable && self.values.bits % 8 != 0 {
+        if !self.values.variable && !self.values.bits.is_multiple_of(8) {
             return core::mem::take(&mut self.values.packed.bytes);
         }
         core::mem::take(&mut self.values.data)

@@ -292,7 +292,7 @@ fn decode_level_buffer(
             decode_levels(encoding, bytes, count, &mut levels)?;
         }
         _ => {
-            if bytes.len() % 2 != 0 {
+            if !bytes.len().is_multiple_of(2) {
                 return Err(KernelError::Corrupt("a level buffer of an odd length"));
             }
             levels.extend(

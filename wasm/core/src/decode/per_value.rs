@@ -161,7 +161,7 @@ pub fn append_fixed_rows(
     if stride.checked_mul(count) != Some(data.len()) {
         return Err(KernelError::Corrupt("a row has the wrong size"));
     }
-    if prefix == 0 && out.bits % 8 == 0 && item_bits != 0 {
+    if prefix == 0 && out.bits.is_multiple_of(8) && item_bits != 0 {
         out.append_fixed(data, 0, count)?;
         return super::mini_block::append_all_valid(out, count);
     }

@@ -97,7 +97,7 @@ impl Values {
                 "fixed-width values in a variable-width column",
             ));
         }
-        if self.bits % 8 == 0 {
+        if self.bits.is_multiple_of(8) {
             let width = self.bits / 8;
             let length = bytes_for(count, self.bits)?;
             let start = first
@@ -130,7 +130,7 @@ impl Values {
                 .try_reserve(count)
                 .map_err(|_| KernelError::OutOfMemory)?;
             self.offsets.resize(self.offsets.len() + count, end);
-        } else if self.bits % 8 == 0 {
+        } else if self.bits.is_multiple_of(8) {
             let extra = bytes_for(count, self.bits)?;
             self.reserve(extra)?;
             self.data.resize(self.data.len() + extra, 0);
@@ -215,7 +215,7 @@ impl Values {
         if self.bits != other.bits {
             return Err(KernelError::Corrupt("values of the wrong width"));
         }
-        if self.bits % 8 == 0 {
+        if self.bits.is_multiple_of(8) {
             self.append_fixed(&other.data, first, count)?;
         } else {
             self.append_fixed(&other.packed.bytes, first, count)?;
