@@ -41,12 +41,13 @@ export function run(program, args, { cwd, env = {}, show = false, label = progra
   });
 }
 
-/** As {@link run}. @throws with the last lines of the program's output when it fails */
+/** As {@link run}. @throws with the ends of the program's output when it fails */
 export async function runOrThrow(program, args, options = {}) {
   const result = await run(program, args, options);
   if (result.code === 0) return result;
-  const tail = options.show ? "" : `\n${result.output.trimEnd().split("\n").slice(-40).join("\n")}`;
-  throw new Error(`${options.label ?? program} ended with ${result.code}${tail}`);
+  const lines = result.output.trimEnd().split("\n");
+  const ends = lines.length > 50 ? [...lines.slice(0, 20), "…", ...lines.slice(-30)] : lines;
+  throw new Error([`${options.label ?? program} ended with ${result.code}`, ...(options.show ? [] : ends)].join("\n"));
 }
 
 /** The first line a program prints, or undefined where it is absent or fails. */
