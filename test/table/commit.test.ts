@@ -68,6 +68,18 @@ describe("a new table", () => {
     await expect(createTable(store)).rejects.toMatchObject({ code: "ALREADY_EXISTS", details: { version: 1 } });
   });
 
+  test("is refused where version 1 was cleaned up, or has a V1 name", async () => {
+    for (const path of [undefined, formatManifestPath(1, "v1")]) {
+      const objects: MemoryObjects = new Map();
+      const store = createMemoryStore(objects);
+      const first = await createTable(store);
+      if (path === undefined) await commit(first, appendOf(stageFragment()));
+      else objects.set(path, objects.get(first.source.path)!);
+      objects.delete(first.source.path);
+      await expect(createTable(store)).rejects.toMatchObject({ code: "ALREADY_EXISTS" });
+    }
+  });
+
   test("is made once by ten racing writers", async () => {
     const store = createMemoryStore();
     const results = await Promise.allSettled(Array.from({ length: 10 }, () => createTable(store)));
@@ -223,6 +235,30 @@ describe("delete", () => {
     expect([...objects.keys()].filter((path) => path.startsWith("_deletions/"))).toHaveLength(8 + 7);
     expect([...objects.keys()].filter((path) => path.startsWith("_transactions/"))).toHaveLength(9);
   });
+});
+
+test("a delete rebased in vain takes its united deletion file with it", async () => {
+  const objects: MemoryObjects = new Map();
+  const inner = createMemoryStore(objects);
+  const base = await createTable(inner, 1);
+  const mine = await stageDelete(base, { 0: [1] });
+  let rivals = 3;
+  const store: Store = {
+    ...inner,
+    async put(path, bytes, options) {
+      // Another writer is first, three times over.
+      if (path.endsWith(".manifest") && rivals-- > 0) {
+        const latest = await open(inner);
+        const rows = [...((await readDeletions(latest, latest.fragments[0]!)) ?? []), 90 - rivals];
+        await commit(latest, await stageDelete(latest, { 0: rows.sort((a, b) => a - b) }));
+      }
+      await inner.put(path, bytes, options);
+    },
+  };
+  const done = await commit({ ...base, store }, mine);
+  expect(await deletedOf(done, 0)).toEqual([1, 88, 89, 90]);
+  // Mine as staged, the rivals' three, and the one that was published.
+  expect([...objects.keys()].filter((path) => path.startsWith("_deletions/"))).toHaveLength(5);
 });
 
 describe("createIndex", () => {

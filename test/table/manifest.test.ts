@@ -197,6 +197,14 @@ describe("bytes", () => {
   });
 });
 
+test("a manifest under another version's name is CORRUPT", async () => {
+  const store = serve(encodeManifestFile(sample(), {}));
+  const source = (await readManifest(store, formatManifestPath(4, "v2")))!;
+  expect(() =>
+    createSnapshot({ store, uri: "u", source, files: undefined as never, deletions: undefined as never }),
+  ).toThrow(expect.objectContaining({ code: "CORRUPT", message: expect.stringContaining("holds version 3") }));
+});
+
 describe("from the future", () => {
   test("reader flags are named", async () => {
     const manifest = sample();

@@ -191,6 +191,39 @@ describe.each([0, 1, 2])("fragment %i", (id) => {
   });
 });
 
+test("files whose batches end at different rows are joined row by row", async () => {
+  const snapshot = await open();
+  let seed = 1;
+  /** The same files, their batches cut anew at odd places. */
+  const files: typeof snapshot.files = {
+    ...snapshot.files,
+    async open(path, options) {
+      const file = await snapshot.files.open(path, options);
+      return {
+        ...file,
+        numRows: file.numRows,
+        async *read(columns, rows, how) {
+          for await (const batch of file.read(columns, rows, how)) {
+            for (let start = 0; start < batch.numRows; ) {
+              seed = (seed * 1103515245 + 12345) % 2 ** 31;
+              const end = Math.min(batch.numRows, start + 1 + (seed % 97));
+              yield batch.slice(start, end);
+              start = end;
+            }
+          }
+        },
+      };
+    },
+  };
+  const fields = ["vector", "late", "text", "id"].map(field);
+  let done = 0;
+  for await (const batch of scanFragment({ ...snapshot, files }, snapshot.fragments[1]!, fields, { kind: "all" })) {
+    for (let i = 0; i < batch.numRows; i++) expectRow(batch, i, 1, done + i);
+    done += batch.numRows;
+  }
+  expect(done).toBe(ROWS);
+});
+
 test("selections that leave the fragment, or go back, are refused", async () => {
   const snapshot = await open();
   const scan = async (rows: RowSelection) => {
@@ -221,7 +254,9 @@ test("a data file shorter than its fragment says is CORRUPT, one that is gone NO
   const scan = async (one: typeof fragment) => {
     for await (const _ of scanFragment(snapshot, one!, [field("id")], { kind: "all" }));
   };
-  await expect(scan({ ...fragment!, physicalRows: 5001 })).rejects.toMatchObject({ code: "CORRUPT" });
+  for (const physicalRows of [4999, 5001]) {
+    await expect(scan({ ...fragment!, physicalRows })).rejects.toMatchObject({ code: "CORRUPT" });
+  }
   const gone = {
     ...fragment!,
     proto: { ...fragment!.proto, files: [{ ...fragment!.proto.files[0]!, path: "gone.lance" }] },
