@@ -1,5 +1,6 @@
 import type { DataType } from "apache-arrow";
 import { describe, expect, test } from "vitest";
+import { openLanceFile } from "../../src/format/read/file.ts";
 import { createIndexUncommitted, trainIndexModel } from "../../src/index/build.ts";
 import { commitExistingIndexSegments } from "../../src/index/commit.ts";
 import { createIndex } from "../../src/index/create-index.ts";
@@ -153,6 +154,12 @@ export function describeIndexFamily(family: FamilyCase): void {
       await check(await commit(deleted, [merged]));
       const [before, after] = [sizeOf((await getCommittedSegments(deleted, "v_idx"))[0]!), sizeOf(merged)];
       expect(after).toBeLessThan(before);
+      const rowCounts = await Promise.all(
+        merged.files!.map(
+          async ({ path }) => (await openLanceFile(deleted.store, `_indices/${merged.uuid}/${path}`)).numRows,
+        ),
+      );
+      expect(Math.max(...rowCounts)).toBeLessThanOrEqual((await readRows(deleted)).size);
       // A version before the delete still sees every row.
       await check(await openVersion(deleted, { version: committed.version }));
     });

@@ -63,11 +63,13 @@ def run_filters(dataset, filters):
     return out
 
 
-def run_nearest(dataset, column, queries, k, nprobes, metric):
-    """Distances through the index and by brute force, and the plan, of each vector."""
+def run_nearest(dataset, column, queries, k, metric, nprobes=None):
+    """Distances through the index and by brute force, and the plan, of each vector. No nprobes: native's own choice."""
     out = []
     for q in queries:
-        nearest = {"column": column, "q": np.array(q, dtype=np.float32), "k": k, "nprobes": nprobes, "metric": metric}
+        nearest = {"column": column, "q": np.array(q, dtype=np.float32), "k": k, "metric": metric}
+        if nprobes is not None:
+            nearest["nprobes"] = nprobes
         scanner = dataset.scanner(columns=["id"], nearest=nearest)
         found = scanner.to_table()
         exact = dataset.scanner(columns=["id"], nearest={**nearest, "use_index": False}).to_table()

@@ -174,6 +174,26 @@ describe("native Lance reads what is built here", () => {
     expectNearest(after.nearest[0]!, "v_idx");
   });
 
+  test.each(METRICS)("IVF_FLAT %s without nprobes: the same partitions are probed here and there", async (metric) => {
+    const dataset = `probes-${metric}`;
+    await create(dataset);
+    const { snapshot, segments } = await createIndex(await open(dataset), "v", "IVF_FLAT", {
+      pool: inlinePool,
+      params: { metric, numPartitions: 200 },
+    });
+    const ids = await readIds(snapshot);
+    for (const k of [1, 10, 25, 300]) {
+      const nearest = [{ column: "v", queries: VECTORS, k, metric }];
+      const answer = await native<QueryAnswer>(dataset, "query", { nearest });
+      for (const [i, q] of VECTORS.entries()) {
+        const query = { kind: "vector", q: Float32Array.from(q), k, minimumNprobes: 1, maximumNprobes: null } as const;
+        const found = await searchSegments(snapshot, segments, query);
+        // As sets: near ties may swap, since sums of squares are rounded in another order.
+        expect(new Set([...found.rowIds].map((rowId) => ids.get(rowId)))).toEqual(new Set(answer.nearest[0]![i]!.ids));
+      }
+    }
+  });
+
   test("segments of one model and of two, merged here and merged there", async () => {
     await create("models");
     const snapshot = await open("models");
