@@ -11,6 +11,8 @@ export interface TableHandle {
   readonly store: ReadableStore | StoreDescription | MessagePort;
   readonly uri: string;
   readonly version: number;
+  /** When the version was written: tells a table from one made anew in its place. */
+  readonly writtenAt: string;
 }
 
 /** A table opened for a job. */
@@ -32,13 +34,13 @@ let numStores = 0;
  * @throws NOT_FOUND, CORRUPT, UNSUPPORTED, IO, ABORTED
  */
 export async function openTable(handle: TableHandle, signal?: AbortSignal): Promise<OpenTable> {
-  const { store, uri, version } = handle;
+  const { store, uri, version, writtenAt } = handle;
   if (isMessagePort(store)) {
     const opened = await reopenStore(store);
     const snapshot = await openSnapshot(withCoalescing(opened), { uri, version, signal });
     return { snapshot, key: null, close: async () => opened.close?.() };
   }
-  const key = JSON.stringify([isStore(store) ? numberStore(store) : store, uri, version]);
+  const key = JSON.stringify([isStore(store) ? numberStore(store) : store, uri, version, writtenAt]);
   const open = async (): Promise<Snapshot> => {
     const opened = isStore(store) ? store : withCoalescing(await reopenStore(store));
     return openSnapshot(opened, { uri, version });
@@ -56,6 +58,13 @@ function numberStore(store: ReadableStore): number {
   numStores++;
   storeNumbers.set(store, numStores);
   return numStores;
+}
+
+/** Names a snapshot's table for a job. */
+export function describeTable(snapshot: Snapshot, store: TableHandle["store"]): TableHandle {
+  const { uri, version, manifest } = snapshot;
+  const { seconds, nanos } = manifest.timestamp ?? { seconds: 0n, nanos: 0 };
+  return { store, uri, version, writtenAt: `${seconds}.${nanos}` };
 }
 
 /** A job's table must be the one the coordinator meant. @throws INVALID_ARGUMENT */

@@ -23,7 +23,7 @@ export interface PartLease<T extends CachedPart> {
  * freed when its last user releases it, so that the budget holds at rest and a search needs one part at a time more.
  */
 export class PartCache {
-  readonly #maxBytes: number;
+  #maxBytes: number;
   readonly #entries = new Map<string, Entry>();
   readonly #loading = new Map<string, Promise<Entry>>();
   #bytes = 0;
@@ -35,6 +35,12 @@ export class PartCache {
   /** Bytes of the parts held now. */
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** Changes the bound; parts beyond it leave. */
+  resize(maxBytes: number): void {
+    this.#maxBytes = Math.max(0, maxBytes);
+    this.#shrink();
   }
 
   has(key: string): boolean {

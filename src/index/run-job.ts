@@ -2,6 +2,7 @@ import type { JobProgress, WorkerPool } from "../pool/pool.ts";
 import { shareStore } from "../store/message-port.ts";
 import type { Store } from "../store/store.ts";
 import type { Snapshot } from "../table/snapshot.ts";
+import { describeTable } from "./open-table.ts";
 
 /** How to run one job of this room. */
 export interface TableJobOptions {
@@ -21,14 +22,13 @@ export async function runTableJob<T>(
   job: { readonly kind: string; readonly payload: Readonly<Record<string, unknown>> },
   options: TableJobOptions = {},
 ): Promise<T> {
-  const { uri, version } = snapshot;
   if (pool.inline) {
-    const table = { store: snapshot.store, uri, version };
+    const table = describeTable(snapshot, snapshot.store);
     return pool.run<T>({ kind: job.kind, payload: { ...job.payload, table } }, options);
   }
   const shared = shareStore(snapshot.store as Store);
   try {
-    const table = { store: shared.handle, uri, version };
+    const table = describeTable(snapshot, shared.handle);
     const payload = { ...job.payload, table };
     return await pool.run<T>({ kind: job.kind, payload, transfer: shared.transfer }, options);
   } finally {

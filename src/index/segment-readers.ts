@@ -18,23 +18,21 @@ export interface ReadySegment {
 const MAX_READERS = 64;
 const DEFAULT_PART_BYTES = 64 * 2 ** 20;
 const readers = createBoundedCache<ReadySegment>({ maxCost: MAX_READERS, costOf: () => 1 });
-let parts: PartCache | undefined;
-let partBytes = 0;
+const parts = new PartCache(DEFAULT_PART_BYTES);
+let partBytes = DEFAULT_PART_BYTES;
 
-/** The parts all readers of this thread share, within the newest budget it was given. */
-function getParts(memoryBudgetBytes: number = DEFAULT_PART_BYTES): PartCache {
-  if (!parts || partBytes !== memoryBudgetBytes) {
-    parts?.drop("");
-    parts = new PartCache(memoryBudgetBytes);
+/** The parts all readers of this thread share, within the newest budget that was given. */
+function getParts(memoryBudgetBytes: number | undefined): PartCache {
+  if (memoryBudgetBytes !== undefined && memoryBudgetBytes !== partBytes) {
     partBytes = memoryBudgetBytes;
-    readers.clear();
+    parts.resize(partBytes);
   }
   return parts;
 }
 
 /** Bytes of index parts this thread holds. */
 export function getCachedPartBytes(): number {
-  return parts?.bytes ?? 0;
+  return parts.bytes;
 }
 
 /**
@@ -46,13 +44,13 @@ export async function openReader(
   segment: IndexSegment,
   options: { readonly memoryBudgetBytes?: number | undefined; readonly signal?: AbortSignal | undefined } = {},
 ): Promise<ReadySegment> {
-  const { memoryBudgetBytes = DEFAULT_PART_BYTES, signal } = options;
+  const { signal } = options;
+  const shared = getParts(options.memoryBudgetBytes);
   if (table.key === null) {
     // Nothing of this table outlives the job, so what it decodes must not either.
-    return open(table, segment, memoryBudgetBytes, new PartCache(memoryBudgetBytes), signal);
+    return open(table, segment, partBytes, new PartCache(partBytes), signal);
   }
-  const shared = getParts(memoryBudgetBytes);
-  return readers.get(`${table.key}/${segment.uuid}`, () => open(table, segment, memoryBudgetBytes, shared), signal);
+  return readers.get(`${table.key}/${segment.uuid}`, () => open(table, segment, partBytes, shared), signal);
 }
 
 async function open(
