@@ -33,6 +33,10 @@ async function time(repeat, run) {
   }
   return median(times);
 }
+function overlap(got, wanted) {
+  const set = new Set(wanted);
+  return got.reduce((count, address) => count + (set.has(address) ? 1 : 0), 0);
+}
 const line = (name, milliseconds, base) =>
   console.log(`  ${name.padEnd(46)} ${milliseconds.toFixed(2).padStart(10)} ms   ${(milliseconds / base).toFixed(2).padStart(7)} x`);
 
@@ -159,13 +163,6 @@ async function benchSearch(path, queries, expected) {
   line(`nprobes ${best.nprobes} (recall ${best.recall.toFixed(3)}, ${(1000 / best.milliseconds).toFixed(0)} queries/s)`, best.milliseconds, best.milliseconds);
   await dataset.close();
 }
-
-const overlap = (got, wanted) => {
-  const set = new Set(wanted);
-  let count = 0;
-  for (const address of got) if (set.has(address)) count++;
-  return count;
-};
 
 async function rowAddresses(dataset) {
   const read = await dataset.scanner({ columns: [], withRowAddress: true }).toTable();
