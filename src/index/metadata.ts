@@ -6,9 +6,18 @@ import { decodeBase64, encodeBase64 } from "./base64.ts";
 import type { IndexSegment } from "./segment.ts";
 import { formatUuid, parseUuid } from "./uuid.ts";
 
-/** A segment as the manifest holds it → as plain JSON. @throws CORRUPT */
-export async function toIndexSegment(metadata: IndexMetadata): Promise<IndexSegment> {
-  const fragmentIds = metadata.fragmentBitmap.length > 0 ? await decodeFragmentBitmap(metadata.fragmentBitmap) : [];
+/** Coverage of ids the table never gave out is legal in native; a forged bitmap must still not expand without bound. */
+const LEAST_FRAGMENT_BOUND = 2 ** 20;
+
+/**
+ * A segment as the manifest holds it → as plain JSON.
+ * @param maxFragmentId highest id the table ever gave out, where it is known
+ * @throws CORRUPT
+ */
+export async function toIndexSegment(metadata: IndexMetadata, maxFragmentId = 0): Promise<IndexSegment> {
+  const bound = { maxFragmentId: Math.max(maxFragmentId, LEAST_FRAGMENT_BOUND) };
+  const fragmentIds =
+    metadata.fragmentBitmap.length > 0 ? await decodeFragmentBitmap(metadata.fragmentBitmap, bound) : [];
   return {
     uuid: formatUuid(metadata.uuid?.uuid ?? new Uint8Array(0)),
     name: metadata.name,
@@ -56,7 +65,12 @@ export async function listSegments(
   name?: string,
 ): Promise<{ readonly segment: IndexSegment; readonly metadata: IndexMetadata }[]> {
   const chosen = snapshot.indices.filter((metadata) => name === undefined || metadata.name === name);
-  return Promise.all(chosen.map(async (metadata) => ({ segment: await toIndexSegment(metadata), metadata })));
+  return Promise.all(
+    chosen.map(async (metadata) => ({
+      segment: await toIndexSegment(metadata, snapshot.manifest.maxFragmentId),
+      metadata,
+    })),
+  );
 }
 
 /** Fragments a segment answers for at a version: its coverage, less the fragments dropped since. Ascending. */
