@@ -3,8 +3,13 @@
  * host and export this.
  */
 export { Dataset } from "./dataset/dataset.ts";
-export type { CreateIndexOptions, CreateIndexUncommittedOptions } from "./dataset/index-options.ts";
+export type {
+  CreateIndexOptions,
+  CreateIndexUncommittedOptions,
+  PlanIndexBuildOptions,
+} from "./dataset/index-options.ts";
 export { type OpenDatasetOptions, openDataset } from "./dataset/open-dataset.ts";
+export { type RunBuildTaskOptions, runBuildTask } from "./dataset/run-build-task.ts";
 export { type WriteDatasetOptions, writeDataset } from "./dataset/write-dataset.ts";
 export { type ErrorDetails, isLanceError, LanceError, type LanceErrorCode } from "./errors.ts";
 export type { IndexDescription, IndexStatistics, SegmentDescription } from "./index/describe.ts";

@@ -13,8 +13,9 @@ import {
   type IndexStatistics,
 } from "../index/describe.ts";
 import { type MergeOptions, mergeExistingIndexSegments } from "../index/merge.ts";
+import { planBuildTasks } from "../index/plan-tasks.ts";
 import { prewarmSegments } from "../index/search.ts";
-import type { IndexSegment, TrainedModel } from "../index/segment.ts";
+import type { BuildTask, IndexSegment, TrainedModel } from "../index/segment.ts";
 import { getGlobalPool } from "../pool/global-pool.ts";
 import type { WorkerPool } from "../pool/pool.ts";
 import type { ScannerOptions } from "../query/scan-options.ts";
@@ -27,7 +28,12 @@ import { type AppendRowsOptions, appendRows } from "../write/append-rows.ts";
 import { type CopyProgress, copyTable } from "../write/copy-table.ts";
 import { deleteRows } from "../write/delete-rows.ts";
 import type { TabularData } from "../write/input.ts";
-import { type CreateIndexOptions, type CreateIndexUncommittedOptions, splitIndexOptions } from "./index-options.ts";
+import {
+  type CreateIndexOptions,
+  type CreateIndexUncommittedOptions,
+  type PlanIndexBuildOptions,
+  splitIndexOptions,
+} from "./index-options.ts";
 
 /** What a dataset holds beside its version. */
 export interface DatasetResources {
@@ -165,6 +171,16 @@ export class Dataset {
   ): Promise<TrainedModel | null> {
     const { control, params } = splitIndexOptions(options);
     return trainIndexModel(this.#snapshot, column, indexType, { ...this.#defaults(), ...control, params });
+  }
+
+  /**
+   * Plans a distributed build: fragments in groups of about equal rows, one task each, as JSON that names the table by
+   * URI and version and holds neither data nor credentials. Run each with `runBuildTask`, anywhere, any number of times.
+   * @throws INVALID_ARGUMENT, SCHEMA_MISMATCH, NOT_FOUND (unknown fragment), UNSUPPORTED
+   */
+  async planIndexBuild(column: string, indexType: string, options: PlanIndexBuildOptions): Promise<BuildTask[]> {
+    const { control, params } = splitIndexOptions(options);
+    return planBuildTasks(this.#snapshot, column, indexType, { ...control, params });
   }
 
   /** Builds one segment over some fragments, on one worker. The manifest is untouched. */

@@ -1,5 +1,6 @@
 import type { PoolOptions } from "../index/build.ts";
 import type { CreateIndexOptions as InnerOptions } from "../index/create-index.ts";
+import type { PlanTasksOptions } from "../index/plan-tasks.ts";
 import type { TrainedModel } from "../index/segment.ts";
 
 /** Parameters of an index type, beside what every build takes. Which there are depends on the type. */
@@ -32,6 +33,9 @@ export interface CreateIndexUncommittedOptions extends PoolOptions, IndexParamet
   /** What the segments share, from `trainIndexModel`; absent: this one learns for itself. */
   readonly model?: TrainedModel | null | undefined;
 }
+
+/** How a distributed build is planned. */
+export interface PlanIndexBuildOptions extends Omit<PlanTasksOptions, "params">, IndexParameters {}
 
 const CONTROL = new Set<string>([
   "name",

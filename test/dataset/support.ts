@@ -24,12 +24,12 @@ export const SCHEMA = new Schema([
   new Field("vector", new FixedSizeList(DIMENSION, new Field("item", new Float32(), true)), true),
 ]);
 
-export interface Row {
+export type Row = {
   readonly id: number;
   readonly size: number | null;
   readonly name: string | null;
   readonly vector: readonly number[] | null;
-}
+};
 
 /** The same numbers for the same seed (mulberry32). */
 export function createRandom(seed: number): () => number {
