@@ -43,3 +43,12 @@ export function runDecoder<T>(call: () => T): T {
     throw error;
   }
 }
+
+/** Frees WASM memory. After a trap the object cannot be freed any more; its memory is then lost until the thread ends. */
+export function freeDecoder(handle: { free(): void } | undefined): void {
+  try {
+    handle?.free();
+  } catch {
+    // Only reached behind an error that is already on its way.
+  }
+}

@@ -1,5 +1,5 @@
 import type { ColumnBuilder, DecodeKernels, PageDecoder } from "../../kernels/decode.ts";
-import { runDecoder } from "../../kernels/decode.ts";
+import { freeDecoder, runDecoder } from "../../kernels/decode.ts";
 import type { ConstantLayout } from "../../proto/gen/lance/encodings21_pb.ts";
 import type { ByteSpan } from "./byte-source.ts";
 import { compileConstant } from "./decode-program.ts";
@@ -55,7 +55,7 @@ export class ConstantPage implements PageAccess {
         if (rep && def) runDecoder(() => decoder.setLevels(rep, def));
         return decoder;
       } catch (error) {
-        decoder.free();
+        freeDecoder(decoder);
         throw error;
       }
     });
@@ -80,7 +80,7 @@ export class ConstantPage implements PageAccess {
   }
 
   close(): void {
-    this.#decoder?.free();
+    freeDecoder(this.#decoder);
     this.#decoder = undefined;
   }
 }

@@ -63,7 +63,7 @@ export interface LanceFile {
 }
 
 /** Rows of a batch stay below about this many bytes of file. */
-const MAX_BATCH_BYTES = 16 * 1024 * 1024;
+const MAX_BATCH_BYTES = 8 * 1024 * 1024;
 
 /**
  * Opens a Lance file. Cost: one read of at most 64 KiB, and a second one where the tables reach further back.
@@ -175,7 +175,7 @@ function createLanceFile({ source, footer, globalBuffers, numRows, schema, colum
             },
           );
         }
-        rowBytes += countBytes(column) / Math.max(1, numRows);
+        rowBytes += estimateRowBytes(column);
         return planLeaf(path, leaf, column, rows);
       });
       return { tree, tasks };
@@ -222,10 +222,20 @@ function createLanceFile({ source, footer, globalBuffers, numRows, schema, colum
   };
 }
 
-function countBytes(column: ColumnInfo): number {
-  let total = 0;
-  for (const page of column.pages) for (const buffer of page.buffers) total += buffer.length;
-  return total;
+/** Bytes one row takes in the column's largest rows: as stored, or as one constant or dictionary value expands. */
+function estimateRowBytes(column: ColumnInfo): number {
+  let largest = 0;
+  for (const { buffers, layout, numRows } of column.pages) {
+    const stored = buffers.reduce((sum, { length }) => sum + length, 0) / Math.max(1, numRows);
+    const { case: kind, value } = layout.layout;
+    let expanded = 0;
+    if (kind === "constant" && buffers.length % 2 === 1) expanded = buffers[0]?.length ?? 0;
+    if (kind === "miniBlock" && value.dictionary) {
+      expanded = (buffers[2]?.length ?? 0) / Math.max(1, Number(value.numDictionaryItems));
+    }
+    largest = Math.max(largest, stored, expanded);
+  }
+  return largest;
 }
 
 /** Every column of a file by its own schema: for files that stand alone, such as those of an index. */

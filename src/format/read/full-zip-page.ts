@@ -1,5 +1,5 @@
 import type { ColumnBuilder, DecodeKernels, PageDecoder } from "../../kernels/decode.ts";
-import { runDecoder } from "../../kernels/decode.ts";
+import { freeDecoder, runDecoder } from "../../kernels/decode.ts";
 import type { CompressiveEncoding, FullZipLayout } from "../../proto/gen/lance/encodings21_pb.ts";
 import type { ByteSpan } from "./byte-source.ts";
 import { compileFullZip } from "./decode-program.ts";
@@ -140,7 +140,7 @@ export class FullZipPage implements PageAccess {
   }
 
   close(): void {
-    this.#decoder?.free();
+    freeDecoder(this.#decoder);
     this.#decoder = undefined;
     this.#rowOffsets = undefined;
   }

@@ -143,8 +143,9 @@ function shapeOf(type: LogicalType, path: string): LeafShape {
     case "dictionary":
       return shapeOf(type.value, path);
     case "fixed_size_list": {
-      const item = shapeOf(type.item, path);
-      if (item.variable || item.itemBits === 0) refuse(path, "fixed-size lists of anything but fixed-width items");
+      const isFixed = !["struct", "blob", "string", "binary", "null"].includes(type.item.kind);
+      const item = isFixed ? shapeOf(type.item, path) : undefined;
+      if (!item || item.variable) return refuse(path, `a fixed-size list of ${type.item.kind}`);
       return { ...item, dimensions: [type.size, ...item.dimensions] };
     }
     default:

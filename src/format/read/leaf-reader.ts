@@ -1,4 +1,4 @@
-import type { ColumnBuilder, DecodeKernels } from "../../kernels/decode.ts";
+import { type ColumnBuilder, type DecodeKernels, freeDecoder } from "../../kernels/decode.ts";
 import { type ByteSource, type ByteSpan, settleAll } from "./byte-source.ts";
 import { copyPlainRows, type DecodedValues } from "./decoded-values.ts";
 import type { PageAccess } from "./page-access.ts";
@@ -134,7 +134,7 @@ export class LeafReader {
     try {
       for (const { page, rows, bytes } of slices) page.append(builder, rows, bytes);
     } catch (error) {
-      builder.free();
+      freeDecoder(builder);
       throw error;
     }
     return builder;

@@ -1,5 +1,5 @@
 import type { ColumnBuilder, DecodeKernels, PageDecoder } from "../../kernels/decode.ts";
-import { runDecoder } from "../../kernels/decode.ts";
+import { freeDecoder, runDecoder } from "../../kernels/decode.ts";
 import type { MiniBlockLayout } from "../../proto/gen/lance/encodings21_pb.ts";
 import type { ByteSpan } from "./byte-source.ts";
 import { type ChunkIndex, findEndChunk, findStartChunk, readChunkIndex } from "./chunk-index.ts";
@@ -77,7 +77,7 @@ export class MiniBlockPage implements PageAccess {
     try {
       if (dictionary !== undefined) atPage(context, () => runDecoder(() => decoder.setDictionary(buffer(dictionary))));
     } catch (error) {
-      decoder.free();
+      freeDecoder(decoder);
       throw error;
     }
     this.#index = index;
@@ -131,7 +131,7 @@ export class MiniBlockPage implements PageAccess {
   }
 
   close(): void {
-    this.#decoder?.free();
+    freeDecoder(this.#decoder);
     this.#decoder = undefined;
     this.#index = undefined;
   }

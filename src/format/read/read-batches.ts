@@ -1,6 +1,6 @@
 import { RecordBatch, Schema, Struct } from "apache-arrow";
 import { throwIfAborted } from "../../errors.ts";
-import { type DecodeKernels, loadDecodeKernels } from "../../kernels/decode.ts";
+import { type DecodeKernels, freeDecoder, loadDecodeKernels } from "../../kernels/decode.ts";
 import { toArrowField } from "../arrow-schema.ts";
 import { buildData, buildStruct, type DecodedLeaf } from "./build-data.ts";
 import { type ByteSource, settleAll } from "./byte-source.ts";
@@ -102,6 +102,6 @@ function decodeColumn(
     }
     return buildData(tree.root, type, decoded);
   } finally {
-    for (const { builder } of decoded) builder.free();
+    for (const { builder } of decoded) freeDecoder(builder);
   }
 }

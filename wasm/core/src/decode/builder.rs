@@ -286,7 +286,7 @@ impl ColumnBuilder {
                     &mut self.scratch_def,
                     &mut scratch,
                 )?;
-                if !self.scratch_def.is_empty() && self.scratch_def.len() != count {
+                if format.def.is_some() && self.scratch_def.len() != count {
                     return Err(KernelError::Corrupt(
                         "a chunk holds another number of levels than values",
                     ));
