@@ -110,9 +110,14 @@ export async function checkFiles(snapshot: Snapshot, segment: IndexSegment, sign
       },
     );
   }
-  const settled = await Promise.allSettled(
-    (segment.files ?? []).map((file) => checkFile(snapshot, segment, file, signal)),
-  );
+  if (!segment.files || segment.files.length === 0) {
+    throw new LanceError(
+      "SEGMENT_INCOMPATIBLE",
+      `segment ${segment.uuid} records no files, so nothing says that they are whole: build it again`,
+      { uuid: segment.uuid },
+    );
+  }
+  const settled = await Promise.allSettled(segment.files.map((file) => checkFile(snapshot, segment, file, signal)));
   const failed = settled.find((result) => result.status === "rejected");
   if (failed) throw failed.reason;
 }

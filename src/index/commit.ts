@@ -1,10 +1,10 @@
 import { create } from "@bufbuild/protobuf";
-import { LanceError } from "../errors.ts";
+import { isLanceError, LanceError } from "../errors.ts";
 import type { IndexMetadata } from "../proto/gen/lance/table_pb.ts";
 import { Transaction_CreateIndexSchema } from "../proto/gen/lance/transaction_pb.ts";
 import { commit } from "../table/commit.ts";
 import { requireWritable } from "../table/publish.ts";
-import type { Snapshot } from "../table/snapshot.ts";
+import { openVersion, type Snapshot } from "../table/snapshot.ts";
 import { checkFiles, checkFragments, planReplacement } from "./check-commit.ts";
 import { checkSegmentSet } from "./check-segments.ts";
 import { getColumnField } from "./fields.ts";
@@ -12,10 +12,11 @@ import { toIndexMetadata } from "./metadata.ts";
 import { locateSegment } from "./open-segment.ts";
 import { getFamily } from "./registry.ts";
 import type { IndexSegment } from "./segment.ts";
+import { formatUuid } from "./uuid.ts";
 
 /**
  * Publishes segments as one logical index, in one transaction. Committed segments of the same name that the new ones
- * wholly cover are replaced, disjoint ones stay.
+ * wholly cover are replaced, disjoint ones stay; also those that another writer commits at the same moment.
  *
  * Every file is durable before: each is looked at with its recorded size, and vector segments' headers are read.
  * @throws INVALID_ARGUMENT (no segment, no name), SEGMENT_OVERLAP (a fragment or a uuid twice; an existing segment
@@ -30,8 +31,33 @@ export async function commitExistingIndexSegments(
   options: { readonly signal?: AbortSignal | undefined } = {},
 ): Promise<Snapshot> {
   const { signal } = options;
-  requireWritable(snapshot.store, snapshot.uri);
   checkName(name);
+  const first = await prepareCommit(snapshot, name, column, segments, signal);
+  const replaced = new Set(first.removed.map(getUuid));
+  for (let at = snapshot, prepared = first, attempt = 1; ; attempt++) {
+    try {
+      return await commitIndices(at, prepared.newIndices, prepared.removed, signal);
+    } catch (error) {
+      if (!isRetryable(error) || attempt === MAX_ATTEMPTS) throw error;
+      // Another writer committed to the same name. Where its segments and these are disjoint, both stand.
+      at = await openVersion(snapshot, { signal });
+      prepared = await prepareCommit(at, name, column, segments, signal);
+      if (prepared.removed.some((index) => !replaced.has(getUuid(index)))) throw error;
+    }
+  }
+}
+
+const MAX_ATTEMPTS = 10;
+
+/** All checks of a commit against one version. */
+async function prepareCommit(
+  snapshot: Snapshot,
+  name: string,
+  column: string,
+  segments: readonly IndexSegment[],
+  signal: AbortSignal | undefined,
+): Promise<{ readonly newIndices: IndexMetadata[]; readonly removed: readonly IndexMetadata[] }> {
+  requireWritable(snapshot.store, snapshot.uri);
   const field = getColumnField(snapshot, column);
   await checkSegmentSet(segments, field, snapshot.version);
   const { removed, kept } = await planReplacement(snapshot, name, field, segments);
@@ -44,8 +70,15 @@ export async function commitExistingIndexSegments(
     [...kept, ...segments].map((segment) => locateSegment(snapshot, segment)),
     "commit",
   );
-  const newIndices = await Promise.all(segments.map((segment) => toIndexMetadata({ ...segment, name })));
-  return commitIndices(snapshot, newIndices, removed, signal);
+  return { newIndices: await Promise.all(segments.map((segment) => toIndexMetadata({ ...segment, name }))), removed };
+}
+
+function isRetryable(error: unknown): boolean {
+  return isLanceError(error, "COMMIT_CONFLICT") && error.details.retryable === true;
+}
+
+function getUuid(index: IndexMetadata): string {
+  return formatUuid(index.uuid?.uuid ?? new Uint8Array(0));
 }
 
 /** One create-index transaction: adds and removes segments in the manifest's index section. */

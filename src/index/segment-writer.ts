@@ -16,14 +16,20 @@ export function createSegmentWriter(store: Store, uuid: string, signal?: AbortSi
   const open = new Map<string, LanceFileWriter>();
   const finished: IndexFile[] = [];
 
+  const scratchPaths = new Set<string>();
   const clearScratch = async (): Promise<void> => {
-    if (!store.capabilities.list) return;
-    for await (const { path } of store.list(scratchPrefix)) await store.delete(path);
+    await Promise.all([...scratchPaths].map((path) => store.delete(path)));
+    scratchPaths.clear();
+  };
+  const nameScratch = (name: string): string => {
+    const path = `${scratchPrefix}${name}`;
+    scratchPaths.add(path);
+    return path;
   };
 
   return {
     uuid,
-    scratch: { store, path: (name) => `${scratchPrefix}${name}` },
+    scratch: { store, path: nameScratch },
     async createFile(path: string, schema: LanceSchema, metadata: Record<string, string> = {}) {
       throwIfAborted(signal);
       if (open.has(path) || finished.some((file) => file.path === path)) {

@@ -129,9 +129,27 @@ describe("rules at commit", () => {
     const wrong = { ...segment, files: segment.files!.map((file) => ({ ...file, sizeBytes: file.sizeBytes + 1 })) };
     const size = await expectError(commit(snapshot, [other, wrong]), "CORRUPT");
     expect(size.details).toMatchObject({ uuid: segment.uuid });
+    for (const files of [null, []]) {
+      await expectError(commit(snapshot, [other, { ...segment, files }]), "SEGMENT_INCOMPATIBLE");
+    }
     await store.delete(`_indices/${segment.uuid}/page_data.lance`);
     const missing = await expectError(commit(snapshot, [other, segment]), "NOT_FOUND");
     expect(missing.details).toEqual({ uuid: segment.uuid, path: `_indices/${segment.uuid}/page_data.lance` });
+  });
+
+  test("files hold values of the column", async () => {
+    const { store, snapshot, build } = await prepare();
+    const text = await createFragments(createMemoryStore(), new Utf8(), [["a", "b"]]);
+    const foreign = await createIndexUncommitted(text, "v", "BTREE", { pool: inlinePool, fragmentIds: [0] });
+    const segment = await build([0]);
+    const files = [];
+    for (const { path, sizeBytes } of foreign.files!) {
+      const { bytes } = (await text.store.get(`_indices/${foreign.uuid}/${path}`))!;
+      await store.put(`_indices/${segment.uuid}/${path}`, bytes, { mode: "overwrite" });
+      files.push({ path, sizeBytes });
+    }
+    const error = await expectError(commit(snapshot, [{ ...segment, files }]), "CORRUPT");
+    expect(error.details).toMatchObject({ received: "string", expected: "int32" });
   });
 
   test("built for this column", async () => {
@@ -196,6 +214,20 @@ describe("what a commit replaces", () => {
     expect(error.details).toMatchObject({ segments: [part.uuid], existing: a.uuid, fragmentIds: [0] });
     expect(error.message).toContain("orphan");
     expect(third.version).toBe(snapshot.version + 3);
+  });
+
+  test("commits that race to one name all stand where they are disjoint", async () => {
+    const { snapshot, build } = await prepare();
+    const segments = await Promise.all([0, 1, 2, 3].map((id) => build([id])));
+    const committed = await Promise.all(segments.map((segment) => commit(snapshot, [segment])));
+    const last = committed.reduce((a, b) => (a.version > b.version ? a : b));
+    expect(last.version).toBe(snapshot.version + 4);
+    expect((await coverageOf(last)).flat().sort()).toEqual([0, 1, 2, 3]);
+    // Where they are not, the second is told; nothing it did not see is replaced.
+    const [one, two] = [await build([0]), await build([0])];
+    await commit(last, [one]);
+    const error = await expectError(commit(last, [two]), "COMMIT_CONFLICT");
+    expect(error.details.retryable).toBe(true);
   });
 
   test("other names are left alone; a name stays on its column", async () => {

@@ -7,7 +7,7 @@ import { checkParamNames, type IndexParams, readIntegerParam } from "../params.t
 import type { FamilyContext, IndexFamily, SegmentWriter } from "../segment.ts";
 import { mergeSources } from "./merge-sources.ts";
 import { DEFAULT_BATCH_SIZE } from "./page-files.ts";
-import { openBTree } from "./reader.ts";
+import { openBTree, openBTreeFiles } from "./reader.ts";
 import { keepRows, openSegmentSource, remapRows } from "./segment-source.ts";
 import { sortRows } from "./sort-rows.ts";
 import type { SortedSource } from "./sorted-run.ts";
@@ -57,7 +57,7 @@ export const btreeFamily: IndexFamily = {
   },
 
   async checkCompatible(segments, purpose) {
-    for (const { field } of segments) getValueType(field);
+    await Promise.all(segments.map((segment) => openBTreeFiles(segment)));
     if (purpose === "commit") return;
     const versions = segments.map(({ segment }) => segment.indexVersion);
     checkSame(segments, "index version", versions, "They name rows in different ways: rebuild one of them.");

@@ -32,19 +32,36 @@ type OpenContext = Parameters<IndexFamily["open"]>[1];
  */
 export async function openBTree(open: OpenSegment, context: OpenContext): Promise<SegmentReader> {
   const counts: ReadCounts = { reads: 0, bytes: 0 };
-  const store = withReadCounts(open.store, counts);
   const { signal } = context;
-  const openFile = (name: string): Promise<LanceFile> => {
-    const { path, sizeBytes } = getSegmentFile(open, name);
-    return openLanceFile(store, path, {
-      ...(sizeBytes === undefined ? {} : { sizeBytes }),
-      ...(signal ? { signal } : {}),
-    });
-  };
-  const [lookupFile, data] = await Promise.all([openFile(PAGE_LOOKUP), openFile(PAGE_DATA)]);
-  const lookup = await readPageLookup(lookupFile, getValueType(open.field), signal);
+  const { lookup: file, data } = await openBTreeFiles({ ...open, store: withReadCounts(open.store, counts) }, signal);
+  const lookup = await readPageLookup(file, getValueType(open.field), signal);
   checkPageLookup(lookup, data.numRows, data.path);
   return createReader(open, context, { lookup, data, counts });
+}
+
+/**
+ * Opens the two files of a segment and checks that they hold values of the column's type. Two tails are read.
+ * @throws CORRUPT, NOT_FOUND, UNSUPPORTED, IO, ABORTED
+ */
+export async function openBTreeFiles(
+  open: OpenSegment,
+  signal?: AbortSignal,
+): Promise<{ readonly lookup: LanceFile; readonly data: LanceFile }> {
+  const openFile = (name: string): Promise<LanceFile> => {
+    const { path, sizeBytes } = getSegmentFile(open, name);
+    return openLanceFile(open.store, path, { sizeBytes, signal });
+  };
+  const [lookup, data] = await Promise.all([openFile(PAGE_LOOKUP), openFile(PAGE_DATA)]);
+  for (const file of [lookup, data]) {
+    const received = file.schema.fields[0]?.logicalType;
+    if (received === open.field.logicalType) continue;
+    throw new LanceError(
+      "CORRUPT",
+      `${file.path} holds values of ${received}, column "${open.field.name}" is ${open.field.logicalType}: rebuild the index`,
+      { path: file.path, received, expected: open.field.logicalType },
+    );
+  }
+  return { lookup, data };
 }
 
 interface OpenFiles {

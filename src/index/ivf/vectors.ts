@@ -12,12 +12,13 @@ export interface VectorRows {
 
 const VECTOR_TYPE = /^fixed_size_list:float:(\d+)$/;
 
-/** Dimension of a vector column. @throws SCHEMA_MISMATCH when it is none of f32 */
+/** Dimension of a vector column. @throws SCHEMA_MISMATCH when it is no vector, UNSUPPORTED for other than f32 */
 export function getDimension(field: LanceField): number {
   const dimension = Number(VECTOR_TYPE.exec(field.logicalType)?.[1] ?? 0);
   if (dimension === 0) {
+    const isVector = /^fixed_size_list:(halffloat|double|u?int8):/.test(field.logicalType);
     throw new LanceError(
-      "SCHEMA_MISMATCH",
+      isVector ? "UNSUPPORTED" : "SCHEMA_MISMATCH",
       `an IVF_FLAT index needs a column of fixed-size lists of 32-bit floats; column "${field.name}" is ${field.logicalType}`,
       { column: field.name, received: field.logicalType, expected: "fixed_size_list:float:<dimension>" },
     );
