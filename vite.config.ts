@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { playwright } from "@vitest/browser-playwright";
 import { defineConfig } from "vitest/config";
-import { chromiumArgs, findChromium } from "./tools/find-chromium.mjs";
+import { chromiumArgs, findChromium } from "./test/tools/find-chromium.mjs";
 import { precache } from "./web/precache-plugin.ts";
 
 const chromium = findChromium();

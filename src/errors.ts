@@ -57,15 +57,22 @@ export function isLanceError(error: unknown, ...codes: LanceErrorCode[]): error 
   return codes.length === 0 || codes.includes((error as LanceError).code);
 }
 
-/** Turns anything thrown into plain data that a message channel keeps whole. */
+/** Causes kept of one error: a chain that names itself must end somewhere. */
+const MAX_CAUSES = 8;
+
+/** Turns anything thrown into plain data that a message channel keeps whole. Of a long chain of causes, the first 8. */
 export function serializeError(error: unknown): SerializedLanceError {
+  return serializeWithin(error, MAX_CAUSES);
+}
+
+function serializeWithin(error: unknown, causes: number): SerializedLanceError {
   if (isLanceError(error)) {
     return {
       code: error.code,
       message: error.message,
       details: error.details,
       ...(error.stack === undefined ? {} : { stack: error.stack }),
-      ...(error.cause === undefined ? {} : { cause: serializeCause(error.cause) }),
+      ...(error.cause === undefined || causes === 0 ? {} : { cause: serializeCause(error.cause, causes - 1) }),
     };
   }
   const plain = error instanceof Error ? error : new Error(String(error));
@@ -77,8 +84,8 @@ export function serializeError(error: unknown): SerializedLanceError {
   };
 }
 
-function serializeCause(cause: unknown): NonNullable<SerializedLanceError["cause"]> {
-  if (isLanceError(cause)) return serializeError(cause);
+function serializeCause(cause: unknown, causes: number): NonNullable<SerializedLanceError["cause"]> {
+  if (isLanceError(cause)) return serializeWithin(cause, causes);
   return cause instanceof Error
     ? { name: cause.name, message: cause.message }
     : { name: "unknown", message: String(cause) };

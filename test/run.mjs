@@ -11,10 +11,10 @@ import { existsSync } from "node:fs";
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { delimiter, join } from "node:path";
-import { ensureChromium } from "../tools/ensure-chromium.mjs";
-import { cacheFolder, ensurePackages, findNode, root } from "../tools/ensure-packages.mjs";
-import { ensurePython } from "../tools/ensure-python.mjs";
-import { probe, run } from "../tools/run.mjs";
+import { ensureChromium } from "./tools/ensure-chromium.mjs";
+import { cacheFolder, ensurePackages, findNode, root } from "./tools/ensure-packages.mjs";
+import { ensurePython } from "./tools/ensure-python.mjs";
+import { probe, run } from "./tools/run.mjs";
 
 const CI = process.env.CI === "true" || process.env.CI === "1";
 const wasm = join(root, "wasm");
@@ -29,7 +29,7 @@ class Absent extends Error {}
 const STEPS = {
   kernels: () => checkKernels(),
   check: () => checkCode(),
-  build: () => runOne("build", findNode(), [join(root, "tools", "build.mjs")]),
+  build: () => runOne("build", findNode(), [join(root, "src", "build.mjs")]),
   node: () => runVitest("node"),
   browser: () => runVitest("browser"),
   interop: () => runInterop(),

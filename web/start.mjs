@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /** `npm start`: installs what is missing, builds the app, serves it with the bundled table and prints its URL. */
 import { join } from "node:path";
-import { ensurePackages, findNode, root } from "../tools/ensure-packages.mjs";
-import { runOrThrow } from "../tools/run.mjs";
+import { ensurePackages, findNode, root } from "../test/tools/ensure-packages.mjs";
+import { runOrThrow } from "../test/tools/run.mjs";
 import { serveFolder } from "./serve.mjs";
 
 try {

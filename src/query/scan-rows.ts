@@ -60,7 +60,7 @@ async function* selectFragment(
 ): AsyncGenerator<RowSelection> {
   const { snapshot, signal, statistics } = context;
   const { filter } = plan;
-  if (filter !== null && filter.indexedFragmentIds.includes(fragment.id)) {
+  if (filter?.indexedFragmentIds.includes(fragment.id)) {
     yield selectRows(fragment, indexed);
     return;
   }

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { runOrThrow } from "./run.mjs";
 
 /** The checkout. */
-export const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+export const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
 
 /** Scratch space of the tools inside the checkout, outside version control. */
 export const cacheFolder = join(root, "node_modules", ".cache", "lancelet");
