@@ -1,6 +1,7 @@
 import { LanceError, throwIfAborted } from "../../errors.ts";
 import { type LanceFile, openLanceFile } from "../../format/read/file.ts";
 import { RowSet } from "../../table/row-set.ts";
+import { checkRowCount } from "../check-rows.ts";
 import { type ReadCounts, withReadCounts } from "../count-reads.ts";
 import { createGiveWay } from "../give-way.ts";
 import { PartCache, type PartLease } from "../part-cache.ts";
@@ -53,6 +54,7 @@ export async function openBTreeFiles(
   };
   const [lookup, data] = await Promise.all([openFile(PAGE_LOOKUP), openFile(PAGE_DATA)]);
   for (const file of [lookup, data]) {
+    checkRowCount(file);
     const received = file.schema.fields[0]?.logicalType;
     if (received === open.field.logicalType) continue;
     throw new LanceError(

@@ -1,11 +1,9 @@
 import { LanceError } from "../../errors.ts";
-import { openLanceFile } from "../../format/read/file.ts";
 import type { RowSet } from "../../table/row-set.ts";
 import type { OpenSegment } from "../segment.ts";
-import { getSegmentFile } from "../segment-path.ts";
 import { createCompareRows } from "./compare-values.ts";
-import { PAGE_DATA } from "./page-files.ts";
 import { getDataColumns } from "./read-pages.ts";
+import { openBTreeFiles } from "./reader.ts";
 import { permuteRows, type SortedRows, type SortedSource } from "./sorted-run.ts";
 import { fromArrowData, type ValueColumn } from "./value-column.ts";
 import { getValueType } from "./value-type.ts";
@@ -22,11 +20,7 @@ export async function openSegmentSource(
   signal?: AbortSignal,
 ): Promise<SortedSource & { readonly numRows: number }> {
   const type = getValueType(open.field);
-  const { path, sizeBytes } = getSegmentFile(open, PAGE_DATA);
-  const file = await openLanceFile(open.store, path, {
-    ...(sizeBytes === undefined ? {} : { sizeBytes }),
-    ...(signal ? { signal } : {}),
-  });
+  const { data: file } = await openBTreeFiles(open, signal);
   const columns = getDataColumns(file);
   const compare = createCompareRows(type);
   const batches = file.read(columns, { kind: "all" }, { batchRows: PIECE_ROWS, signal })[Symbol.asyncIterator]();
@@ -37,9 +31,9 @@ export async function openSegmentSource(
     for (let i = 1; inOrder && i < column.length; i++) inOrder = compare(column, i - 1, column, i) <= 0;
     last = column;
     if (inOrder) return;
-    throw new LanceError("CORRUPT", `${path} is not sorted: rebuild segment ${open.segment.uuid} to merge it`, {
+    throw new LanceError("CORRUPT", `${file.path} is not sorted: rebuild segment ${open.segment.uuid} to merge it`, {
       uuid: open.segment.uuid,
-      path,
+      path: file.path,
     });
   };
 

@@ -3,6 +3,7 @@ import { LanceError } from "../../errors.ts";
 import { type LanceFile, openLanceFile } from "../../format/read/file.ts";
 import { type IVF, IVFSchema } from "../../proto/gen/lance/index_pb.ts";
 import type { ReadableStore } from "../../store/store.ts";
+import { checkRowCount } from "../check-rows.ts";
 import type { OpenSegment } from "../segment.ts";
 import { getSegmentFile } from "../segment-path.ts";
 import { AUXILIARY_FILE, DISTANCE_KEY, INDEX_FILE, INDEX_KEY, IVF_KEY, TENSOR_F32 } from "./ivf-files.ts";
@@ -40,6 +41,7 @@ export async function openIvfHeader(
     });
   };
   const [index, storage] = await Promise.all([openFile(INDEX_FILE), openFile(AUXILIARY_FILE)]);
+  checkRowCount(storage);
   const metric = readIndexKind(index);
   const [model, ranges] = await Promise.all([readIvf(index, signal), readIvf(storage, signal)]);
   const { dimension, centroids } = readCentroids(index, model);

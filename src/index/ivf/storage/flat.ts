@@ -6,6 +6,9 @@ import type { LanceSchema } from "../../../format/schema.ts";
 import { createBatch, createIndexField } from "../../file-batch.ts";
 import type { VectorRows } from "../vectors.ts";
 
+/** A partition is held whole; a larger one would not fit beside others in a 32-bit memory. */
+const MAX_READ_BYTES = 2 ** 30;
+
 /** The quantizer that keeps vectors as they are (cosine: scaled to length 1). */
 export interface FlatStorage {
   readonly schema: LanceSchema;
@@ -55,6 +58,14 @@ export async function readFlatRows(
   signal?: AbortSignal,
 ): Promise<VectorRows> {
   const numRows = ranges.reduce((sum, [start, end]) => sum + end - start, 0);
+  const byteLength = numRows * (8 + 4 * dimension);
+  if (byteLength > MAX_READ_BYTES) {
+    throw new LanceError(
+      "QUOTA_EXCEEDED",
+      `${file.path}: a partition of ${numRows} rows takes ${byteLength} bytes, more than ${MAX_READ_BYTES}; build the index with more partitions`,
+      { path: file.path, numRows, byteLength },
+    );
+  }
   const vectors = new Float32Array(numRows * dimension);
   const rowIds = new BigUint64Array(numRows);
   let row = 0;
