@@ -95,7 +95,28 @@ function nestRules(type: ArrowType, rows: Uint32Array, rules: BuildRules): Build
   };
 }
 
-function buildLists(type: ArrowType, values: Values, rules: BuildRules) {
+/** Rows read from a table hold Arrow vectors where a list is expected: by shape, since Arrow may be there twice. */
+function openVectors(values: Values): Values {
+  return values.some(isVector) ? values.map((value) => (isVector(value) ? openVector(value) : value)) : values;
+}
+
+interface VectorLike extends Iterable<unknown> {
+  readonly nullCount: number;
+  toArray(): ArrayLike<unknown>;
+}
+
+function isVector(value: unknown): value is VectorLike {
+  const vector = value as Partial<VectorLike> | null | undefined;
+  return typeof vector?.toArray === "function" && typeof vector.nullCount === "number";
+}
+
+/** `toArray` gives raw numbers, in which nulls are lost. */
+function openVector(vector: VectorLike): ArrayLike<unknown> {
+  return vector.nullCount === 0 ? vector.toArray() : [...vector];
+}
+
+function buildLists(type: ArrowType, given: Values, rules: BuildRules) {
+  const values = openVectors(given);
   const ends = new Float64Array(values.length + 1);
   for (let i = 0; i < values.length; i++) {
     const value = values[i];
@@ -115,7 +136,8 @@ function buildLists(type: ArrowType, values: Values, rules: BuildRules) {
   return { child, valueOffsets: type.typeId === 21 ? BigInt64Array.from(ends, BigInt) : Int32Array.from(ends) };
 }
 
-function buildVectors(type: ArrowType, values: Values, rules: BuildRules): Data {
+function buildVectors(type: ArrowType, given: Values, rules: BuildRules): Data {
+  const values = openVectors(given);
   const dimension = type.listSize!;
   const element = type.children![0]!.type;
   const expected = `a vector of ${dimension} numbers`;

@@ -1,4 +1,5 @@
 import { fromBinary } from "@bufbuild/protobuf";
+import type { Table } from "apache-arrow";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   createMemoryStore,
@@ -63,21 +64,24 @@ function kindOf(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1).split(".")[0]!;
 }
 
+/** A flipped bit may have renamed the column. */
+const idsIn = (table: Table): unknown => (table.getChild("id") ? idsOf(table) : "no such column");
+
 const QUESTIONS: readonly ((dataset: Dataset) => Promise<unknown>)[] = [
   async (dataset) => dataset.countRows(),
   async (dataset) =>
     (await dataset.toTable({ withRowId: true }))
       .toArray()
       .map((row) => JSON.stringify(row.toJSON(), (_, value) => (typeof value === "bigint" ? String(value) : value))),
-  async (dataset) => idsOf(await dataset.toTable({ filter: "size < 30" })),
-  async (dataset) => idsOf(await dataset.toTable({ filter: "name = 'name 7' OR size IS NULL" })),
+  async (dataset) => idsIn(await dataset.toTable({ filter: "size < 30" })),
+  async (dataset) => idsIn(await dataset.toTable({ filter: "name = 'name 7' OR size IS NULL" })),
   async (dataset) => dataset.countRows("NOT (name > 'name 2')"),
   async (dataset) =>
     rowIdsOf(
       await dataset.toTable({ columns: [], nearest: { column: "vector", q, k: 9, nprobes: 4 }, withRowId: true }),
     ),
-  async (dataset) => idsOf(await dataset.toTable({ nearest: { column: "vector", q, k: 9, useIndex: false } })),
-  async (dataset) => idsOf(await dataset.take([3, 200, 3])),
+  async (dataset) => idsIn(await dataset.toTable({ nearest: { column: "vector", q, k: 9, useIndex: false } })),
+  async (dataset) => idsIn(await dataset.take([3, 200, 3])),
   async (dataset) => (await dataset.indexStatistics("vector_idx")).numIndexedRows,
   async (dataset) => (await dataset.versions()).map(({ version }) => version),
   async (dataset) => dataset.delete("size = 3"),
