@@ -3,13 +3,13 @@ import { LanceError, throwIfAborted } from "../errors.ts";
 import { type DataFragment, DataFragmentSchema } from "../proto/gen/lance/table_pb.ts";
 import { Transaction_DeleteSchema } from "../proto/gen/lance/transaction_pb.ts";
 import { commit } from "../table/commit.ts";
+import { commitFiles } from "../table/commit-files.ts";
 import { formatDeletionName, writeDeletionFile } from "../table/deletion-file.ts";
 import { readDeletions } from "../table/deletions.ts";
 import { checkWriterFlags } from "../table/feature-flags.ts";
 import type { Fragment } from "../table/fragment.ts";
 import { deleteQuietly, requireWritable } from "../table/publish.ts";
 import { getFragment, type Snapshot } from "../table/snapshot.ts";
-import { commitFiles } from "../table/commit-files.ts";
 
 /** How rows are deleted. */
 export interface DeleteRowsOptions {

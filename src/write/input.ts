@@ -3,11 +3,11 @@ import { LanceError, throwIfAborted } from "../errors.ts";
 import { buildBatches } from "./build-batch.ts";
 import { inferSchema } from "./infer-schema.ts";
 
-/** One row: column names to values. */
+/** One row: column names to values. Input takes any object, so that rows may be of an interface of the caller. */
 export type Row = Readonly<Record<string, unknown>>;
 
 /** One piece of tabular data: an Arrow table or batch, rows, or the bytes of an Arrow IPC stream or file. */
-export type DataPart = Table | RecordBatch | readonly Row[] | Uint8Array | ArrayBuffer;
+export type DataPart = Table | RecordBatch | readonly object[] | Uint8Array | ArrayBuffer;
 
 /** What the writing calls take. Parts of an iterable share the schema of the first, or the one given. */
 export type TabularData =
