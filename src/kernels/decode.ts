@@ -1,6 +1,6 @@
 import { ColumnBuilder, initSync, PageDecoder } from "../../wasm/pkg/core/core.js";
-import { LanceError, type LanceErrorCode } from "../errors.ts";
 import { getRuntime } from "../runtime.ts";
+import { callKernel } from "./memory.ts";
 
 /** A page ready to decode, in WASM memory. Holds its dictionary; free it when it leaves the cache. */
 /** Builds one column of one batch in WASM memory; free it after its buffers were taken. */
@@ -25,23 +25,9 @@ export async function loadDecodeKernels(): Promise<DecodeKernels> {
   return kernels;
 }
 
-/**
- * Calls into the decoders; what they throw (`CODE:message`) becomes a LanceError. A trap is CORRUPT too: only a forged
- * page could reach one.
- */
+/** Calls into the decoders. @throws CORRUPT, UNSUPPORTED, QUOTA_EXCEEDED from the decoder */
 export function runDecoder<T>(call: () => T): T {
-  try {
-    return call();
-  } catch (error) {
-    if (typeof error === "string") {
-      const cut = error.indexOf(":");
-      throw new LanceError(error.slice(0, cut) as LanceErrorCode, error.slice(cut + 1));
-    }
-    if (error instanceof WebAssembly.RuntimeError || error instanceof RangeError) {
-      throw new LanceError("CORRUPT", "the page decoder gave up on this page", {}, { cause: error });
-    }
-    throw error;
-  }
+  return callKernel(call);
 }
 
 /** Frees WASM memory. After a trap the object cannot be freed any more; its memory is then lost until the thread ends. */

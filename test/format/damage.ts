@@ -48,7 +48,7 @@ export async function readDamaged(bytes: Uint8Array, random: Random, maxColumns:
     file.close();
     return "read";
   } catch (error) {
-    if (!isLanceError(error, "CORRUPT", "UNSUPPORTED") || /gave up/.test(error.message)) throw error;
+    if (!isLanceError(error, "CORRUPT", "UNSUPPORTED")) throw error;
     return error.code;
   }
 }
