@@ -38,7 +38,9 @@ function overlap(got, wanted) {
   return got.reduce((count, address) => count + (set.has(address) ? 1 : 0), 0);
 }
 const line = (name, milliseconds, base) =>
-  console.log(`  ${name.padEnd(46)} ${milliseconds.toFixed(2).padStart(10)} ms   ${(milliseconds / base).toFixed(2).padStart(7)} x`);
+  console.log(
+    `  ${name.padEnd(46)} ${milliseconds.toFixed(2).padStart(10)} ms   ${(milliseconds / base).toFixed(2).padStart(7)} x`,
+  );
 
 const work = mkdtempSync(join(tmpdir(), "lancelet-bench-"));
 try {
@@ -47,7 +49,9 @@ try {
   rmSync(join(path, "_indices"), { recursive: true, force: true });
   const dataset = await openDataset(path);
   const vectors = await readVectors(dataset);
-  console.log(`${table}: ${vectors.rows} rows x ${vectors.dimension} f32, ${dataset.fragmentIds.length} fragments, ${K} nearest\n`);
+  console.log(
+    `${table}: ${vectors.rows} rows x ${vectors.dimension} f32, ${dataset.fragmentIds.length} fragments, ${K} nearest\n`,
+  );
   const queries = pickQueries(vectors);
   await benchScan(dataset, vectors, queries);
   const recallAgainst = queries.map((q) => bruteForce(vectors, q));
@@ -61,7 +65,9 @@ try {
 
 async function readVectors(dataset) {
   const read = await dataset.scanner({ columns: [column] }).toTable();
-  const chunks = read.getChild(column).data.map((data) => data.children[0].values.subarray(0, data.length * data.type.listSize));
+  const chunks = read
+    .getChild(column)
+    .data.map((data) => data.children[0].values.subarray(0, data.length * data.type.listSize));
   const dimension = read.getChild(column).type.listSize;
   const values = new Float32Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
   let at = 0;
@@ -95,7 +101,9 @@ function bruteForce({ values, dimension, rows }, q) {
     }
     distances[row] = sum;
   }
-  return Array.from(distances.keys()).sort((a, b) => distances[a] - distances[b]).slice(0, K);
+  return Array.from(distances.keys())
+    .sort((a, b) => distances[a] - distances[b])
+    .slice(0, K);
 }
 
 async function benchScan(dataset, vectors, queries) {
@@ -114,7 +122,9 @@ async function benchScan(dataset, vectors, queries) {
   });
   const target = new Float32Array(values.length);
   const copy = await time(15, () => target.set(values));
-  const scan = await time(15, () => dataset.scanner({ columns: [], withRowId: true, nearest: { column, q, k: K, useIndex: false } }).toTable());
+  const scan = await time(15, () =>
+    dataset.scanner({ columns: [], withRowId: true, nearest: { column, q, k: K, useIndex: false } }).toTable(),
+  );
   console.log("Flat scan of the stored column, one thread (reading, decoding and top-k included)");
   line("streaming the same bytes through memory", copy, copy);
   line("lancelet", scan, copy);
@@ -128,7 +138,9 @@ async function benchBuild(path) {
   for (const numWorkers of [1, 2]) {
     const pool = createPool({ numWorkers });
     const dataset = await openDataset(path, { pool });
-    times[numWorkers] = await time(2, () => dataset.createIndex(column, "IVF_FLAT", { name: "bench", metric: "l2", numWorkers }));
+    times[numWorkers] = await time(2, () =>
+      dataset.createIndex(column, "IVF_FLAT", { name: "bench", metric: "l2", numWorkers }),
+    );
     await dataset.close();
     await pool.close();
   }
@@ -143,7 +155,9 @@ async function benchSearch(path, queries, expected) {
     let found = 0;
     const start = performance.now();
     for (const [i, q] of queries.entries()) {
-      const answer = await dataset.scanner({ columns: [], withRowAddress: true, nearest: { column, q, k: K, metric: "l2", ...nearest } }).toTable();
+      const answer = await dataset
+        .scanner({ columns: [], withRowAddress: true, nearest: { column, q, k: K, metric: "l2", ...nearest } })
+        .toTable();
       if (compare) found += overlap(answer.getChild("_rowaddr").toArray(), compare[i]);
     }
     return { milliseconds: (performance.now() - start) / queries.length, recall: found / (K * queries.length) };
@@ -159,8 +173,16 @@ async function benchSearch(path, queries, expected) {
     if (measured.recall >= 0.95) best = { ...measured, nprobes };
   }
   console.log(`IVF_FLAT search, one thread, recall@${K} >= 0.95`);
-  line(`brute force (recall ${flat.recall.toFixed(3)}, ${(1000 / flat.milliseconds).toFixed(0)} queries/s)`, flat.milliseconds, best.milliseconds);
-  line(`nprobes ${best.nprobes} (recall ${best.recall.toFixed(3)}, ${(1000 / best.milliseconds).toFixed(0)} queries/s)`, best.milliseconds, best.milliseconds);
+  line(
+    `brute force (recall ${flat.recall.toFixed(3)}, ${(1000 / flat.milliseconds).toFixed(0)} queries/s)`,
+    flat.milliseconds,
+    best.milliseconds,
+  );
+  line(
+    `nprobes ${best.nprobes} (recall ${best.recall.toFixed(3)}, ${(1000 / best.milliseconds).toFixed(0)} queries/s)`,
+    best.milliseconds,
+    best.milliseconds,
+  );
   await dataset.close();
 }
 

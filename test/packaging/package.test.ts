@@ -8,9 +8,9 @@ import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 import { build } from "vite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { chromiumArgs, findChromium } from "../tools/find-chromium.mjs";
 import { serveFolder } from "../../web/serve.mjs";
 import { expectNative } from "../runtime/expect-native.ts";
+import { chromiumArgs, findChromium } from "../tools/find-chromium.mjs";
 import { installPacked, root } from "./consumer.ts";
 
 const exec = promisify(execFile);

@@ -7,8 +7,8 @@ import { promisify } from "node:util";
 import { chromium } from "playwright";
 import { rolldown } from "rolldown";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { chromiumArgs, findChromium } from "../tools/find-chromium.mjs";
 import { serveFolder } from "../../web/serve.mjs";
+import { chromiumArgs, findChromium } from "../tools/find-chromium.mjs";
 import { expectNative } from "./expect-native.ts";
 import { startWorkerd } from "./workerd-server.ts";
 
