@@ -53,7 +53,7 @@ export async function createIndexUncommitted(
     );
   }
   const name = options.name ?? getDefaultName(column);
-  const { pool, owned } = resolvePool({ pool: options.pool, numWorkers: options.pool ? undefined : 1 });
+  const { pool, owned } = resolvePool({ pool: options.pool, ownedWorkers: 1 });
   try {
     const memoryBudgetBytes = options.memoryBudgetBytes ?? DEFAULT_MEMORY_BUDGET_BYTES;
     const task = await createBuildTask(snapshot, column, indexType, { ...options, name, memoryBudgetBytes });
@@ -90,7 +90,7 @@ export async function trainIndexModel(
   const memoryBudgetBytes = options.memoryBudgetBytes ?? DEFAULT_MEMORY_BUDGET_BYTES;
   const task = await createBuildTask(snapshot, column, indexType, { ...options, name, fragmentIds, memoryBudgetBytes });
   if (!family.train) return null;
-  const { pool, owned } = resolvePool({ pool: options.pool, numWorkers: options.pool ? undefined : 1 });
+  const { pool, owned } = resolvePool({ pool: options.pool, ownedWorkers: 1 });
   try {
     const { model: _, ...rest } = task;
     const { signal, onProgress } = options;

@@ -64,8 +64,8 @@ export async function createIndex(
   const fragmentIds = options.train === false ? [] : (options.fragmentIds ?? snapshot.fragments.map(({ id }) => id));
   await checkBefore(snapshot, column, indexType, { ...options, name, fragmentIds });
   const { numWorkers } = options;
-  const wanted = numWorkers === undefined ? undefined : Math.max(1, Math.min(numWorkers, fragmentIds.length || 1));
-  const { pool, owned } = resolvePool({ pool: options.pool, numWorkers: options.pool ? undefined : wanted });
+  const ownedWorkers = numWorkers === undefined ? undefined : Math.max(1, Math.min(numWorkers, fragmentIds.length));
+  const { pool, owned } = resolvePool({ pool: options.pool, numWorkers, ownedWorkers });
   try {
     return await planTrainBuildCommit(snapshot, column, indexType, { ...options, name, fragmentIds, pool });
   } finally {
@@ -89,8 +89,12 @@ async function planTrainBuildCommit(
   const shared = { indexName: name, pool, signal, onProgress, maxAttempts };
   const fragments = options.fragmentIds.map((id) => getFragment(snapshot, id));
   const groups = planBuild(fragments, Math.min(options.numWorkers ?? pool.numWorkers, pool.numWorkers));
-  const memoryBudgetBytes = Math.floor((options.memoryBudgetBytes ?? DEFAULT_MEMORY_BUDGET_BYTES) / groups.length);
-  const makeTask = (fragmentIds: readonly number[], model: TrainedModel | null): Promise<BuildTask> =>
+  const budgetBytes = options.memoryBudgetBytes ?? DEFAULT_MEMORY_BUDGET_BYTES;
+  const makeTask = (
+    fragmentIds: readonly number[],
+    model: TrainedModel | null,
+    memoryBudgetBytes: number,
+  ): Promise<BuildTask> =>
     createBuildTask(snapshot, column, indexType, {
       name,
       fragmentIds,
@@ -99,7 +103,7 @@ async function planTrainBuildCommit(
       memoryBudgetBytes,
     });
 
-  const { model: _, ...training } = await makeTask(options.fragmentIds, null);
+  const { model: _, ...training } = await makeTask(options.fragmentIds, null, budgetBytes);
   const trained = await runTasks<TrainedModel | null>(
     snapshot,
     (await getFamilyByType(indexType)).train
@@ -112,7 +116,9 @@ async function planTrainBuildCommit(
   const dropModel = (): Promise<void> =>
     deleteQuietly(requireWritable(snapshot.store, snapshot.uri), model ? [model.path] : []);
 
-  const tasks = await Promise.all(groups.map((fragmentIds) => makeTask(fragmentIds, model)));
+  const tasks = await Promise.all(
+    groups.map((fragmentIds) => makeTask(fragmentIds, model, Math.floor(budgetBytes / groups.length))),
+  );
   const built = await runTasks<IndexSegment>(
     snapshot,
     tasks.map((task) => ({ kind: "build", task: { ...task }, fragmentIds: task.fragmentIds })),

@@ -39,7 +39,7 @@ export async function mergeExistingIndexSegments(
     memoryBudgetBytes: options.memoryBudgetBytes ?? DEFAULT_MEMORY_BUDGET_BYTES,
   };
   const fragmentIds = [...segments.flatMap((segment) => segment.fragmentIds), ...task.newFragmentIds];
-  const { pool, owned } = resolvePool({ pool: options.pool, numWorkers: options.pool ? undefined : 1 });
+  const { pool, owned } = resolvePool({ pool: options.pool, ownedWorkers: 1 });
   try {
     const { results, error } = await runTasks<IndexSegment>(
       snapshot,

@@ -44,11 +44,14 @@ export interface ResolvedPool {
 export function resolvePool(
   options: {
     pool?: WorkerPool | undefined;
+    /** As the caller asked. A global pool of another size wins, with a warning. */
     numWorkers?: number | undefined;
+    /** Size of a pool made for this call. Default `numWorkers`. */
+    ownedWorkers?: number | undefined;
     memoryBudgetBytes?: number | undefined;
   } = {},
 ): ResolvedPool {
-  const { pool, numWorkers, memoryBudgetBytes } = options;
+  const { pool, numWorkers, ownedWorkers = numWorkers, memoryBudgetBytes } = options;
   if (pool) return { pool, owned: false };
   if (current) {
     if (numWorkers !== undefined && numWorkers !== current.numWorkers) {
@@ -59,5 +62,5 @@ export function resolvePool(
     }
     return { pool: current, owned: false };
   }
-  return { pool: createPool({ numWorkers, memoryBudgetBytes }), owned: true };
+  return { pool: createPool({ numWorkers: ownedWorkers, memoryBudgetBytes }), owned: true };
 }

@@ -43,6 +43,8 @@ test("the global pool's size wins over a call's, with a warning", () => {
   const pool = initGlobalPool({ numWorkers: 2 });
   expect(resolvePool({ numWorkers: 2 })).toEqual({ pool, owned: false });
   expect(resolvePool()).toEqual({ pool, owned: false });
+  // A size the caller did not ask for is nobody's to be warned about.
+  expect(resolvePool({ ownedWorkers: 1 })).toEqual({ pool, owned: false });
   expect(warn).not.toHaveBeenCalled();
   expect(resolvePool({ numWorkers: 4 })).toEqual({ pool, owned: false });
   expect(warn).toHaveBeenCalledOnce();
