@@ -40,6 +40,9 @@ export async function readModel(store: ReadableStore, model: TrainedModel, signa
 }
 
 async function hashBytes(bytes: Uint8Array): Promise<string> {
+  if (!crypto.subtle) {
+    throw new LanceError("UNSUPPORTED", "no Web Crypto here: serve the page over https or from localhost");
+  }
   const digest = await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>);
   return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

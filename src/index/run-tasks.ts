@@ -1,6 +1,7 @@
 import { isLanceError, LanceError, throwIfAborted } from "../errors.ts";
 import type { WorkerPool } from "../pool/pool.ts";
 import { getRuntime } from "../runtime.ts";
+import { onAbort } from "../store/on-abort.ts";
 import type { Snapshot } from "../table/snapshot.ts";
 import type { OnBuildProgress, TaskProgress } from "./progress.ts";
 import { runTableJob } from "./run-job.ts";
@@ -36,9 +37,8 @@ export async function runTasks<T extends object | null>(
 ): Promise<{ readonly results: readonly (T | undefined)[]; readonly error: LanceError | undefined }> {
   const giveUp = new AbortController();
   const { signal: outer } = options;
-  const onAbort = (): void => giveUp.abort(outer?.reason);
-  if (outer?.aborted) onAbort();
-  outer?.addEventListener("abort", onAbort, { once: true });
+  if (outer?.aborted) giveUp.abort(outer.reason);
+  const stopListening = onAbort(outer, () => giveUp.abort(outer?.reason));
   let error: LanceError | undefined;
   const runOne = async (task: PlannedTask, index: number): Promise<T | undefined> => {
     try {
@@ -54,7 +54,7 @@ export async function runTasks<T extends object | null>(
     const results = await Promise.all(tasks.map(runOne));
     return { results, error };
   } finally {
-    outer?.removeEventListener("abort", onAbort);
+    stopListening();
   }
 }
 
