@@ -1,4 +1,5 @@
 import { LanceError, throwIfAborted } from "../errors.ts";
+import { onAbort } from "../store/on-abort.ts";
 import { toJobError } from "./error-transfer.ts";
 import { FairQueue } from "./fair-queue.ts";
 import { findHandler, getJobHandlers, type JobHandlersSource, loadHandlers } from "./handlers.ts";
@@ -39,18 +40,17 @@ export function createInlinePool(handlers?: JobHandlersSource): WorkerPool {
       const item: WaitingJob = {
         job,
         start() {
-          signal?.removeEventListener("abort", onAbort);
+          stopListening();
           resolve();
         },
         refuse(error) {
-          signal?.removeEventListener("abort", onAbort);
+          stopListening();
           reject(error);
         },
       };
-      const onAbort = (): void => {
+      const stopListening = onAbort(signal, () => {
         if (waiting.delete(item)) reject(describeAbort(signal));
-      };
-      signal?.addEventListener("abort", onAbort, { once: true });
+      });
       waiting.push(item);
     });
   };

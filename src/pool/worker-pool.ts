@@ -1,5 +1,6 @@
 import { LanceError, throwIfAborted } from "../errors.ts";
 import { getRuntime, type WorkerEndpoint } from "../runtime.ts";
+import { onAbort } from "../store/on-abort.ts";
 import { AffinityMap } from "./affinity.ts";
 import { toJobError } from "./error-transfer.ts";
 import { FairQueue } from "./fair-queue.ts";
@@ -152,7 +153,7 @@ class ThreadPool implements WorkerPool {
     const { signal } = pending.options;
     if (!signal) return;
     let graceTimer: ReturnType<typeof setTimeout> | undefined;
-    const onAbort = (): void => {
+    const stopListening = onAbort(signal, () => {
       if (pending.queue?.delete(pending)) {
         pending.reject(describeAbort(signal));
         return;
@@ -164,10 +165,9 @@ class ThreadPool implements WorkerPool {
         () => handle.terminate(`a cancelled job did not stop within ${this.#cancelGraceMs} ms`),
         this.#cancelGraceMs,
       );
-    };
-    signal.addEventListener("abort", onAbort, { once: true });
+    });
     pending.stopListening = () => {
-      signal.removeEventListener("abort", onAbort);
+      stopListening();
       clearTimeout(graceTimer);
     };
   }

@@ -1,4 +1,5 @@
 import { LanceError, throwIfAborted } from "../errors.ts";
+import { onAbort } from "./on-abort.ts";
 import type { StoreWriter } from "./store.ts";
 import { toStoreError } from "./store-errors.ts";
 
@@ -29,7 +30,7 @@ export function createGuardedWriter(options: {
   let discarded: Promise<void> | undefined;
 
   const discard = () => {
-    signal?.removeEventListener("abort", onAbort);
+    stopListening();
     discarded ??= sink.discard().catch(() => {});
     return discarded;
   };
@@ -48,14 +49,13 @@ export function createGuardedWriter(options: {
     tail = run.catch(() => {});
     return run;
   };
-  function onAbort() {
+  const stopListening = onAbort(signal, () => {
     tail = tail.then(async () => {
       if (published) return;
       failure ??= new LanceError("ABORTED", "the operation was cancelled", { path }, { cause: signal?.reason });
       await discard();
     });
-  }
-  signal?.addEventListener("abort", onAbort, { once: true });
+  });
 
   return {
     write(bytes) {
@@ -69,7 +69,7 @@ export function createGuardedWriter(options: {
       closed ??= enqueue(async () => {
         await sink.publish();
         published = true;
-        signal?.removeEventListener("abort", onAbort);
+        stopListening();
         return sizeBytes;
       });
       return closed;

@@ -2,6 +2,7 @@ import { throwIfAborted } from "../errors.ts";
 import { explainFetchFailure } from "./http-errors.ts";
 import { cancelBody } from "./http-response.ts";
 import { isMutablePath } from "./mutable-paths.ts";
+import { onAbort } from "./on-abort.ts";
 
 /** How a store speaks to its host. */
 export interface HttpTransport {
@@ -50,10 +51,10 @@ function delay(delayMs: number, signal: AbortSignal | undefined): Promise<void> 
   return new Promise((resolve) => {
     const done = () => {
       clearTimeout(timer);
-      signal?.removeEventListener("abort", done);
+      stopListening();
       resolve();
     };
     const timer = setTimeout(done, delayMs);
-    signal?.addEventListener("abort", done, { once: true });
+    const stopListening = onAbort(signal, done);
   });
 }

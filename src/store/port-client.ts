@@ -1,4 +1,5 @@
 import { deserializeError, LanceError, throwIfAborted } from "../errors.ts";
+import { onAbort } from "./on-abort.ts";
 import { assertPath, assertPrefix } from "./paths.ts";
 import { type PortReply, type PortRequest, type PortValue, refPort, unrefPort } from "./port-protocol.ts";
 import { assertRange } from "./ranges.ts";
@@ -66,9 +67,7 @@ async function openWriter(
 ): Promise<StoreWriter> {
   const writer = call.nextId();
   await call.send({ op: "createWriter", path }, { signal, id: writer });
-  const cancel = () => call.cancel(writer);
-  signal?.addEventListener("abort", cancel, { once: true });
-  const forget = () => signal?.removeEventListener("abort", cancel);
+  const forget = onAbort(signal, () => call.cancel(writer));
   let closed: Promise<number> | undefined;
   let ended = false;
   return {
@@ -147,12 +146,12 @@ function createCaller(port: MessagePort) {
         const settle =
           <T>(then: (value: T) => void) =>
           (value: T) => {
-            signal?.removeEventListener("abort", leave);
+            stopListening();
             then(value);
           };
         const { onBatch } = options;
         pending.set(id, { resolve: settle(resolve), reject: settle(reject), ...(onBatch ? { onBatch } : {}) });
-        signal?.addEventListener("abort", leave, { once: true });
+        const stopListening = onAbort(signal, leave);
         refPort(port);
         post({ ...request, id } as PortRequest, options.transfer);
       });

@@ -1,4 +1,5 @@
 import { LanceError } from "../errors.ts";
+import { onAbort } from "./on-abort.ts";
 
 /** One piece of work that several callers wait for; each may leave by its own signal. */
 export interface SharedCall<T> {
@@ -32,8 +33,7 @@ export function createSharedCall<T>(run: (signal: AbortSignal) => Promise<T>): S
           if (--waiting === 0 && !settled) abandon.abort(signal.reason);
         };
         if (signal.aborted) return leave();
-        signal.addEventListener("abort", leave, { once: true });
-        const stop = () => signal.removeEventListener("abort", leave);
+        const stop = onAbort(signal, leave);
         promise.then(
           (value) => {
             stop();
