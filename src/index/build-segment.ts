@@ -1,4 +1,5 @@
 import type { JobProgress } from "../pool/pool.ts";
+import { drawUuid } from "../store/uuid.ts";
 import { createColumnSource } from "../table/column-source.ts";
 import { requireWritable } from "../table/publish.ts";
 import type { Snapshot } from "../table/snapshot.ts";
@@ -7,7 +8,6 @@ import { readModel, writeModel } from "./model-file.ts";
 import { getFamilyByType } from "./registry.ts";
 import type { BuildTask, FamilyContext, IndexFamily, IndexSegment, SegmentWriter, TrainedModel } from "./segment.ts";
 import { createSegmentWriter } from "./segment-writer.ts";
-import { drawUuid } from "./uuid.ts";
 
 /** What a task runs within: a worker's job, or the calling thread. */
 export interface TaskContext {

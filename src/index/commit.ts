@@ -2,6 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { isLanceError, LanceError } from "../errors.ts";
 import type { IndexMetadata } from "../proto/gen/lance/table_pb.ts";
 import { Transaction_CreateIndexSchema } from "../proto/gen/lance/transaction_pb.ts";
+import { formatUuid } from "../store/uuid.ts";
 import { commit } from "../table/commit.ts";
 import { requireWritable } from "../table/publish.ts";
 import { openVersion, type Snapshot } from "../table/snapshot.ts";
@@ -12,7 +13,6 @@ import { toIndexMetadata } from "./metadata.ts";
 import { locateSegment } from "./open-segment.ts";
 import { getFamily } from "./registry.ts";
 import type { IndexSegment } from "./segment.ts";
-import { formatUuid } from "./uuid.ts";
 
 /**
  * Publishes segments as one logical index, in one transaction. Committed segments of the same name that the new ones

@@ -1,4 +1,5 @@
 import { LanceError } from "../errors.ts";
+import { drawUuid } from "../store/uuid.ts";
 import { createColumnSource } from "../table/column-source.ts";
 import { requireWritable } from "../table/publish.ts";
 import type { Snapshot } from "../table/snapshot.ts";
@@ -10,7 +11,6 @@ import { locateSegment } from "./open-segment.ts";
 import { getFamily } from "./registry.ts";
 import type { IndexSegment } from "./segment.ts";
 import { createSegmentWriter } from "./segment-writer.ts";
-import { drawUuid } from "./uuid.ts";
 
 /** What a worker needs to merge one group: plain JSON. */
 export interface MergeTask {

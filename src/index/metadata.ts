@@ -1,10 +1,10 @@
 import { create } from "@bufbuild/protobuf";
 import { type IndexMetadata, IndexMetadataSchema } from "../proto/gen/lance/table_pb.ts";
+import { formatUuid, parseUuid } from "../store/uuid.ts";
 import { decodeFragmentBitmap, encodeFragmentBitmap } from "../table/fragment-bitmap.ts";
 import type { Snapshot } from "../table/snapshot.ts";
 import { decodeBase64, encodeBase64 } from "./base64.ts";
 import type { IndexSegment } from "./segment.ts";
-import { formatUuid, parseUuid } from "./uuid.ts";
 
 /** Coverage of ids the table never gave out is legal in native; a forged bitmap must still not expand without bound. */
 const LEAST_FRAGMENT_BOUND = 2 ** 20;

@@ -1,8 +1,8 @@
 import { LanceError } from "../errors.ts";
 import type { ReadableStore, Store } from "../store/store.ts";
+import { drawUuid } from "../store/uuid.ts";
 import type { TrainedModel } from "./segment.ts";
 import { getSegmentDirectory } from "./segment-path.ts";
-import { drawUuid } from "./uuid.ts";
 
 /** A model larger than this is refused before it is hashed. */
 const MAX_MODEL_BYTES = 1 << 30;

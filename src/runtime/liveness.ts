@@ -1,4 +1,5 @@
 import type { WorkerEndpoint } from "../runtime.ts";
+import { drawUuid } from "../store/uuid.ts";
 
 /**
  * A web worker that ends itself or is killed fires no event. So it holds a Web Lock while it lives: when the lock is
@@ -13,7 +14,7 @@ interface AliveMessage {
 export async function holdLivenessLock(port: { postMessage(message: unknown): void }): Promise<void> {
   const locks = globalThis.navigator?.locks;
   if (!locks) return;
-  const lock = `lancelet-worker-${crypto.randomUUID()}`;
+  const lock = `lancelet-worker-${drawUuid()}`;
   await new Promise<void>((resolve) => {
     locks
       .request(lock, () => {

@@ -3,6 +3,7 @@ import { createIndexedDbStore } from "./indexeddb.ts";
 import { createMemoryStore } from "./memory.ts";
 import { createOpfsStore } from "./opfs.ts";
 import type { Store } from "./store.ts";
+import { drawUuid } from "./uuid.ts";
 
 /** One back end to try. */
 export interface LadderRung {
@@ -59,7 +60,7 @@ export async function openBrowserStore(
 }
 
 async function probeStore(store: Store, signal: AbortSignal | undefined): Promise<void> {
-  const path = PROBE_NAME + crypto.randomUUID();
+  const path = PROBE_NAME + drawUuid();
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   try {
     await store.put(path, bytes, { mode: "create", signal });

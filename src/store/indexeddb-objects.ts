@@ -4,6 +4,7 @@ import { CHUNK, chunkRange, type Database, HEAD, type ObjectHead, removeObject, 
 import { resolveRange } from "./ranges.ts";
 import type { ByteRange, GetResult } from "./store.ts";
 import { pathExistsError } from "./store-errors.ts";
+import { drawUuid } from "./uuid.ts";
 
 /**
  * Bytes of one record. Measured in Chromium 156 with 50 MB: 60 KiB records read a slice of 4 KB fastest (0.7 ms) but
@@ -52,7 +53,7 @@ export function createChunkedSink(
   options: { path: string; mode: "create" | "overwrite"; chunkBytes: number },
 ): WriteSink {
   const { path, mode, chunkBytes } = options;
-  const id = crypto.randomUUID();
+  const id = drawUuid();
   let open = new Uint8Array(0);
   let openBytes = 0;
   let numChunks = 0;

@@ -1,4 +1,5 @@
 import { LanceError } from "../errors.ts";
+import { drawUuid } from "./uuid.ts";
 
 /** Names with this start belong to half-written objects: never listed, never accepted from a caller. */
 const TEMP_NAME_START = ".lancelet-tmp-";
@@ -32,7 +33,7 @@ export function comparePaths(a: string, b: string): number {
 
 /** A fresh name for an object that is being written, in the directory it will stand in. */
 export function createTempName(): string {
-  return `${TEMP_NAME_START}${Date.now().toString(36)}-${crypto.randomUUID()}`;
+  return `${TEMP_NAME_START}${Date.now().toString(36)}-${drawUuid()}`;
 }
 
 /** Whether a name is one of {@link createTempName}. */

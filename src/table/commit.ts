@@ -1,5 +1,6 @@
 import { isLanceError, LanceError, throwIfAborted } from "../errors.ts";
 import type { Transaction } from "../proto/gen/lance/transaction_pb.ts";
+import { drawUuid } from "../store/uuid.ts";
 import { buildNextVersion } from "./build-manifest.ts";
 import { judgeConflict, type Operation, type RebasableOperation } from "./conflicts.ts";
 import { checkWriterFlags } from "./feature-flags.ts";
@@ -40,7 +41,7 @@ export async function commit(snapshot: Snapshot, operation: Operation, options: 
   const ours = requireRebasable(operation);
   const store = requireWritable(snapshot.store, snapshot.uri);
   const { signal, properties, maxRetries = DEFAULT_MAX_RETRIES } = options;
-  const uuid = crypto.randomUUID();
+  const uuid = drawUuid();
   const startedMs = performance.now();
   const coverage = await readCoverage(ours);
   const readFragments = new Map(snapshot.manifest.fragments.map((fragment) => [fragment.id, fragment]));

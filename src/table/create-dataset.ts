@@ -4,6 +4,7 @@ import { type LanceSchema, writeFields } from "../format/schema.ts";
 import { type DataFragment, DataStorageFormatSchema, ManifestSchema } from "../proto/gen/lance/table_pb.ts";
 import { Transaction_OverwriteSchema } from "../proto/gen/lance/transaction_pb.ts";
 import type { Store, StoreCallOptions } from "../store/store.ts";
+import { drawUuid } from "../store/uuid.ts";
 import { appendFragments, finishManifest } from "./build-manifest.ts";
 import { createDeletionCache } from "./deletion-cache.ts";
 import { FLAG_STABLE_ROW_IDS } from "./feature-flags.ts";
@@ -61,7 +62,7 @@ export async function createDatasetManifest(store: Store, dataset: NewDataset): 
   });
   const transaction = createTransaction(
     { case: "overwrite", value },
-    { readVersion: 0, uuid: crypto.randomUUID(), properties: dataset.properties },
+    { readVersion: 0, uuid: drawUuid(), properties: dataset.properties },
   );
   const published = await publishVersion(
     store,

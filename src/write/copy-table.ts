@@ -1,6 +1,6 @@
 import { LanceError, throwIfAborted } from "../errors.ts";
-import { formatUuid } from "../index/uuid.ts";
 import type { ReadableStore, Store } from "../store/store.ts";
+import { formatUuid } from "../store/uuid.ts";
 import { formatDeletionName } from "../table/deletion-file.ts";
 import { VERSION_HINT_PATH } from "../table/manifest-path.ts";
 import type { Snapshot } from "../table/snapshot.ts";

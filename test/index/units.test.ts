@@ -9,8 +9,8 @@ import { readModel, writeModel } from "../../src/index/model-file.ts";
 import { PartCache } from "../../src/index/part-cache.ts";
 import { findFamily, getFamilyByType } from "../../src/index/registry.ts";
 import type { VectorQuery } from "../../src/index/segment.ts";
-import { drawUuid, formatUuid, parseUuid } from "../../src/index/uuid.ts";
 import { createMemoryStore } from "../../src/store/memory.ts";
+import { drawUuid, formatUuid, parseUuid } from "../../src/store/uuid.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
 import { expectError } from "./support.ts";
 
