@@ -226,3 +226,29 @@ test("the same task inline and on a worker thread writes the same bytes", async 
     await pool.close();
   }
 }, 60_000);
+
+test("cancelled on worker threads: ABORTED, nothing left, and the workers go on", async () => {
+  const { pool } = createThreads(2);
+  const dataset = await createTable(pool);
+  const store = createNodeFsStore(dataset.uri);
+  const before = await listPaths(store);
+  try {
+    for (const stage of ["train", "build"]) {
+      const cancel = new AbortController();
+      const build = dataset.createIndex("vector", "IVF_FLAT", {
+        numPartitions: 32,
+        signal: cancel.signal,
+        onProgress(progress) {
+          if (progress.kind === stage) cancel.abort();
+        },
+      });
+      expect(await codeOf(build), stage).toBe("ABORTED");
+      expect(await listPaths(store), stage).toEqual(before);
+      expect(dataset.version).toBe(1);
+    }
+    await dataset.createIndex("vector", "IVF_FLAT", { numPartitions: 6, maxIterations: 3 });
+    await expectRightAnswers(dataset);
+  } finally {
+    await pool.close();
+  }
+}, 60_000);
