@@ -1,9 +1,9 @@
-import type { Data } from "apache-arrow";
 import type { ScalarQuery } from "../expr/scalar-query.ts";
 import type { LanceField, LanceSchema } from "../format/schema.ts";
 import type { LanceFileWriter } from "../format/write/file-writer.ts";
 import type { JobProgress } from "../pool/pool.ts";
 import type { ReadableStore, Store } from "../store/store.ts";
+import type { ColumnSource } from "../table/column-source.ts";
 import type { RowSet } from "../table/row-set.ts";
 import type { PartCache } from "./part-cache.ts";
 
@@ -59,21 +59,7 @@ export interface BuildTask {
   readonly memoryBudgetBytes: number;
 }
 
-/** A batch of one column's live rows. `rowIds` are in the family's domain (addresses, or stable row ids). */
-export interface ColumnBatch {
-  readonly values: Data;
-  readonly rowIds: BigUint64Array;
-}
-
-/** Rows of some fragments of one column at a fixed version, deleted rows left out. */
-export interface ColumnSource {
-  readonly field: LanceField;
-  readonly fragmentIds: readonly number[];
-  readonly numRows: number;
-  batches(options?: { batchRows?: number; signal?: AbortSignal | undefined }): AsyncIterable<ColumnBatch>;
-  /** About `numRows` rows spread evenly over the fragments, the same ones for the same `seed`. */
-  sample(numRows: number, options?: { seed?: number; signal?: AbortSignal | undefined }): Promise<ColumnBatch[]>;
-}
+export type { ColumnBatch, ColumnSource } from "../table/column-source.ts";
 
 /** Writes the files of one segment; nothing outside `_indices/<uuid>/` is touched. */
 export interface SegmentWriter {
