@@ -235,14 +235,19 @@ test("cancelled on worker threads: ABORTED, nothing left, and the workers go on"
   try {
     for (const stage of ["train", "build"]) {
       const cancel = new AbortController();
+      let numFinished = 0;
       const build = dataset.createIndex("vector", "IVF_FLAT", {
         numPartitions: 32,
         signal: cancel.signal,
         onProgress(progress) {
-          if (progress.kind === stage) cancel.abort();
+          if (progress.kind !== stage) return;
+          cancel.abort();
+          if (progress.finished) numFinished++;
         },
       });
       expect(await codeOf(build), stage).toBe("ABORTED");
+      // Stopped where it was, not run to its end and thrown away.
+      expect(numFinished, stage).toBe(0);
       expect(await listPaths(store), stage).toEqual(before);
       expect(dataset.version).toBe(1);
     }
