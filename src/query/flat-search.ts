@@ -1,15 +1,15 @@
-import type { Data, FixedSizeList, RecordBatch } from "apache-arrow";
-import { LanceError } from "../errors.ts";
+import type { RecordBatch } from "apache-arrow";
+import type { RowSelection } from "../format/read/row-ranges.ts";
 import type { LanceField } from "../format/schema.ts";
-import { type CoreKernels, loadCoreKernels } from "../kernels/core.ts";
-import type { WasmBuffer } from "../kernels/memory.ts";
-import type { TopK } from "../kernels/top-k.ts";
-import { halvesOf } from "../table/row-addresses.ts";
+import { createGiveWay } from "../index/give-way.ts";
+import { loadCoreKernels } from "../kernels/core.ts";
+import { countBits } from "../table/bit-words.ts";
+import type { Fragment } from "../table/fragment.ts";
 import type { RowSet } from "../table/row-set.ts";
 import { scanFragment } from "../table/scan-fragment.ts";
 import { getFragment, type Snapshot } from "../table/snapshot.ts";
 import type { Metric } from "./scan-options.ts";
-import { selectRows } from "./select-rows.ts";
+import { cutBits, VectorScan } from "./vector-scan.ts";
 
 /** What a flat search compares with. */
 export interface FlatQuery {
@@ -28,119 +28,99 @@ export interface NearestRows {
   readonly distances: Float32Array;
 }
 
-/** Bytes of vectors scanned by one kernel call: a few milliseconds. */
-const SCAN_BYTES = 4 * 1024 * 1024;
+/** How a flat search is cancelled, and whom it tells what it compared. */
+export interface FlatSearchOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly onRows?: ((fragmentId: number, rows: number) => void) | undefined;
+}
+
+/** Bytes of vectors in a batch. */
+const BATCH_BYTES = 4 * 1024 * 1024;
 
 /**
- * Compares a query with every one of `rows`, a batch at a time. Null vectors and NaN distances are never returned.
- * Memory is one batch; when `rows` are few, only their vectors are read.
+ * Compares a query with every one of `rows`, a batch at a time. Null vectors and NaN distances are never returned. The
+ * next batch, also of the next fragment, is read meanwhile; memory is a few batches. When `rows` are few, only their
+ * vectors are read.
+ *
+ * @param rows `null` = all; no fragment may then have deleted rows
  */
 export async function searchFlat(
   snapshot: Snapshot,
   query: FlatQuery,
-  rows: RowSet,
-  options: { readonly signal?: AbortSignal | undefined; readonly onRows?: (fragmentId: number, rows: number) => void },
+  rows: RowSet | null,
+  options: FlatSearchOptions = {},
 ): Promise<NearestRows> {
-  const kernels = await loadCoreKernels();
-  const batchRows = Math.max(32, Math.floor(SCAN_BYTES / (query.dimension * 4)) & ~31);
-  const buffers = new ScanBuffers(kernels, batchRows, query.dimension);
-  const topK = kernels.createTopK(query.k);
+  const { signal, onRows } = options;
+  const scan = new VectorScan(await loadCoreKernels(), query);
+  const giveWay = createGiveWay(signal);
+  const batchRows = Math.max(32, Math.floor(BATCH_BYTES / (query.dimension * 4)) & ~31);
+  const reads = query.fragmentIds.flatMap((id) => planRead(getFragment(snapshot, id), rows) ?? []);
+  const open = (read: FragmentRead | undefined): OpenRead | undefined => {
+    if (!read) return undefined;
+    const { fragment, selection } = read;
+    const batches = scanFragment(snapshot, fragment, [query.field], selection, { batchRows, signal, borrow: true });
+    const first = batches.next();
+    first.catch(() => {});
+    return { batches, first };
+  };
+  let current = open(reads[0]);
+  let next: OpenRead | undefined;
   try {
-    for (const id of query.fragmentIds) {
-      const fragment = getFragment(snapshot, id);
-      const selection = selectRows(fragment, rows);
-      const offsets = selection.kind === "indices" ? selection.indices : null;
-      if (offsets?.length === 0) continue;
+    for (const [i, read] of reads.entries()) {
+      const { batches, first } = current!;
+      next = open(reads[i + 1]);
       let start = 0;
-      for await (const batch of scanFragment(snapshot, fragment, [query.field], selection, {
-        batchRows,
-        signal: options.signal,
-      })) {
-        scanBatch(topK, buffers, query, batch, (row) => (offsets ? offsets[start + row]! : start + row), id);
-        start += batch.numRows;
+      for (let result = await first; !result.done; result = await batches.next()) {
+        const { numRows, data } = result.value;
+        await scan.add(
+          {
+            fragmentId: read.fragment.id,
+            data: data.children[0]!,
+            offsets: read.offsets?.subarray(start, start + numRows) ?? null,
+            firstOffset: start,
+            mask: read.mask && cutBits(read.mask, start, numRows),
+          },
+          giveWay,
+        );
+        start += numRows;
       }
-      options.onRows?.(id, start);
+      onRows?.(read.fragment.id, read.numRows);
+      current = next;
+      next = undefined;
     }
-    return topK.finish();
+    return scan.finish();
   } finally {
-    topK.free();
-    buffers.free();
+    await Promise.allSettled([current, next].map((one) => one?.batches.return(undefined)));
+    scan.free();
   }
 }
 
-function scanBatch(
-  topK: TopK,
-  buffers: ScanBuffers,
-  query: FlatQuery,
-  batch: RecordBatch,
-  offsetOf: (row: number) => number,
-  fragmentId: number,
-): void {
-  const { dimension, metric, q, distanceRange } = query;
-  const numRows = batch.numRows;
-  const data = batch.data.children[0]!;
-  new Float32Array(buffers.vectors.bytes().buffer, buffers.vectors.pointer, numRows * dimension).set(
-    readVectors(data, dimension, query.field),
-  );
-  const ids = new BigUint64Array(numRows);
-  const halves = halvesOf(ids);
-  for (let row = 0; row < numRows; row++) {
-    halves[2 * row] = offsetOf(row);
-    halves[2 * row + 1] = fragmentId;
-  }
-  buffers.rowIds.bytes().set(new Uint8Array(ids.buffer));
-  topK.scanFlat({
-    metric,
-    query: q,
-    vectors: buffers.vectors,
-    rowIds: buffers.rowIds,
-    numRows,
-    dimension,
-    mask: readValidity(data),
-    lower: distanceRange[0] ?? undefined,
-    upper: distanceRange[1] ?? undefined,
-  });
+interface OpenRead {
+  readonly batches: AsyncGenerator<RecordBatch>;
+  readonly first: Promise<IteratorResult<RecordBatch>>;
 }
 
-/** The values of a fixed-size list of float32, as one array of `rows × dimension`. No copy. */
-export function readVectors(data: Data, dimension: number, field: LanceField): Float32Array {
-  const child = data.children[0];
-  if (!(child?.values instanceof Float32Array) || (data.type as FixedSizeList).listSize !== dimension) {
-    throw new LanceError(
-      "SCHEMA_MISMATCH",
-      `column "${field.name}": expected ${dimension} float32 a row, received ${data.type}`,
-      {
-        column: field.name,
-      },
-    );
-  }
-  // apache-arrow cuts a child's values to its slice, and keeps the parent's offset as rows of the parent
-  return child.values.subarray(0, data.length * dimension);
+/** What is read of one fragment, and which of its rows count. */
+interface FragmentRead {
+  readonly fragment: Fragment;
+  readonly selection: RowSelection;
+  /** Rows compared. */
+  readonly numRows: number;
+  readonly offsets: Uint32Array | null;
+  readonly mask: Uint8Array | undefined;
 }
 
-/** Bit i set: row i is not null. `undefined`: no row is. */
-function readValidity(data: Data): Uint8Array | undefined {
-  if (data.nullCount === 0 || data.nullBitmap === undefined || data.nullBitmap.length === 0) return undefined;
-  const bits = new Uint8Array((data.length + 7) >>> 3);
-  for (let row = 0; row < data.length; row++) {
-    const at = data.offset + row;
-    if (data.nullBitmap[at >>> 3]! & (1 << (at & 7))) bits[row >>> 3]! |= 1 << (row & 7);
+function planRead(fragment: Fragment, rows: RowSet | null): FragmentRead | undefined {
+  const { id, physicalRows } = fragment;
+  const words = rows?.words(id);
+  const numRows = rows === null ? physicalRows : words === undefined ? 0 : countBits(words);
+  if (numRows === 0) return undefined;
+  // Of more than half of the rows, reading the rest too costs less than picking.
+  if (numRows * 2 > physicalRows) {
+    const isMasked = words !== undefined && numRows < physicalRows;
+    const mask = isMasked ? new Uint8Array(words.buffer, words.byteOffset, words.byteLength) : undefined;
+    return { fragment, selection: { kind: "all" }, numRows, offsets: null, mask };
   }
-  return bits;
-}
-
-/** Room in WASM memory for the vectors and row ids of one batch. */
-class ScanBuffers {
-  readonly vectors: WasmBuffer;
-  readonly rowIds: WasmBuffer;
-
-  constructor(kernels: CoreKernels, rows: number, dimension: number) {
-    this.vectors = kernels.allocate(rows * dimension * 4);
-    this.rowIds = kernels.allocate(rows * 8);
-  }
-
-  free(): void {
-    this.vectors.free();
-    this.rowIds.free();
-  }
+  const offsets = rows!.offsets(id);
+  return { fragment, selection: { kind: "indices", indices: offsets }, numRows, offsets, mask: undefined };
 }

@@ -8,11 +8,13 @@ import { getFragment } from "../table/snapshot.ts";
 import { takeAddresses } from "../table/take.ts";
 import { evaluateFilter } from "./evaluate-filter.ts";
 import { type FilterPlan, isConstantFilter } from "./filter-plan.ts";
-import { type NearestRows, readVectors, searchFlat } from "./flat-search.ts";
+import { searchFlatOnPool } from "./flat-on-pool.ts";
+import type { NearestRows } from "./flat-search.ts";
 import type { NearestPlan } from "./nearest-plan.ts";
 import { resolveFields } from "./projection.ts";
 import type { QueryContext } from "./query-context.ts";
 import { searchVectorIndex } from "./search-index.ts";
+import { readVectors } from "./vector-scan.ts";
 
 /**
  * The nearest live rows: segments and the flat scan of what they do not cover give one top-k. With all partitions
@@ -68,14 +70,18 @@ async function searchUncovered(
   k: number,
   allowed: RowSet | null,
 ): Promise<NearestRows> {
-  const { snapshot, signal, statistics } = context;
-  const fragmentIds = plan.flatFragmentIds;
+  const { snapshot, pool, signal, statistics } = context;
+  const { field, dimension, q, metric, distanceRange, flatFragmentIds: fragmentIds } = plan;
   if (fragmentIds.length === 0) return EMPTY;
-  const rows = allowed ?? (await readLiveRows(snapshot, { fragmentIds, signal }));
-  return searchFlat(snapshot, { ...plan, k, fragmentIds }, rows, {
+  const hasDeletions = fragmentIds.some((id) => getFragment(snapshot, id).numDeletedRows > 0);
+  const rows = allowed ?? (hasDeletions ? await readLiveRows(snapshot, { fragmentIds, signal }) : null);
+  const query = { field, dimension, q, k, metric, distanceRange, fragmentIds };
+  const answers = await searchFlatOnPool(snapshot, query, rows, {
+    pool,
     signal,
     onRows: (fragmentId, numRows) => statistics.addFlat(fragmentId, numRows),
   });
+  return answers.length === 1 ? answers[0]! : mergeNearest(answers, k);
 }
 
 const EMPTY: NearestRows = { rowIds: new BigUint64Array(0), distances: new Float32Array(0) };

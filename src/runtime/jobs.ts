@@ -2,5 +2,9 @@ import type { JobHandlers } from "../pool/pool.ts";
 
 /** The jobs of this library, imported when the first one runs. */
 export async function loadJobs(): Promise<JobHandlers> {
-  return (await import("../index/jobs.ts")).jobHandlers;
+  const [{ jobHandlers }, { queryHandlers }] = await Promise.all([
+    import("../index/jobs.ts"),
+    import("../query/jobs.ts"),
+  ]);
+  return { ...jobHandlers, ...queryHandlers };
 }

@@ -13,6 +13,8 @@ export interface ScanOptions {
   /** Most rows in a batch. */
   readonly batchRows?: number;
   readonly signal?: AbortSignal | undefined;
+  /** Batches may be views of bytes that others read too: not to be written to, transferred or kept. */
+  readonly borrow?: boolean | undefined;
 }
 
 /** Rows of a batch where the caller asks for no number; native's. */
@@ -32,7 +34,7 @@ export async function* scanFragment(
   rows: RowSelection,
   options: ScanOptions = {},
 ): AsyncGenerator<RecordBatch> {
-  const { signal, batchRows = DEFAULT_BATCH_ROWS } = options;
+  const { signal, batchRows = DEFAULT_BATCH_ROWS, borrow } = options;
   const schema = arrowSchemaOf(fields);
   const numRows = countSelected(fragment, rows);
   const { files, missing } = locateColumns(snapshot, fragment, fields);
@@ -46,7 +48,7 @@ export async function* scanFragment(
           { path, fragmentId: fragment.id },
         );
       }
-      return { positions, batches: file.read(columns, rows, { batchRows, signal })[Symbol.asyncIterator]() };
+      return { positions, batches: file.read(columns, rows, { batchRows, signal, borrow })[Symbol.asyncIterator]() };
     }),
   );
   const pending: (RecordBatch | undefined)[] = sources.map(() => undefined);

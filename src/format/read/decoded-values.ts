@@ -13,14 +13,17 @@ export type DecodedValues = Pick<
   | "free"
 >;
 
-/** Rows that lie in the file as Arrow holds them, copied once so that the caller owns them. */
-export function copyPlainRows(slices: readonly Uint8Array[], numRows: number): DecodedValues {
-  const values = new Uint8Array(slices.reduce((sum, slice) => sum + slice.byteLength, 0));
-  let at = 0;
-  for (const slice of slices) {
-    values.set(slice, at);
-    at += slice.byteLength;
-  }
+/** Widest item Arrow looks at through a typed array. */
+const ALIGNMENT_BYTES = 8;
+
+/**
+ * Rows that lie in the file as Arrow holds them: copied once so that the caller owns them, or, for a caller that only
+ * borrows and where they are one aligned slice, as they were fetched.
+ */
+export function takePlainRows(slices: readonly Uint8Array[], numRows: number, borrow: boolean): DecodedValues {
+  const [first] = slices;
+  const whole = borrow && slices.length === 1 && first && first.byteOffset % ALIGNMENT_BYTES === 0;
+  const values = whole ? first : concatenate(slices);
   return {
     layerLength: () => numRows,
     layerValidity: () => undefined,
@@ -31,4 +34,14 @@ export function copyPlainRows(slices: readonly Uint8Array[], numRows: number): D
     valueOffsets: () => Int32Array.of(0),
     free: () => {},
   };
+}
+
+function concatenate(slices: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(slices.reduce((sum, slice) => sum + slice.byteLength, 0));
+  let at = 0;
+  for (const slice of slices) {
+    bytes.set(slice, at);
+    at += slice.byteLength;
+  }
+  return bytes;
 }

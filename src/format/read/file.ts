@@ -35,6 +35,11 @@ export interface ReadOptions {
   /** Rows per batch, default 8192; fewer when rows are large. */
   readonly batchRows?: number | undefined;
   readonly signal?: AbortSignal | undefined;
+  /**
+   * Spares a copy of rows that are stored as Arrow holds them: batches may then be views of bytes that others read too,
+   * so they must not be written to, transferred or kept. Default false.
+   */
+  readonly borrow?: boolean | undefined;
 }
 
 /** An open Lance file: footer, schema and column metadata are in memory, pages are read on demand. */
@@ -206,7 +211,8 @@ function createLanceFile({ source, footer, globalBuffers, numRows, schema, colum
       const { rows, planned, rowBytes } = prepare(wanted, selection);
       const asked = Math.max(1, options.batchRows ?? DEFAULT_BATCH_ROWS);
       const batchRows = Math.min(asked, Math.max(1, Math.floor(MAX_BATCH_BYTES / Math.max(rowBytes, 1 / 64))));
-      return readBatches({ source, cache, columns: planned, numRows: rows.numRows, batchRows, signal: options.signal });
+      const { signal, borrow = false } = options;
+      return readBatches({ source, cache, columns: planned, numRows: rows.numRows, batchRows, signal, borrow });
     },
     plan(wanted, selection) {
       const { rows, planned } = prepare(wanted, selection);

@@ -1,6 +1,6 @@
 import { type ColumnBuilder, type DecodeKernels, freeDecoder } from "../../kernels/decode.ts";
 import { type ByteSource, type ByteSpan, settleAll } from "./byte-source.ts";
-import { copyPlainRows, type DecodedValues } from "./decoded-values.ts";
+import { type DecodedValues, takePlainRows } from "./decoded-values.ts";
 import type { PageAccess } from "./page-access.ts";
 import type { PageCache } from "./page-cache.ts";
 import type { RowRanges } from "./row-ranges.ts";
@@ -37,6 +37,8 @@ export interface LeafReaderOptions {
   readonly cache: PageCache;
   readonly kernels: DecodeKernels;
   readonly signal: AbortSignal;
+  /** Whether rows that need no decoding may be given as views of fetched bytes. */
+  readonly borrow: boolean;
 }
 
 /** Reads the pages of one physical column in the order of the selection. Holds pages and bytes of the rows in flight. */
@@ -114,8 +116,8 @@ export class LeafReader {
   }
 
   /**
-   * Decodes the rows at positions `start` to `end`, which were loaded. Rows stored as Arrow holds them are copied once;
-   * all others go through a builder.
+   * Decodes the rows at positions `start` to `end`, which were loaded. Rows stored as Arrow holds them are copied at
+   * most once; all others go through a builder.
    */
   decode(createBuilder: () => ColumnBuilder, start: number, end: number): DecodedValues {
     const slices: { page: PageAccess; rows: RowRanges; bytes: SpanBytes }[] = [];
@@ -129,7 +131,9 @@ export class LeafReader {
       }
     }
     const plain = slices.map(({ page, rows, bytes }) => page.plainRows?.(rows, bytes));
-    if (plain.length > 0 && plain.every((rows) => rows !== undefined)) return copyPlainRows(plain.flat(), end - start);
+    if (plain.length > 0 && plain.every((rows) => rows !== undefined)) {
+      return takePlainRows(plain.flat(), end - start, this.#options.borrow);
+    }
     const builder = createBuilder();
     try {
       for (const { page, rows, bytes } of slices) page.append(builder, rows, bytes);

@@ -26,6 +26,8 @@ export interface BatchRequest {
   readonly numRows: number;
   readonly batchRows: number;
   readonly signal: AbortSignal | undefined;
+  /** See `ReadOptions`. */
+  readonly borrow: boolean;
 }
 
 /**
@@ -34,7 +36,7 @@ export interface BatchRequest {
  * @throws CORRUPT, UNSUPPORTED, ABORTED, IO
  */
 export async function* readBatches(request: BatchRequest): AsyncGenerator<RecordBatch, void, undefined> {
-  const { columns, numRows, batchRows } = request;
+  const { columns, numRows, batchRows, borrow } = request;
   const kernels = await loadDecodeKernels();
   const fields = columns.map(({ tree }) => toArrowField(tree.root.field));
   const schema = new Schema(fields);
@@ -46,7 +48,7 @@ export async function* readBatches(request: BatchRequest): AsyncGenerator<Record
   const signal = request.signal ? AbortSignal.any([request.signal, stop.signal]) : stop.signal;
   const { source, cache } = request;
   const readers = columns.map(({ tasks }) =>
-    tasks.map((leafTasks) => new LeafReader(leafTasks, { source, cache, kernels, signal })),
+    tasks.map((leafTasks) => new LeafReader(leafTasks, { source, cache, kernels, signal, borrow })),
   );
   const all = readers.flat();
   const fetch = async (end: number) => {
@@ -54,6 +56,7 @@ export async function* readBatches(request: BatchRequest): AsyncGenerator<Record
     await settleAll(all.map((reader) => reader.load(end)));
   };
   let pending: Promise<void> | undefined;
+  let isDone = false;
   try {
     for (let start = 0; start < numRows; start += batchRows) {
       throwIfAborted(request.signal);
@@ -67,10 +70,12 @@ export async function* readBatches(request: BatchRequest): AsyncGenerator<Record
         pending = fetch(Math.min(end + batchRows, numRows));
         pending.catch(() => {});
       }
+      isDone = end === numRows;
       yield new RecordBatch(schema, buildStruct(new Struct(fields), end - start, children));
     }
   } finally {
-    stop.abort();
+    // Making the reason an abort carries costs more than a small read.
+    if (!isDone) stop.abort();
     await Promise.allSettled([pending]);
     await Promise.allSettled(all.map((reader) => reader.close()));
   }

@@ -99,7 +99,7 @@ export async function* readFlatBatches(
   }
   const selected = ranges.filter(([start, end]) => end > start);
   if (selected.length === 0) return;
-  for await (const batch of file.read(columns, { kind: "ranges", ranges: selected }, { signal })) {
+  for await (const batch of file.read(columns, { kind: "ranges", ranges: selected }, { signal, borrow: true })) {
     const [ids, lists] = batch.data.children;
     const values = lists!.children[0]!.values as Float32Array;
     yield {

@@ -1,0 +1,128 @@
+import type { Data, FixedSizeList } from "apache-arrow";
+import { LanceError } from "../errors.ts";
+import type { LanceField } from "../format/schema.ts";
+import type { GiveWay } from "../index/give-way.ts";
+import type { CoreKernels } from "../kernels/core.ts";
+import type { WasmBuffer } from "../kernels/memory.ts";
+import type { TopK } from "../kernels/top-k.ts";
+import type { FlatQuery, NearestRows } from "./flat-search.ts";
+
+/** Rows of one fragment, as they were read. */
+export interface VectorBatch {
+  readonly fragmentId: number;
+  /** The column's data: a fixed-size list of float32. */
+  readonly data: Data;
+  /** Physical offset of row i: `offsets[i]`, or `firstOffset + i` where there is no list of them. */
+  readonly offsets: Uint32Array | null;
+  readonly firstOffset: number;
+  /** Bit i, LSB first, set: row i may be returned. Absent: all may. */
+  readonly mask: Uint8Array | undefined;
+}
+
+/** Bytes copied into WASM memory and compared at once: they are still in the processor's cache when they are read. */
+const SLICE_BYTES = 256 * 1024;
+
+/** Compares one query with vectors that come batch by batch. Holds {@link SLICE_BYTES} of WASM memory until it ends. */
+export class VectorScan {
+  readonly #query: FlatQuery;
+  readonly #topK: TopK;
+  readonly #vectors: WasmBuffer;
+  readonly #rowIds: WasmBuffer;
+  readonly #sliceRows: number;
+
+  constructor(kernels: CoreKernels, query: FlatQuery) {
+    this.#query = query;
+    // A multiple of 8: a slice's mask is then a slice of the mask.
+    this.#sliceRows = Math.max(8, Math.floor(SLICE_BYTES / (query.dimension * 4)) & ~7);
+    this.#vectors = kernels.allocate(this.#sliceRows * query.dimension * 4);
+    this.#rowIds = kernels.allocate(this.#sliceRows * 8);
+    this.#topK = kernels.createTopK(query.k);
+  }
+
+  /** Offers the rows of a batch. Null vectors and NaN distances are never kept. */
+  async add(batch: VectorBatch, giveWay: GiveWay): Promise<void> {
+    const { dimension, metric, q, distanceRange, field } = this.#query;
+    const values = readVectors(batch.data, dimension, field);
+    const mask = intersectBits(batch.mask, readValidity(batch.data));
+    const total = batch.data.length;
+    for (let row = 0; row < total; row += this.#sliceRows) {
+      const numRows = Math.min(this.#sliceRows, total - row);
+      const { buffer } = this.#vectors.bytes();
+      new Float32Array(buffer, this.#vectors.pointer, numRows * dimension).set(
+        values.subarray(row * dimension, (row + numRows) * dimension),
+      );
+      writeAddresses(new Uint32Array(buffer, this.#rowIds.pointer, numRows * 2), batch, row);
+      this.#topK.scanFlat({
+        metric,
+        query: q,
+        vectors: this.#vectors,
+        rowIds: this.#rowIds,
+        numRows,
+        dimension,
+        mask: mask?.subarray(row >> 3, (row + numRows + 7) >> 3),
+        lower: distanceRange[0] ?? undefined,
+        upper: distanceRange[1] ?? undefined,
+      });
+      const pause = giveWay();
+      if (pause) await pause;
+    }
+  }
+
+  /** The best rows so far. No other call may follow but `free`. */
+  finish(): NearestRows {
+    return this.#topK.finish();
+  }
+
+  free(): void {
+    this.#topK.free();
+    this.#vectors.free();
+    this.#rowIds.free();
+  }
+}
+
+/** Row addresses of the rows from `first` on, low half first. */
+function writeAddresses(halves: Uint32Array, { fragmentId, offsets, firstOffset }: VectorBatch, first: number): void {
+  for (let i = 0; i < halves.length; i += 2) {
+    const row = first + (i >> 1);
+    halves[i] = offsets === null ? firstOffset + row : offsets[row]!;
+    halves[i + 1] = fragmentId;
+  }
+}
+
+/** The values of a fixed-size list of float32, as one array of `rows × dimension`. No copy. */
+export function readVectors(data: Data, dimension: number, field: LanceField): Float32Array {
+  const child = data.children[0];
+  if (!(child?.values instanceof Float32Array) || (data.type as FixedSizeList).listSize !== dimension) {
+    throw new LanceError(
+      "SCHEMA_MISMATCH",
+      `column "${field.name}": expected ${dimension} float32 a row, received ${data.type}`,
+      {
+        column: field.name,
+      },
+    );
+  }
+  // apache-arrow cuts a child's values to its slice, and keeps the parent's offset as rows of the parent
+  return child.values.subarray(0, data.length * dimension);
+}
+
+/** Bit i set: row i is not null. `undefined`: no row is. */
+function readValidity(data: Data): Uint8Array | undefined {
+  if (data.nullCount === 0 || data.nullBitmap === undefined || data.nullBitmap.length === 0) return undefined;
+  return cutBits(data.nullBitmap, data.offset, data.length);
+}
+
+/** `length` bits from bit `start` on, LSB first. A view where they start at a byte. */
+export function cutBits(bits: Uint8Array, start: number, length: number): Uint8Array {
+  if (start % 8 === 0) return bits.subarray(start >>> 3, (start + length + 7) >>> 3);
+  const cut = new Uint8Array((length + 7) >>> 3);
+  for (let i = 0; i < length; i++) {
+    const at = start + i;
+    if (bits[at >>> 3]! & (1 << (at & 7))) cut[i >>> 3]! |= 1 << (i & 7);
+  }
+  return cut;
+}
+
+function intersectBits(a: Uint8Array | undefined, b: Uint8Array | undefined): Uint8Array | undefined {
+  if (!a || !b) return a ?? b;
+  return a.map((byte, i) => byte & b[i]!);
+}
