@@ -240,7 +240,7 @@ test("cancelled on worker threads: ABORTED, nothing left, and the workers go on"
         numPartitions: 32,
         signal: cancel.signal,
         onProgress(progress) {
-          if (progress.kind !== stage) return;
+          if (progress.kind === "commit" || progress.kind !== stage) return;
           cancel.abort();
           if (progress.finished) numFinished++;
         },
