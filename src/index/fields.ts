@@ -2,12 +2,12 @@ import { LanceError } from "../errors.ts";
 import type { LanceField } from "../format/schema.ts";
 import type { Snapshot } from "../table/snapshot.ts";
 
-/** A top-level column by name. @throws SCHEMA_MISMATCH naming the columns there are */
+/** A top-level column by name. @throws INVALID_ARGUMENT naming the columns there are */
 export function getColumnField(snapshot: Snapshot, column: string): LanceField {
   const field = snapshot.schema.fields.find((candidate) => candidate.name === column);
   if (field) return field;
   const known = snapshot.schema.fields.map((candidate) => candidate.name);
-  throw new LanceError("SCHEMA_MISMATCH", `no column "${column}"; the table has ${known.join(", ")}`, {
+  throw new LanceError("INVALID_ARGUMENT", `no column "${column}"; the table has ${known.join(", ")}`, {
     column,
     known,
   });

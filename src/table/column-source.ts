@@ -31,7 +31,7 @@ export interface ColumnSource {
  *
  * @param column a top-level column
  * @param options.rowIdDomain `stableRowId` gives row ids where the table has them; default addresses
- * @throws SCHEMA_MISMATCH naming the columns there are, NOT_FOUND naming the fragments, UNSUPPORTED
+ * @throws INVALID_ARGUMENT naming the columns there are, NOT_FOUND naming the fragments, UNSUPPORTED
  */
 export function createColumnSource(
   snapshot: Snapshot,
@@ -42,7 +42,7 @@ export function createColumnSource(
   const field = snapshot.schema.fields.find((candidate) => candidate.name === column);
   if (field === undefined) {
     const known = snapshot.schema.fields.map((candidate) => candidate.name);
-    throw new LanceError("SCHEMA_MISMATCH", `no column "${column}"; the table has ${known.join(", ")}`, {
+    throw new LanceError("INVALID_ARGUMENT", `no column "${column}"; the table has ${known.join(", ")}`, {
       column,
       known,
     });

@@ -73,7 +73,7 @@ describe("rules at commit", () => {
   });
 
   test("a column that exists", async () => {
-    const error = await expectError(commit(table.snapshot, [one], "x", "nope"), "SCHEMA_MISMATCH");
+    const error = await expectError(commit(table.snapshot, [one], "x", "nope"), "INVALID_ARGUMENT");
     expect(error.message).toContain("id, v");
   });
 
@@ -358,7 +358,7 @@ describe("createIndex refuses before any work", () => {
   test.each([
     ["an unknown type", "v", "RTREE", {}, "UNSUPPORTED"],
     ["a column of the wrong type", "v", "IVF_FLAT", {}, "SCHEMA_MISMATCH"],
-    ["an unknown column", "w", "BTREE", {}, "SCHEMA_MISMATCH"],
+    ["an unknown column", "w", "BTREE", {}, "INVALID_ARGUMENT"],
     ["an unknown parameter", "v", "BTREE", { params: { zonesize: 3 } }, "INVALID_ARGUMENT"],
     ["a parameter out of range", "v", "BTREE", { params: { zoneSize: 0 } }, "INVALID_ARGUMENT"],
     ["an unknown fragment", "v", "BTREE", { fragmentIds: [0, 7] }, "NOT_FOUND"],

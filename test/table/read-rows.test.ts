@@ -429,7 +429,7 @@ describe("column source", () => {
   test("names what it does not find", async () => {
     const snapshot = await open();
     expect(() => createColumnSource(snapshot, "nope", [0])).toThrow(
-      expect.objectContaining({ code: "SCHEMA_MISMATCH", message: expect.stringContaining("id, text, vector, late") }),
+      expect.objectContaining({ code: "INVALID_ARGUMENT", message: expect.stringContaining("id, text, vector, late") }),
     );
     expect(() => createColumnSource(snapshot, "id", [0, 5])).toThrow(expect.objectContaining({ code: "NOT_FOUND" }));
   });
