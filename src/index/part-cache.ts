@@ -56,11 +56,19 @@ export class PartCache {
       return this.#lend(held, true);
     }
     const loading = this.#loading.get(key);
-    if (loading) return this.#lend(await loading, true);
+    if (loading) {
+      const entry = await loading;
+      // Whoever loaded it may be done with it by now, and it gone.
+      const isGone = entry.evicted && entry.users === 0;
+      return isGone ? this.lease(key, load) : this.#lend(entry, true);
+    }
     const started = load().then((part) => this.#add(key, part));
     this.#loading.set(key, started);
     try {
-      return this.#lend(await started, false);
+      const entry = await started;
+      const lease = this.#lend<T>(entry, false);
+      entry.users--;
+      return lease;
     } finally {
       this.#loading.delete(key);
     }
@@ -71,8 +79,9 @@ export class PartCache {
     for (const [key, entry] of this.#entries) if (key.startsWith(prefix)) this.#evict(key, entry);
   }
 
+  /** The entry has one user, its loader, so that others that arrive meanwhile do not evict it unseen. */
   #add(key: string, part: CachedPart): Entry {
-    const entry: Entry = { part, users: 0, evicted: false };
+    const entry: Entry = { part, users: 1, evicted: false };
     this.#entries.set(key, entry);
     this.#bytes += part.byteLength;
     return entry;

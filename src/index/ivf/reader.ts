@@ -3,15 +3,15 @@ import { type CoreKernels, loadCoreKernels } from "../../kernels/core.ts";
 import { RowSet } from "../../table/row-set.ts";
 import { type ReadCounts, withReadCounts } from "../count-reads.ts";
 import { createGiveWay } from "../give-way.ts";
-import { type CachedPart, PartCache } from "../part-cache.ts";
+import { type CachedPart, PartCache, type PartLease } from "../part-cache.ts";
 import { startSearchMetrics } from "../search-metrics.ts";
 import type { IndexFamily, OpenSegment, SegmentQuery, SegmentReader, VectorAnswer, VectorQuery } from "../segment.ts";
 import { type IvfHeader, openIvfHeader } from "./header.ts";
+import { loadFlatPartition } from "./load-partition.ts";
 import { getPartitionMetric } from "./metric.ts";
 import { planProbes } from "./probe-policy.ts";
-import { readFlatRows } from "./storage/flat.ts";
 import { type FlatPartition, searchFlatPartition } from "./sub-index/flat.ts";
-import { prepareQuery, type VectorRows } from "./vectors.ts";
+import { prepareQuery } from "./vectors.ts";
 
 type OpenContext = Parameters<IndexFamily["open"]>[1];
 
@@ -20,6 +20,9 @@ interface CachedPartition extends CachedPart, FlatPartition {
   /** High half of the row ids held → the largest low half, plus one. */
   readonly extent: ReadonlyMap<number, number>;
 }
+
+/** Bytes of partitions that one search loads at once: their reads then become few requests. */
+const LOAD_BYTES = 16 * 2 ** 20;
 
 /**
  * Opens an IVF_FLAT segment: centroids are read at once, partitions when a query probes them, into WASM memory.
@@ -49,12 +52,38 @@ function createReader(
 
   const loadPartition = async (partition: number): Promise<CachedPartition> => {
     const start = header.offsets[partition]!;
-    const rows = await readFlatRows(header.storage, header.dimension, [[start, start + header.lengths[partition]!]]);
-    return copyToWasm(core, rows);
+    const range = [start, start + header.lengths[partition]!] as const;
+    const rows = await loadFlatPartition(core, header.storage, header.dimension, range);
+    const ids = rows.rowIds.bytes();
+    return Object.assign(rows, {
+      extent: measureExtent(new Uint32Array(ids.buffer, ids.byteOffset, rows.numRows * 2)),
+    });
   };
 
   const leasePartition = (partition: number) =>
     parts.lease(`${prefix}partition-${partition}`, () => loadPartition(partition));
+
+  /** How many of the first partitions are loaded at once: at least one, all of them where they are small. */
+  const countLoads = (partitions: Uint32Array): number => {
+    const maxBytes = Math.min(LOAD_BYTES, context.memoryBudgetBytes);
+    let bytes = 0;
+    let count = 0;
+    for (; count < partitions.length; count++) {
+      bytes += header.lengths[partitions[count]!]! * (8 + 4 * header.dimension);
+      if (count > 0 && bytes > maxBytes) break;
+    }
+    return count;
+  };
+
+  const leaseAll = async (partitions: Uint32Array): Promise<Map<number, PartLease<CachedPartition>>> => {
+    const wanted = [...partitions].filter((partition) => header.lengths[partition]! > 0);
+    const settled = await Promise.allSettled(wanted.map(leasePartition));
+    const leases = settled.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+    const failed = settled.find((one) => one.status === "rejected");
+    if (!failed) return new Map(wanted.map((partition, i) => [partition, leases[i]!]));
+    for (const lease of leases) lease.release();
+    throw failed.reason;
+  };
 
   const search = async (query: VectorQuery, options: Parameters<SegmentReader["search"]>[1]): Promise<VectorAnswer> => {
     const account = startSearchMetrics(counts);
@@ -72,16 +101,25 @@ function createReader(
     const wanted = mask?.count() ?? Number.POSITIVE_INFINITY;
     const topK = core.createTopK(query.k);
     let seen = 0;
+    let leases = new Map<number, PartLease<CachedPartition>>();
+    let numLeased = 0;
     try {
       for (let rank = 0; rank < budget.limit; rank++) {
         const isFull = threshold !== undefined || topK.threshold() < Number.POSITIVE_INFINITY;
         if (rank >= budget.initial && (isFull || seen >= wanted)) break;
         const partition = ranked.partitions[rank]!;
-        if (header.lengths[partition] === 0) {
+        if (rank >= numLeased) {
+          // Beyond the first budget each partition may be the last.
+          const ahead = ranked.partitions.subarray(rank, Math.max(rank + 1, budget.initial));
+          const group = ahead.subarray(0, countLoads(ahead));
+          leases = await leaseAll(group);
+          numLeased = rank + group.length;
+        }
+        const lease = leases.get(partition);
+        if (!lease) {
           account.metrics.partsFromCache++;
           continue;
         }
-        const lease = await leasePartition(partition);
         try {
           throwIfAborted(signal);
           account.metrics[lease.fromCache ? "partsFromCache" : "partsLoaded"]++;
@@ -95,6 +133,7 @@ function createReader(
       }
       return { kind: "vector", ...topK.finish(), metrics: account.stop() };
     } finally {
+      for (const lease of leases.values()) lease.release();
       topK.free();
     }
   };
@@ -112,9 +151,12 @@ function createReader(
       return describeIvf(header);
     },
     async prewarm(signal) {
-      for (let i = 0; i < header.numPartitions && parts.bytes < context.memoryBudgetBytes; i++) {
+      const all = Uint32Array.from({ length: header.numPartitions }, (_, i) => i);
+      for (let from = 0; from < all.length && parts.bytes < context.memoryBudgetBytes; ) {
         throwIfAborted(signal);
-        if (header.lengths[i]! > 0) (await leasePartition(i)).release();
+        const group = all.subarray(from, from + countLoads(all.subarray(from)));
+        for (const lease of (await leaseAll(group)).values()) lease.release();
+        from += group.length;
       }
     },
     close() {
@@ -140,8 +182,8 @@ function rankPartitions(
   return { partitions, distances: Float32Array.from(partitions, (partition) => all[partition]!) };
 }
 
-function measureExtent(rowIds: BigUint64Array): Map<number, number> {
-  const halves = new Uint32Array(rowIds.buffer, rowIds.byteOffset, rowIds.length * 2);
+/** @param halves low and high half of each row id */
+function measureExtent(halves: Uint32Array): Map<number, number> {
   const extent = new Map<number, number>();
   for (let i = 0; i < halves.length; i += 2) {
     const end = halves[i]! + 1;
@@ -153,25 +195,6 @@ function measureExtent(rowIds: BigUint64Array): Map<number, number> {
 function isInside(extent: ReadonlyMap<number, number>, domain: ReadonlyMap<number, number>): boolean {
   for (const [high, end] of extent) if (end > (domain.get(high) ?? 0)) return false;
   return true;
-}
-
-function copyToWasm(core: CoreKernels, rows: VectorRows): CachedPartition {
-  const toBytes = (view: ArrayBufferView) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
-  const vectors = core.allocate(rows.vectors.byteLength);
-  vectors.bytes().set(toBytes(rows.vectors));
-  const rowIds = core.allocate(rows.rowIds.byteLength);
-  rowIds.bytes().set(toBytes(rows.rowIds));
-  return {
-    vectors,
-    rowIds,
-    numRows: rows.rowIds.length,
-    extent: measureExtent(rows.rowIds),
-    byteLength: rows.vectors.byteLength + rows.rowIds.byteLength,
-    free() {
-      vectors.free();
-      rowIds.free();
-    },
-  };
 }
 
 /** The upper bound is exclusive, and a row as far as the threshold may still win by its row id. */

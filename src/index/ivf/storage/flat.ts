@@ -57,6 +57,24 @@ export async function readFlatRows(
   ranges: readonly (readonly [start: number, end: number])[],
   signal?: AbortSignal,
 ): Promise<VectorRows> {
+  const numRows = countFlatRows(file, dimension, ranges);
+  const vectors = new Float32Array(numRows * dimension);
+  const rowIds = new BigUint64Array(numRows);
+  let row = 0;
+  for await (const part of readFlatBatches(file, dimension, ranges, signal)) {
+    vectors.set(part.vectors, row * dimension);
+    rowIds.set(part.rowIds, row);
+    row += part.rowIds.length;
+  }
+  return { vectors, rowIds };
+}
+
+/** Rows of the ranges. @throws QUOTA_EXCEEDED when they are too many to hold as one piece */
+export function countFlatRows(
+  file: LanceFile,
+  dimension: number,
+  ranges: readonly (readonly [start: number, end: number])[],
+): number {
   const numRows = ranges.reduce((sum, [start, end]) => sum + end - start, 0);
   const byteLength = numRows * (8 + 4 * dimension);
   if (byteLength > MAX_READ_BYTES) {
@@ -66,21 +84,13 @@ export async function readFlatRows(
       { path: file.path, numRows, byteLength },
     );
   }
-  const vectors = new Float32Array(numRows * dimension);
-  const rowIds = new BigUint64Array(numRows);
-  let row = 0;
-  for await (const part of readFlatBatches(file, dimension, ranges, signal)) {
-    vectors.set(part.vectors, row * dimension);
-    rowIds.set(part.rowIds, row);
-    row += part.rowIds.length;
-  }
-  if (row !== numRows) {
-    throw new LanceError("CORRUPT", `${file.path}: expected ${numRows} rows, received ${row}`, { path: file.path });
-  }
-  return { vectors, rowIds };
+  return numRows;
 }
 
-/** As {@link readFlatRows}, batch by batch; what is given may be a view of a page. */
+/**
+ * As {@link readFlatRows}, batch by batch; what is given may be a view of bytes that others read too, and is valid
+ * until the next batch. After the last one, every row of the ranges was given.
+ */
 export async function* readFlatBatches(
   file: LanceFile,
   dimension: number,
@@ -99,12 +109,17 @@ export async function* readFlatBatches(
   }
   const selected = ranges.filter(([start, end]) => end > start);
   if (selected.length === 0) return;
+  let missing = selected.reduce((sum, [start, end]) => sum + end - start, 0);
   for await (const batch of file.read(columns, { kind: "ranges", ranges: selected }, { signal, borrow: true })) {
+    missing -= batch.numRows;
     const [ids, lists] = batch.data.children;
     const values = lists!.children[0]!.values as Float32Array;
     yield {
       rowIds: (ids!.values as BigUint64Array).subarray(0, batch.numRows),
       vectors: values.subarray(0, batch.numRows * dimension),
     };
+  }
+  if (missing !== 0) {
+    throw new LanceError("CORRUPT", `${file.path}: ${missing} rows are missing from it`, { path: file.path });
   }
 }
