@@ -1,18 +1,18 @@
 import { type BuildProgress, type Dataset, initGlobalPool } from "lancelet";
 
-/** What one worker is doing, for its lane. */
-export interface Lane {
+/** One piece of work of a worker: training, or building a segment. */
+export interface LaneTask {
   readonly workerIndex: number;
-  indexName: string;
-  fragmentIds: readonly number[];
-  phase: string;
-  done: number;
-  total: number;
-  unit: string;
-  bytes: number;
-  startedMs: number;
-  elapsedMs: number;
-  finished: boolean;
+  readonly indexName: string;
+  readonly kind: string;
+  readonly fragmentIds: readonly number[];
+  readonly phase: string;
+  readonly done: number;
+  readonly total: number;
+  readonly unit: string;
+  readonly bytes: number;
+  readonly milliseconds: number;
+  readonly finished: boolean;
 }
 
 /** The moment an index became visible. */
@@ -24,7 +24,8 @@ export interface CommitMark {
 }
 
 export interface BuildState {
-  readonly lanes: Map<number, Lane>;
+  /** Work by worker, index and kind, in the order it began. */
+  readonly tasks: Map<string, LaneTask>;
   readonly commits: CommitMark[];
   running: boolean;
   totalMs: number;
@@ -43,7 +44,7 @@ export async function buildIndexes(
   const pool = initGlobalPool({ numWorkers: NUM_WORKERS });
   const started = performance.now();
   state.running = true;
-  state.lanes.clear();
+  state.tasks.clear();
   state.commits.length = 0;
   const onProgress = (progress: BuildProgress) => {
     applyProgress(state, progress);
@@ -84,20 +85,6 @@ function applyProgress(state: BuildState, progress: BuildProgress): void {
     });
     return;
   }
-  const { workerIndex } = progress;
-  const lane = state.lanes.get(workerIndex);
-  const fresh = !lane || lane.indexName !== progress.indexName || lane.finished;
-  state.lanes.set(workerIndex, {
-    workerIndex,
-    indexName: progress.indexName,
-    fragmentIds: progress.fragmentIds,
-    phase: progress.phase,
-    done: progress.done,
-    total: progress.total,
-    unit: progress.unit,
-    bytes: progress.bytes,
-    startedMs: fresh ? performance.now() : lane.startedMs,
-    elapsedMs: progress.milliseconds,
-    finished: progress.finished,
-  });
+  const { workerIndex, indexName, kind, task } = progress;
+  state.tasks.set(`${workerIndex} ${indexName} ${kind} ${task}`, progress);
 }

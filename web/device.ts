@@ -23,7 +23,8 @@ export async function openDeviceTable(onCopy: (progress: CopyProgress) => void):
   } catch (error) {
     if (!isLanceError(error, "NOT_FOUND")) throw error;
   }
-  const bundled = await openDataset(new URL("packages.lance", document.baseURI).href);
+  // the bundled table has one version: naming it saves the page from asking the server for newer ones
+  const bundled = await openDataset(new URL("packages.lance", document.baseURI).href, { version: 1 });
   try {
     await bundled.copyTo(store, { onProgress: onCopy });
   } finally {

@@ -22,7 +22,7 @@ const query = byId<HTMLInputElement>("query");
 const size = byId<HTMLInputElement>("size");
 const results = byId<HTMLOListElement>("results");
 
-const build: BuildState = { lanes: new Map(), commits: [], running: false, totalMs: 0 };
+const build: BuildState = { tasks: new Map(), commits: [], running: false, totalMs: 0 };
 let status: Status = {
   rows: null,
   version: null,
@@ -75,6 +75,7 @@ async function search(): Promise<void> {
     const from = dataset;
     drawResults(results, answer, (rowId) => readDescription(from, rowId));
     drawProvenance(byId("provenance"), answer);
+    byId("announce").textContent = `${answer.rows.length} packages`;
     document.documentElement.dataset.answered = query.value;
   } catch (error) {
     if (!mine.signal.aborted) showProblem("The search failed.", error);
@@ -99,6 +100,16 @@ function startBuild(): void {
     .then(readIndices)
     .then(search)
     .then(refreshStorage);
+}
+
+/** Another tab may have built or rebuilt the indexes meanwhile. */
+async function followOtherTabs(): Promise<void> {
+  if (!dataset) return;
+  const before = dataset.version;
+  await dataset.checkoutLatest();
+  if (dataset.version === before) return;
+  await readIndices();
+  await search();
 }
 
 let scheduled = false;
@@ -183,6 +194,9 @@ function wire(): void {
         void search();
       }
     },
+  });
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState === "visible" && !build.running) void followOtherTabs();
   });
   addEventListener("online", () => showStatus({ online: true }));
   addEventListener("offline", () => showStatus({ online: false }));

@@ -1,4 +1,4 @@
-import type { BuildState, Lane } from "../build-indexes.ts";
+import type { BuildState, LaneTask } from "../build-indexes.ts";
 import { formatBytes, formatCount, formatMs, h } from "../dom.ts";
 
 /** The build button, a lane per worker, and the moments of commit. */
@@ -12,7 +12,7 @@ export function drawIndexes(
     readonly onCancel: () => void;
   },
 ): void {
-  const lanes = [...state.lanes.values()].sort((a, b) => a.workerIndex - b.workerIndex);
+  const lanes = groupByWorker(state);
   const parts = [
     h(
       "h2",
@@ -42,7 +42,7 @@ export function drawIndexes(
             : "Each worker builds one segment of a vector index and of a B-tree from its own fragments. Search works meanwhile, row by row.",
         )
       : null,
-    lanes.length > 0 ? h("ul", { class: "lanes" }, ...lanes.map(drawLane)) : null,
+    lanes.length > 0 ? h("ul", { class: "lanes" }, ...lanes.map(([worker, tasks]) => drawLane(worker, tasks))) : null,
     ...state.commits.map((commit) =>
       h(
         "div",
@@ -57,26 +57,37 @@ export function drawIndexes(
   panel.replaceChildren(...parts.filter((part) => part !== null));
 }
 
-function drawLane(lane: Lane): HTMLElement {
-  const label = `Worker ${lane.workerIndex + 1}`;
+function groupByWorker(state: BuildState): [workerIndex: number, tasks: LaneTask[]][] {
+  const lanes = new Map<number, LaneTask[]>();
+  for (const task of state.tasks.values()) lanes.set(task.workerIndex, [...(lanes.get(task.workerIndex) ?? []), task]);
+  return [...lanes].sort(([a], [b]) => a - b);
+}
+
+function drawLane(workerIndex: number, tasks: readonly LaneTask[]): HTMLElement {
+  const name = `Worker ${workerIndex + 1}`;
+  return h("li", { class: "lane" }, h("span", { class: "worker" }, name), ...tasks.map((task) => drawTask(name, task)));
+}
+
+function drawTask(worker: string, task: LaneTask): HTMLElement {
+  const total = Math.max(1, task.total);
+  const what = task.kind === "train" ? `${task.indexName} training` : task.indexName;
   return h(
-    "li",
-    { class: "lane" },
-    h("span", {}, label),
-    h("progress", {
-      "aria-label": `${label}: ${lane.indexName}`,
-      max: Math.max(1, lane.total),
-      value: lane.finished ? Math.max(1, lane.total) : lane.done,
-    }),
+    "div",
+    { class: "task" },
+    h(
+      "span",
+      { class: "what" },
+      `${what} · fragment${task.fragmentIds.length === 1 ? "" : "s"} ${task.fragmentIds.join(", ")}`,
+    ),
+    h("span", { class: "ms" }, formatMs(task.milliseconds)),
+    h("progress", { "aria-label": `${worker}: ${what}`, max: total, value: task.finished ? total : task.done }),
     h(
       "span",
       { class: "facts" },
       [
-        lane.indexName,
-        lane.fragmentIds.length > 0 ? `fragment ${lane.fragmentIds.join(", ")}` : null,
-        `${lane.finished ? "done" : lane.phase} ${formatCount(lane.done)} of ${formatCount(lane.total)} ${lane.unit}`,
-        lane.bytes > 0 ? formatBytes(lane.bytes) : null,
-        formatMs(lane.elapsedMs),
+        task.finished ? "done" : task.phase,
+        `${formatCount(task.done)} of ${formatCount(task.total)} ${task.unit}`,
+        task.bytes > 0 ? formatBytes(task.bytes) : null,
       ]
         .filter(Boolean)
         .join(" · "),
