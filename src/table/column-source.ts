@@ -21,7 +21,12 @@ export interface ColumnSource {
   /** Ascending. */
   readonly fragmentIds: readonly number[];
   readonly numRows: number;
-  batches(options?: { batchRows?: number; signal?: AbortSignal | undefined }): AsyncIterable<ColumnBatch>;
+  /** With `borrow`, values may be views of bytes that others read too: not to be written to, transferred or kept. */
+  batches(options?: {
+    batchRows?: number;
+    borrow?: boolean;
+    signal?: AbortSignal | undefined;
+  }): AsyncIterable<ColumnBatch>;
   /** About `numRows` rows spread evenly over the fragments, the same ones for the same `seed`. */
   sample(numRows: number, options?: { seed?: number; signal?: AbortSignal | undefined }): Promise<ColumnBatch[]>;
 }
@@ -54,12 +59,13 @@ export function createColumnSource(
     field,
     fragmentIds: fragments.map((fragment) => fragment.id),
     numRows: fragments.reduce((total, fragment) => total + fragment.numRows, 0),
-    async *batches({ batchRows = DEFAULT_BATCH_ROWS, signal } = {}) {
+    async *batches({ batchRows = DEFAULT_BATCH_ROWS, borrow, signal } = {}) {
       for (const fragment of fragments) {
         const deleted = await readDeletions(snapshot, fragment, signal);
         const identifyRows = identify(fragment);
         let start = 0;
-        for await (const batch of scanFragment(snapshot, fragment, [field], { kind: "all" }, { batchRows, signal })) {
+        const options = { batchRows, borrow, signal };
+        for await (const batch of scanFragment(snapshot, fragment, [field], { kind: "all" }, options)) {
           const rows = liveOffsets(start, start + batch.numRows, deleted);
           const values = batch.data.children[0]!;
           const first = start;

@@ -56,7 +56,7 @@ export async function shuffleRows(
   };
 
   const batchRows = Math.max(64, Math.floor(Math.min(BATCH_BYTES, limitBytes / 4) / (4 * dimension)));
-  for await (const batch of source.batches({ batchRows, signal: context.signal })) {
+  for await (const batch of source.batches({ batchRows, borrow: true, signal: context.signal })) {
     const rows = collectVectors(batch, dimension, metric);
     const grouped = groupRows(rows, await assign(rows), numPartitions, dimension);
     runs.push(createMemoryRun(grouped.rows, grouped.starts, dimension));
