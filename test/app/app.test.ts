@@ -1,0 +1,207 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { serveFolder } from "../../web/serve.mjs";
+import { chromiumArgs, findChromium } from "../tools/find-chromium.mjs";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const WAIT_MS = 60_000;
+const CHESS = "play chess against the computer";
+
+let folder: string;
+let server: Awaited<ReturnType<typeof serveFolder>>;
+let browser: Browser;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "lancelet-app-"));
+  const { VITEST: _vitest, NODE_ENV: _mode, ...env } = process.env;
+  const vite = join(root, "node_modules/vite/bin/vite.js");
+  const args = [vite, "build", "--logLevel", "warn", "--outDir", folder, "--emptyOutDir"];
+  await promisify(execFile)(process.execPath, args, { cwd: root, env });
+  server = await serveFolder(folder);
+  const executablePath = findChromium();
+  browser = await chromium.launch({ args: chromiumArgs, ...(executablePath ? { executablePath } : {}) });
+}, 120_000);
+
+afterAll(async () => {
+  await browser?.close();
+  await server?.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** What a page did that it must not. */
+interface Watch {
+  readonly problems: string[];
+}
+
+async function openPage(context: BrowserContext): Promise<Page & Watch> {
+  const problems: string[] = [];
+  const page = await context.newPage();
+  page.on("pageerror", (error) => problems.push(`error: ${error.message}`));
+  page.on("console", (message) => message.type() === "error" && problems.push(`console: ${message.text()}`));
+  page.on("request", (request) => {
+    if (new URL(request.url()).origin !== new URL(server.url).origin) problems.push(`request: ${request.url()}`);
+  });
+  await page.addInitScript(() => {
+    const tasks: number[] = [];
+    Object.assign(globalThis, { longTasks: tasks });
+    new PerformanceObserver((list) =>
+      tasks.push(...list.getEntries().map((entry) => Math.round(entry.duration))),
+    ).observe({
+      type: "longtask",
+      buffered: true,
+    });
+  });
+  return Object.assign(page, { problems });
+}
+
+async function visit(page: Page): Promise<void> {
+  await page.goto(server.url);
+  await waitForAnswer(page, "");
+}
+
+/** The page writes the query it answered last on its root element. */
+async function waitForAnswer(page: Page, query: string): Promise<void> {
+  await page.waitForFunction((text) => document.documentElement.dataset.answered === text, query, { timeout: WAIT_MS });
+}
+
+async function search(page: Page, query: string): Promise<string[]> {
+  await page.fill("#query", query);
+  await waitForAnswer(page, query);
+  return names(page);
+}
+
+const names = (page: Page) => page.locator("#results .name").allTextContents();
+const facts = (page: Page) => page.textContent("#answer-facts");
+const plan = (page: Page) => page.textContent("#provenance pre");
+
+async function buildIndexes(page: Page): Promise<void> {
+  await page.click("#build");
+  await page.waitForSelector("#build-done", { timeout: WAIT_MS });
+}
+
+/** Moves the size slider and waits for its answer, which replaces the list. */
+async function setSize(page: Page, step: number): Promise<void> {
+  await page.evaluate(() => document.querySelector("#results")?.firstElementChild?.setAttribute("data-old", ""));
+  await page.locator("#size").fill(String(step));
+  await page.waitForSelector("#results [data-old]", { state: "detached", timeout: WAIT_MS });
+}
+
+it("copies, builds four segments of two indexes, searches, and goes on offline", { timeout: 180_000 }, async () => {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
+  const page = await openPage(context);
+  await visit(page);
+  expect(await page.textContent("#status")).toContain("10,000 rows · version 1");
+  expect(await page.textContent("#status")).toContain("OPFS");
+
+  // before: every row is compared
+  expect((await search(page, CHESS)).slice(0, 3)).toContain("gnome-chess");
+  expect(await facts(page)).toContain("10,000 rows of 4 fragments one by one");
+
+  // while it builds the page types on, and no task of its main thread is long
+  await page.evaluate(() => (globalThis as never as { longTasks: number[] }).longTasks.splice(0));
+  await page.click("#build");
+  for (const text of ["e", "ed", "edit", "edit photos"]) await page.fill("#query", text);
+  await page.waitForSelector("#build-done", { timeout: WAIT_MS });
+  const longTasks = await page.evaluate(() => (globalThis as never as { longTasks: number[] }).longTasks);
+  expect(longTasks.filter((duration) => duration > 50)).toEqual([]);
+
+  const lanes = await page.locator("#indexes .lane").allTextContents();
+  expect(lanes).toHaveLength(4);
+  for (const lane of lanes) {
+    expect(lane).toMatch(/installed_kb_idx · fragment \d.*2,500 of 2,500 rows/s);
+    expect(lane).toMatch(/vector_idx · fragment \d.*MB/s);
+  }
+  expect(await page.locator("#indexes .commit").allTextContents()).toEqual([
+    expect.stringContaining("vector_idx: 4 segments, one transaction, version 2"),
+    expect.stringContaining("installed_kb_idx: 4 segments, one transaction, version 3"),
+  ]);
+  expect(await page.locator("#coverage .cell.covered").count()).toBe(8);
+  expect(await page.locator("#coverage .cell").count()).toBe(32);
+
+  // after: segments answer, and the size filter comes from the B-tree
+  expect((await search(page, CHESS)).slice(0, 10)).toEqual(
+    expect.arrayContaining(["gnome-chess", "gnuchess", "eboard"]),
+  );
+  expect(await facts(page)).toContain("4 segments");
+  expect(await plan(page)).toContain("ANNSubIndex: name=vector_idx");
+  await setSize(page, 4);
+  expect(await page.textContent("#size-label")).toBe("1.0 MB");
+  const small = await names(page);
+  expect(small).toContain("gnuchess");
+  expect(small).not.toContain("gnome-chess");
+  expect(await plan(page)).toContain("@installed_kb_idx(BTree)");
+  await page.locator("#results button").first().click();
+  await page.waitForSelector("#results .detail .tags li");
+
+  // a second tab of the same device sees the indexes
+  const other = await openPage(context);
+  await visit(other);
+  expect(await other.locator("#coverage .cell.covered").count()).toBe(8);
+  await other.close();
+
+  // the network goes away, and so does the server
+  await page.evaluate(async () => void (await navigator.serviceWorker.ready));
+  await context.setOffline(true);
+  await page.reload();
+  await waitForAnswer(page, "");
+  expect(await page.textContent("#status")).toContain("offline");
+  expect(await page.textContent("#status")).toContain("version 3");
+  expect((await search(page, CHESS)).slice(0, 10)).toContain("gnuchess");
+  expect(await facts(page)).toContain("4 segments");
+  expect(page.problems).toEqual([]);
+  await context.close();
+});
+
+it("a cancelled build leaves the table as it was", async () => {
+  const context = await browser.newContext();
+  const page = await openPage(context);
+  await visit(page);
+  await page.click("#build");
+  await page.click("#cancel");
+  await page.waitForSelector("#build", { timeout: WAIT_MS });
+  expect(await page.textContent("#status")).toContain("version 1");
+  expect(await page.textContent("#coverage")).toContain("no index yet");
+  expect(page.problems).toEqual([]);
+  await buildIndexes(page);
+  expect(await page.textContent("#status")).toContain("version 3");
+  await context.close();
+});
+
+it("is worked by the keyboard alone, and fits a narrow screen", async () => {
+  const context = await browser.newContext({ viewport: { width: 360, height: 740 }, colorScheme: "dark" });
+  const page = await openPage(context);
+  await visit(page);
+  expect(await page.evaluate(() => document.documentElement.dataset.theme)).toBe("dark");
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360);
+  await page.locator("body").click({ position: { x: 2, y: 2 } });
+  await page.keyboard.press("t");
+  expect(await page.evaluate(() => document.documentElement.dataset.theme)).toBe("light");
+  await page.keyboard.press("?");
+  await page.waitForSelector("dialog[open]");
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("/");
+  await page.keyboard.type("chess");
+  await waitForAnswer(page, "chess");
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("#results .detail:not([hidden]) p");
+  await page.keyboard.press("Escape");
+  await waitForAnswer(page, "");
+  const unnamed = await page.evaluate(() =>
+    [...document.querySelectorAll<HTMLElement>("button, input, a[href], progress")]
+      .filter((element) => {
+        const label = element.getAttribute("aria-label") ?? element.textContent?.trim();
+        return !label && !(element as HTMLInputElement).labels?.length;
+      })
+      .map((element) => element.outerHTML),
+  );
+  expect(unnamed).toEqual([]);
+  expect(page.problems).toEqual([]);
+  await context.close();
+});
