@@ -19,6 +19,7 @@ import { getColumnField } from "./fields.ts";
 import type { IndexParams } from "./params.ts";
 import { planBuild } from "./plan-build.ts";
 import { getFamilyByType } from "./registry.ts";
+import { runTableJob } from "./run-job.ts";
 import { runTasks } from "./run-tasks.ts";
 import type { BuildTask, IndexSegment, TrainedModel } from "./segment.ts";
 
@@ -104,13 +105,14 @@ async function planTrainBuildCommit(
     });
 
   const { model: _, ...training } = await makeTask(options.fragmentIds, null, budgetBytes);
-  const trained = await runTasks<TrainedModel | null>(
+  const mustTrain = (await getFamilyByType(indexType)).train !== undefined;
+  const trainingRun = runTasks<TrainedModel | null>(
     snapshot,
-    (await getFamilyByType(indexType)).train
-      ? [{ kind: "train", task: training, fragmentIds: options.fragmentIds }]
-      : [],
+    mustTrain ? [{ kind: "train", task: training, fragmentIds: options.fragmentIds }] : [],
     shared,
   );
+  if (mustTrain) prepareWorkers(snapshot, pool, groups.length - 1, signal);
+  const trained = await trainingRun;
   if (trained.error) throw trained.error;
   const model = trained.results[0] ?? null;
   const dropModel = (): Promise<void> =>
@@ -145,6 +147,19 @@ async function planTrainBuildCommit(
     milliseconds: now() - started,
   });
   return { snapshot: committed, segments };
+}
+
+/** One worker trains: the others start meanwhile. What fails here fails again where it is reported. */
+function prepareWorkers(
+  snapshot: Snapshot,
+  pool: WorkerPool,
+  numWorkers: number,
+  signal: AbortSignal | undefined,
+): void {
+  if (pool.inline) return;
+  for (let i = 0; i < numWorkers; i++) {
+    runTableJob(pool, snapshot, { kind: "index.prepare", payload: {} }, { signal }).catch(() => {});
+  }
 }
 
 /** Everything that can be refused before any work is done. */

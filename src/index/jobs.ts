@@ -1,3 +1,4 @@
+import { loadBuildKernels } from "../kernels/build.ts";
 import type { JobContext, JobHandlers } from "../pool/pool.ts";
 import { buildSegment, trainModel } from "./build-segment.ts";
 import { type MergeTask, mergeSegments } from "./merge-segments.ts";
@@ -25,9 +26,16 @@ function onTable<T extends { readonly uri: string; readonly version: number }, R
   };
 }
 
+/** Makes a worker ready for a build while another one trains: its start, the table and the kernels. */
+async function prepareBuild({ table: handle }: Pick<TaskPayload<never>, "table">, context: JobContext): Promise<void> {
+  const [table] = await Promise.all([openTable(handle, context.signal), loadBuildKernels()]);
+  await table.close();
+}
+
 /** Every job of this room, by kind: what a worker, a queue or the calling thread can be asked to run. */
 export const jobHandlers: JobHandlers = {
   ...searchHandlers,
+  "index.prepare": prepareBuild,
   "index.train": onTable<Omit<BuildTask, "model">, unknown>(trainModel),
   "index.build": onTable<BuildTask, unknown>(buildSegment),
   "index.merge": onTable<MergeTask, unknown>(mergeSegments),
