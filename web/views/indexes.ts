@@ -71,7 +71,12 @@ function groupByWorker(state: BuildState): [workerIndex: number, tasks: LaneTask
 
 function drawLane(workerIndex: number, tasks: readonly LaneTask[]): HTMLElement {
   const name = `Worker ${workerIndex + 1}`;
-  return h("li", { class: "lane" }, h("span", { class: "worker" }, name), ...tasks.map((task) => drawTask(name, task)));
+  return h(
+    "li",
+    { class: "lane" },
+    h("span", {}, name),
+    h("div", { class: "tasks" }, ...tasks.map((task) => drawTask(name, task))),
+  );
 }
 
 function drawTask(worker: string, task: LaneTask): HTMLElement {
