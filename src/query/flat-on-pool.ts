@@ -6,6 +6,9 @@ import { getFragment, type Snapshot } from "../table/snapshot.ts";
 import { type FlatQuery, type FlatSearchOptions, type NearestRows, searchFlat } from "./flat-search.ts";
 import type { FlatAnswer, FlatTask } from "./jobs.ts";
 
+/** Of the memory budget, what the workers together may keep of the files they scan; indexes have the rest. */
+const RANGE_SHARE = 0.25;
+
 /**
  * A flat search with the fragments spread over the workers of a pool; on this thread where there are none, and where
  * only this thread can read the store.
@@ -15,17 +18,19 @@ export async function searchFlatOnPool(
   snapshot: Snapshot,
   query: FlatQuery,
   rows: RowSet | null,
-  options: FlatSearchOptions & { readonly pool: WorkerPool | null },
+  options: FlatSearchOptions & { readonly pool: WorkerPool | null; readonly memoryBudgetBytes: number },
 ): Promise<NearestRows[]> {
   const { pool, signal, onRows } = options;
   if (pool === null || pool.inline || !isReopenable(snapshot)) {
     return [await searchFlat(snapshot, query, rows, options)];
   }
+  const cacheBytes = Math.floor((options.memoryBudgetBytes * RANGE_SHARE) / pool.numWorkers);
   const settled = await Promise.allSettled(
     spreadFragments(snapshot, query.fragmentIds, pool.numWorkers).map((fragmentIds, part) => {
       const task: FlatTask = {
         query: { ...query, fragmentIds },
         rows: rows && RowSet.empty(addressDomain(snapshot, fragmentIds)).or(rows).toTransferable(),
+        cacheBytes,
       };
       // The worker that has the table open, and those fragments' files.
       const affinity = `flat ${part} of ${snapshot.uri}`;

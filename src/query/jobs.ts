@@ -1,7 +1,10 @@
-import { openTable, type TableHandle } from "../index/open-table.ts";
+import { type OpenTable, openTable, type TableHandle } from "../index/open-table.ts";
 import type { JobContext, JobHandlers } from "../pool/pool.ts";
 import { withTransfer } from "../pool/with-transfer.ts";
+import { withCache } from "../store/with-cache.ts";
+import { createFileCache } from "../table/file-cache.ts";
 import { RowSet, type RowSetData } from "../table/row-set.ts";
+import type { Snapshot } from "../table/snapshot.ts";
 import { type FlatQuery, type NearestRows, searchFlat } from "./flat-search.ts";
 
 /** A flat search of some fragments, as it crosses to a worker. */
@@ -9,6 +12,8 @@ export interface FlatTask {
   readonly query: FlatQuery;
   /** `null` = all rows. */
   readonly rows: RowSetData | null;
+  /** Bytes of fetched file ranges this worker may keep. */
+  readonly cacheBytes: number;
 }
 
 /** What comes back. */
@@ -17,8 +22,21 @@ export interface FlatAnswer extends NearestRows {
   readonly compared: readonly (readonly [fragmentId: number, rows: number])[];
 }
 
+let kept: { readonly of: Snapshot; readonly cacheBytes: number; readonly snapshot: Snapshot } | undefined;
+
+/** The table behind a cache of file ranges. One a thread: that of the newest search. */
+function keepRanges(table: OpenTable, cacheBytes: number): Snapshot {
+  if (table.key === null) return table.snapshot;
+  if (kept?.of !== table.snapshot || kept.cacheBytes !== cacheBytes) {
+    kept?.snapshot.files.clear();
+    const store = withCache(table.snapshot.store, { maxBytes: cacheBytes });
+    kept = { of: table.snapshot, cacheBytes, snapshot: { ...table.snapshot, store, files: createFileCache(store) } };
+  }
+  return kept.snapshot;
+}
+
 async function runFlatSearch(
-  { table: handle, query, rows }: FlatTask & { readonly table: TableHandle },
+  { table: handle, query, rows, cacheBytes }: FlatTask & { readonly table: TableHandle },
   { signal }: JobContext,
 ): Promise<FlatAnswer> {
   const table = await openTable(handle, signal);
@@ -26,7 +44,8 @@ async function runFlatSearch(
     const compared: [number, number][] = [];
     const allowed = rows && RowSet.fromTransferable(rows);
     const onRows = (fragmentId: number, count: number) => compared.push([fragmentId, count]);
-    const { rowIds, distances } = await searchFlat(table.snapshot, query, allowed, { signal, onRows });
+    const snapshot = keepRanges(table, cacheBytes);
+    const { rowIds, distances } = await searchFlat(snapshot, query, allowed, { signal, onRows });
     return withTransfer({ rowIds, distances, compared }, [
       rowIds.buffer as ArrayBuffer,
       distances.buffer as ArrayBuffer,

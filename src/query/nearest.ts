@@ -70,7 +70,7 @@ async function searchUncovered(
   k: number,
   allowed: RowSet | null,
 ): Promise<NearestRows> {
-  const { snapshot, pool, signal, statistics } = context;
+  const { snapshot, pool, memoryBudgetBytes, signal, statistics } = context;
   const { field, dimension, q, metric, distanceRange, flatFragmentIds: fragmentIds } = plan;
   if (fragmentIds.length === 0) return EMPTY;
   const hasDeletions = fragmentIds.some((id) => getFragment(snapshot, id).numDeletedRows > 0);
@@ -78,6 +78,7 @@ async function searchUncovered(
   const query = { field, dimension, q, k, metric, distanceRange, fragmentIds };
   const answers = await searchFlatOnPool(snapshot, query, rows, {
     pool,
+    memoryBudgetBytes,
     signal,
     onRows: (fragmentId, numRows) => statistics.addFlat(fragmentId, numRows),
   });
