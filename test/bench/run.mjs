@@ -158,21 +158,24 @@ async function benchScan(path, vectors, q) {
   const stream = await time(30, compileStream(bytes));
   const loop = await time(15, () => measureRows(vectors, q, distances));
   const runs = bytes > 32e6 ? 10 : 60;
-  const scan = async (pool) => {
-    const dataset = await openDataset(path, pool ? { pool } : {});
-    const options = { columns: [], withRowId: true, nearest: { column, q, k: K, useIndex: false } };
-    const least = await time(runs, () => dataset.scanner(options).toTable());
+  const scan = async (options) => {
+    const dataset = await openDataset(path, options);
+    const question = { columns: [], withRowId: true, nearest: { column, q, k: K, useIndex: false } };
+    const least = await time(runs, () => dataset.scanner(question).toTable());
     await dataset.close();
     return least;
   };
-  const inline = await scan();
+  const inline = await scan({});
+  // Twice the bytes: a range above half of the cache is not kept.
+  const kept = await scan({ cacheBytes: 2 * bytes + 64e6, memoryBudgetBytes: 8 * bytes + 256e6 });
   const pool = createPool({ numWorkers: 2 });
-  const shared = await scan(pool);
+  const shared = await scan({ pool, memoryBudgetBytes: 8 * bytes + 256e6 });
   await pool.close();
   console.log("Flat scan of the stored column, reading, decoding and top-k included");
   line("the limit: the same bytes read once, front to back", stream, stream);
-  line("lancelet, on the calling thread", inline, stream);
-  line("lancelet, on 2 workers (which keep no file ranges)", shared, stream);
+  line("lancelet, calling thread, file ranges kept (cacheBytes)", kept, stream);
+  line("lancelet, 2 workers, file ranges kept (memoryBudgetBytes)", shared, stream);
+  line("lancelet, calling thread, default cache of 64 MiB", inline, stream);
   line("plain JavaScript loop over one array in memory", loop, stream);
   console.log(
     bytes > 32e6
