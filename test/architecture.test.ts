@@ -7,6 +7,7 @@ import { expect, test } from "vitest";
 const ROOMS: readonly (readonly string[])[] = [
   ["errors.ts"],
   ["runtime.ts"],
+  ["tasks"],
   ["proto"],
   ["store"],
   ["kernels"],

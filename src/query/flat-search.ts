@@ -1,13 +1,13 @@
 import type { RecordBatch } from "apache-arrow";
 import type { RowSelection } from "../format/read/row-ranges.ts";
 import type { LanceField } from "../format/schema.ts";
-import { createGiveWay } from "../index/give-way.ts";
 import { loadCoreKernels } from "../kernels/core.ts";
 import { countBits } from "../table/bit-words.ts";
 import type { Fragment } from "../table/fragment.ts";
 import type { RowSet } from "../table/row-set.ts";
 import { scanFragment } from "../table/scan-fragment.ts";
 import { getFragment, type Snapshot } from "../table/snapshot.ts";
+import { createGiveWay } from "../tasks/give-way.ts";
 import type { Metric } from "./scan-options.ts";
 import { cutBits, VectorScan } from "./vector-scan.ts";
 

@@ -1,10 +1,10 @@
 import type { Data, FixedSizeList } from "apache-arrow";
 import { LanceError } from "../errors.ts";
 import type { LanceField } from "../format/schema.ts";
-import type { GiveWay } from "../index/give-way.ts";
 import type { CoreKernels } from "../kernels/core.ts";
 import type { WasmBuffer } from "../kernels/memory.ts";
 import type { TopK } from "../kernels/top-k.ts";
+import type { GiveWay } from "../tasks/give-way.ts";
 import type { FlatQuery, NearestRows } from "./flat-search.ts";
 
 /** Rows of one fragment, as they were read. */

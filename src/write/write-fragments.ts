@@ -4,10 +4,10 @@ import { LanceError, throwIfAborted } from "../errors.ts";
 import type { LanceSchema } from "../format/schema.ts";
 import { createLanceFileWriter } from "../format/write/create-file-writer.ts";
 import type { LanceFileVersion, LanceFileWriter, WrittenFile } from "../format/write/file-writer.ts";
-import { createGiveWay } from "../index/give-way.ts";
 import { type DataFragment, DataFragmentSchema } from "../proto/gen/lance/table_pb.ts";
 import type { Store } from "../store/store.ts";
 import { deleteQuietly } from "../table/publish.ts";
+import { createGiveWay } from "../tasks/give-way.ts";
 
 /** How far a write is. */
 export interface WriteProgress {

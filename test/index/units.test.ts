@@ -2,7 +2,6 @@ import { describe, expect, test } from "vitest";
 import { createCompareRows } from "../../src/index/btree/compare-values.ts";
 import { fromLiterals, type ValueColumn } from "../../src/index/btree/value-column.ts";
 import { getValueType } from "../../src/index/btree/value-type.ts";
-import { createGiveWay } from "../../src/index/give-way.ts";
 import { decodeModel, encodeModel, type IvfModel } from "../../src/index/ivf/model.ts";
 import { planProbes } from "../../src/index/ivf/probe-policy.ts";
 import { readModel, writeModel } from "../../src/index/model-file.ts";
@@ -11,6 +10,7 @@ import { findFamily, getFamilyByType } from "../../src/index/registry.ts";
 import type { VectorQuery } from "../../src/index/segment.ts";
 import { createMemoryStore } from "../../src/store/memory.ts";
 import { drawUuid, formatUuid, parseUuid } from "../../src/store/uuid.ts";
+import { createGiveWay } from "../../src/tasks/give-way.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
 import { expectError } from "./support.ts";
 

@@ -1,7 +1,7 @@
 import { LanceError } from "../../errors.ts";
 import type { LanceField } from "../../format/schema.ts";
 import { loadBuildKernels } from "../../kernels/build.ts";
-import { createGiveWay } from "../give-way.ts";
+import { createGiveWay } from "../../tasks/give-way.ts";
 import { checkSame } from "../incompatible.ts";
 import { checkParamNames, type IndexParams, readIntegerParam } from "../params.ts";
 import type { FamilyContext, IndexFamily, SegmentWriter } from "../segment.ts";

@@ -1,4 +1,4 @@
-import type { GiveWay } from "../give-way.ts";
+import type { GiveWay } from "../../tasks/give-way.ts";
 import { type CompareRows, createCompareRows } from "./compare-values.ts";
 import type { SortedRows, SortedSource } from "./sorted-run.ts";
 import { gatherColumns, type ValueColumn } from "./value-column.ts";

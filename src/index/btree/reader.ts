@@ -1,9 +1,9 @@
 import { LanceError, throwIfAborted } from "../../errors.ts";
 import { type LanceFile, openLanceFile } from "../../format/read/file.ts";
 import { RowSet } from "../../table/row-set.ts";
+import { createGiveWay } from "../../tasks/give-way.ts";
 import { checkRowCount } from "../check-rows.ts";
 import { type ReadCounts, withReadCounts } from "../count-reads.ts";
-import { createGiveWay } from "../give-way.ts";
 import { PartCache, type PartLease } from "../part-cache.ts";
 import { startSearchMetrics } from "../search-metrics.ts";
 import type { IndexFamily, OpenSegment, ScalarAnswer, SegmentQuery, SegmentReader } from "../segment.ts";

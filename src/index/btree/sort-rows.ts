@@ -1,5 +1,5 @@
 import type { BuildKernels } from "../../kernels/build.ts";
-import type { GiveWay } from "../give-way.ts";
+import type { GiveWay } from "../../tasks/give-way.ts";
 import type { ColumnSource, FamilyContext, SegmentWriter } from "../segment.ts";
 import { mergeSources } from "./merge-sources.ts";
 import { createMemorySource, getRowsBytes, permuteRows, type SortedRows, type SortedSource } from "./sorted-run.ts";

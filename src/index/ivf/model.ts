@@ -1,7 +1,7 @@
 import { isLanceError, LanceError } from "../../errors.ts";
 import { loadBuildKernels } from "../../kernels/build.ts";
+import { createGiveWay } from "../../tasks/give-way.ts";
 import { decodeBase64, encodeBase64 } from "../base64.ts";
-import { createGiveWay } from "../give-way.ts";
 import type { ColumnSource, FamilyContext } from "../segment.ts";
 import { getPartitionMetric, type Metric, parseMetric } from "./metric.ts";
 import type { IvfParams } from "./params.ts";

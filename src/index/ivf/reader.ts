@@ -1,8 +1,8 @@
 import { LanceError, throwIfAborted } from "../../errors.ts";
 import { type CoreKernels, loadCoreKernels } from "../../kernels/core.ts";
 import { RowSet } from "../../table/row-set.ts";
+import { createGiveWay } from "../../tasks/give-way.ts";
 import { type ReadCounts, withReadCounts } from "../count-reads.ts";
-import { createGiveWay } from "../give-way.ts";
 import { type CachedPart, PartCache, type PartLease } from "../part-cache.ts";
 import { startSearchMetrics } from "../search-metrics.ts";
 import type { IndexFamily, OpenSegment, SegmentQuery, SegmentReader, VectorAnswer, VectorQuery } from "../segment.ts";

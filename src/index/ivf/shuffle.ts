@@ -1,5 +1,5 @@
 import type { BuildKernels } from "../../kernels/build.ts";
-import { createGiveWay } from "../give-way.ts";
+import { createGiveWay } from "../../tasks/give-way.ts";
 import type { ColumnSource, FamilyContext, SegmentWriter } from "../segment.ts";
 import { getPartitionMetric } from "./metric.ts";
 import type { IvfModel } from "./model.ts";

@@ -1,7 +1,7 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { IVFSchema } from "../../proto/gen/lance/index_pb.ts";
+import { createGiveWay } from "../../tasks/give-way.ts";
 import { createIndexField } from "../file-batch.ts";
-import { createGiveWay } from "../give-way.ts";
 import type { FamilyContext, SegmentWriter } from "../segment.ts";
 import { AUXILIARY_FILE, DISTANCE_KEY, INDEX_FILE, INDEX_KEY, IVF_KEY, STORAGE_KEY, TENSOR_F32 } from "./ivf-files.ts";
 import type { IvfModel } from "./model.ts";

@@ -1,7 +1,7 @@
 import type { WasmBuffer } from "../../../kernels/memory.ts";
 import type { TopK } from "../../../kernels/top-k.ts";
 import type { RowSet } from "../../../table/row-set.ts";
-import type { GiveWay } from "../../give-way.ts";
+import type { GiveWay } from "../../../tasks/give-way.ts";
 import type { Metric } from "../metric.ts";
 
 /** Vectors of one partition in WASM memory. */
