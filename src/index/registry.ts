@@ -1,30 +1,41 @@
 import { LanceError } from "../errors.ts";
 import { decodeBase64 } from "./base64.ts";
-import type { IndexFamily, IndexSegment } from "./segment.ts";
+import type { IndexFamily, IndexKind, IndexSegment } from "./segment.ts";
 
-/** One family: how files and users name it, and where its code is. */
+/** One family: how users name it, and where its code is. */
 interface FamilyEntry {
-  /** Message name at the end of a `type_url`, lower case. */
-  readonly message: string;
-  /** Names users give, upper case without `_`. */
-  readonly indexTypes: readonly string[];
+  /** As it is usually spelt; users may leave out the `_` and use any case. */
+  readonly indexType: string;
   /** Whether details of this message are this family's; absent: all are. */
   readonly accepts?: (details: Uint8Array) => boolean | Promise<boolean>;
   readonly load: () => Promise<IndexFamily>;
 }
 
+/** Indexes whose details are one message, those without a family here too. */
+interface KindEntry {
+  /** Message name at the end of a `type_url`, lower case. */
+  readonly message: string;
+  readonly families: readonly FamilyEntry[];
+  /** What can be said of an index of any family of the message; absent: its message's name is all. */
+  readonly loadKind?: () => Promise<IndexKind>;
+}
+
 /** The only place that knows families by name. Their code is fetched when first needed. */
-const FAMILIES: readonly FamilyEntry[] = [
+const KINDS: readonly KindEntry[] = [
   {
     message: "btreeindexdetails",
-    indexTypes: ["BTREE"],
-    load: async () => (await import("./btree/family.ts")).btreeFamily,
+    families: [{ indexType: "BTREE", load: async () => (await import("./btree/family.ts")).btreeFamily }],
   },
   {
     message: "vectorindexdetails",
-    indexTypes: ["IVFFLAT"],
-    accepts: async (details) => (await import("./ivf/describe-details.ts")).isIvfFlat(details),
-    load: async () => (await import("./ivf/family.ts")).ivfFlatFamily,
+    families: [
+      {
+        indexType: "IVF_FLAT",
+        accepts: async (details) => (await import("./ivf/describe-details.ts")).isIvfFlat(details),
+        load: async () => (await import("./ivf/family.ts")).ivfFlatFamily,
+      },
+    ],
+    loadKind: async () => (await import("./ivf/vector-kind.ts")).vectorKind,
   },
 ];
 
@@ -34,9 +45,7 @@ const FAMILIES: readonly FamilyEntry[] = [
  */
 export async function findFamily(segment: Pick<IndexSegment, "indexDetails">): Promise<IndexFamily | undefined> {
   const { typeUrl, value } = segment.indexDetails;
-  const message = getMessageName(typeUrl).toLowerCase();
-  for (const entry of FAMILIES) {
-    if (entry.message !== message) continue;
+  for (const entry of findKind(typeUrl)?.families ?? []) {
     if (entry.accepts && !(await entry.accepts(decodeBase64(value, "indexDetails.value")))) continue;
     return entry.load();
   }
@@ -56,8 +65,7 @@ export async function getFamily(segment: IndexSegment): Promise<IndexFamily> {
 
 /** The family a user names: `BTREE`, `btree`, `IVF_FLAT`, `IvfFlat`. @throws UNSUPPORTED naming those there are */
 export async function getFamilyByType(indexType: string): Promise<IndexFamily> {
-  const name = normalizeType(indexType);
-  const entry = FAMILIES.find(({ indexTypes }) => indexTypes.includes(name));
+  const entry = findEntry(indexType);
   if (entry) return entry.load();
   throw new LanceError("UNSUPPORTED", `no index type "${indexType}": expected one of ${listIndexTypes().join(", ")}`, {
     received: indexType,
@@ -67,25 +75,37 @@ export async function getFamilyByType(indexType: string): Promise<IndexFamily> {
 
 /** Index types users can build, as they are usually spelt. */
 export function listIndexTypes(): string[] {
-  return ["BTREE", "IVF_FLAT"];
+  return KINDS.flatMap(({ families }) => families.map(({ indexType }) => indexType));
 }
 
 /** `BTREE` or `IVF_FLAT` for any spelling of it, so that tasks compare; unknown names pass in upper case. */
 export function canonicalIndexType(indexType: string): string {
-  const name = normalizeType(indexType);
-  return listIndexTypes().find((type) => normalizeType(type) === name) ?? indexType.toUpperCase();
+  return findEntry(indexType)?.indexType ?? indexType.toUpperCase();
 }
 
-/** Name of an index for people: of its family where there is one, else of its message. */
+/** Name of an index for people: of its family where there is one, else of its kind or its message. */
 export async function nameIndexType(segment: IndexSegment): Promise<string> {
-  const details = decodeBase64(segment.indexDetails.value, "indexDetails.value");
+  const { typeUrl, value } = segment.indexDetails;
+  const details = decodeBase64(value, "indexDetails.value");
   const family = await findFamily(segment);
   if (family) return family.displayName(details);
-  const message = getMessageName(segment.indexDetails.typeUrl);
-  if (message.toLowerCase() === "vectorindexdetails") {
-    return (await import("./ivf/describe-details.ts")).nameVectorIndex(details);
-  }
-  return message.replace(/(Index)?Details$/, "") || "Unknown";
+  const kind = await loadKind(typeUrl);
+  return kind?.nameIndex(details) ?? (getMessageName(typeUrl).replace(/(Index)?Details$/, "") || "Unknown");
+}
+
+/** What is known of the indexes a `type_url` names, also without a family for them; `undefined` where nothing is. */
+export async function loadKind(typeUrl: string): Promise<IndexKind | undefined> {
+  return findKind(typeUrl)?.loadKind?.();
+}
+
+function findKind(typeUrl: string): KindEntry | undefined {
+  const message = getMessageName(typeUrl).toLowerCase();
+  return KINDS.find((kind) => kind.message === message);
+}
+
+function findEntry(indexType: string): FamilyEntry | undefined {
+  const name = normalizeType(indexType);
+  return KINDS.flatMap(({ families }) => families).find((entry) => normalizeType(entry.indexType) === name);
 }
 
 function normalizeType(indexType: string): string {

@@ -230,3 +230,11 @@ export interface IndexFamily {
     },
   ): Promise<SegmentReader>;
 }
+
+/** What is known of an index by the message of its details, also where no family here can search it. */
+export interface IndexKind {
+  /** As native names it: `IVF_PQ`, `IVF_HNSW_SQ`, … */
+  nameIndex(details: Uint8Array): string;
+  /** The metric by the details, else by the segment's files; `null` when nothing tells. @throws CORRUPT, IO, ABORTED */
+  readMetric(open: OpenSegment, details: Uint8Array, signal?: AbortSignal): Promise<string | null>;
+}

@@ -18,6 +18,12 @@ export function nameVectorIndex(details: Uint8Array): string {
   return `IVF_${parsed.hnswIndexConfig ? "HNSW_" : ""}${COMPRESSIONS[parsed.compression.case ?? "flat"]}`;
 }
 
+/** `l2`, `cosine`, `dot` or `hamming`; `null` for details that do not parse. */
+export function nameMetric(details: Uint8Array): string | null {
+  const parsed = parseDetails(details);
+  return parsed ? (findMetric(parsed.metricType) ?? "hamming") : null;
+}
+
 function parseDetails(details: Uint8Array): VectorIndexDetails | undefined {
   try {
     return fromBinary(VectorIndexDetailsSchema, details);
