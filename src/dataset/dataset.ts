@@ -142,7 +142,7 @@ export class Dataset {
    * await dataset.createIndex("vector", "IVF_FLAT", { metric: "cosine", numWorkers: 4 });
    */
   async createIndex(column: string, indexType: string, options: CreateIndexOptions = {}): Promise<IndexSegment[]> {
-    const { control, params } = splitIndexOptions(options);
+    const { control, params } = splitIndexOptions(options, "create");
     const created = await createIndex(this.#snapshot, column, indexType, { ...this.#defaults(), ...control, params });
     this.#moveTo(created.snapshot);
     return [...created.segments];
@@ -169,7 +169,7 @@ export class Dataset {
       readonly fragmentIds?: readonly number[];
     } = {},
   ): Promise<TrainedModel | null> {
-    const { control, params } = splitIndexOptions(options);
+    const { control, params } = splitIndexOptions(options, "segment");
     return trainIndexModel(this.#snapshot, column, indexType, { ...this.#defaults(), ...control, params });
   }
 
@@ -179,7 +179,7 @@ export class Dataset {
    * @throws INVALID_ARGUMENT, SCHEMA_MISMATCH, NOT_FOUND (unknown fragment), UNSUPPORTED
    */
   async planIndexBuild(column: string, indexType: string, options: PlanIndexBuildOptions): Promise<BuildTask[]> {
-    const { control, params } = splitIndexOptions(options);
+    const { control, params } = splitIndexOptions(options, "plan");
     return planBuildTasks(this.#snapshot, column, indexType, { ...control, params });
   }
 
@@ -189,7 +189,7 @@ export class Dataset {
     indexType: string,
     options: CreateIndexUncommittedOptions,
   ): Promise<IndexSegment> {
-    const { control, params } = splitIndexOptions(options);
+    const { control, params } = splitIndexOptions(options, "segment");
     return createIndexUncommitted(this.#snapshot, column, indexType, { ...this.#defaults(), ...control, params });
   }
 

@@ -37,27 +37,23 @@ export interface CreateIndexUncommittedOptions extends PoolOptions, IndexParamet
 /** How a distributed build is planned. */
 export interface PlanIndexBuildOptions extends Omit<PlanTasksOptions, "params">, IndexParameters {}
 
-const CONTROL = new Set<string>([
-  "name",
-  "replace",
-  "train",
-  "fragmentIds",
-  "numWorkers",
-  "maxAttempts",
-  "model",
-  "pool",
-  "memoryBudgetBytes",
-  "signal",
-  "onProgress",
-] satisfies (keyof InnerOptions | keyof CreateIndexUncommittedOptions)[]);
+const POOL: readonly string[] = ["name", "fragmentIds", "pool", "memoryBudgetBytes", "signal", "onProgress"];
 
-/** Splits one flat object into what the build takes and the parameters of the index type. */
+/** Names that are not parameters of the index type, by call. Every other one is, and the type refuses those it lacks. */
+const CONTROL = {
+  create: new Set([...POOL, "replace", "train", "numWorkers", "maxAttempts"]),
+  plan: new Set([...POOL, "model", "numWorkers"]),
+  segment: new Set([...POOL, "model"]),
+} as const;
+
+/** Splits one flat object into what the call takes and the parameters of the index type. */
 export function splitIndexOptions<T extends object>(
   options: T,
+  call: keyof typeof CONTROL,
 ): { readonly control: T; readonly params: Readonly<Record<string, unknown>> } {
   const entries = Object.entries(options).filter(([, value]) => value !== undefined);
   return {
-    control: Object.fromEntries(entries.filter(([key]) => CONTROL.has(key))) as T,
-    params: Object.fromEntries(entries.filter(([key]) => !CONTROL.has(key))),
+    control: Object.fromEntries(entries.filter(([key]) => CONTROL[call].has(key))) as T,
+    params: Object.fromEntries(entries.filter(([key]) => !CONTROL[call].has(key))),
   };
 }

@@ -1,4 +1,6 @@
+import { LanceError } from "../errors.ts";
 import type { WorkerPool } from "../pool/pool.ts";
+import { checkOptionNames } from "../query/check-options.ts";
 import { openStore } from "../store/open-store.ts";
 import type { Store } from "../store/store.ts";
 import { withCache } from "../store/with-cache.ts";
@@ -34,9 +36,47 @@ const DEFAULT_CACHE_BYTES = 64 * 1024 * 1024;
  * const table = await packages.scanner({ filter: "installed_kb < 1000", limit: 10 }).toTable();
  */
 export async function openDataset(uriOrStore: string | Store, options: OpenDatasetOptions = {}): Promise<Dataset> {
+  checkOpenOptions(options);
   const { store, uri } = await openTableStore(uriOrStore, options);
   const snapshot = await openSnapshot(store, { uri, version: options.version, signal: options.signal });
   return wrapSnapshot(snapshot, store, typeof uriOrStore === "string", options);
+}
+
+const OPEN_KEYS: readonly (keyof OpenDatasetOptions)[] = [
+  "version",
+  "storageOptions",
+  "pool",
+  "memoryBudgetBytes",
+  "cacheBytes",
+  "signal",
+];
+
+/**
+ * Refuses unknown names and sizes that are none.
+ * @param more names the caller's own options add
+ * @throws INVALID_ARGUMENT
+ */
+export function checkOpenOptions(
+  options: OpenDatasetOptions,
+  where = "openDataset",
+  more: readonly string[] = [],
+): void {
+  checkOptionNames(options, new Set<string>([...OPEN_KEYS, ...more]), where);
+  checkSize("memoryBudgetBytes", options.memoryBudgetBytes, 1);
+  checkSize("cacheBytes", options.cacheBytes, 0);
+  checkSize("version", options.version, 1);
+}
+
+function checkSize(name: string, value: unknown, least: number): void {
+  if (value === undefined || (typeof value === "number" && Number.isSafeInteger(value) && value >= least)) return;
+  throw new LanceError(
+    "INVALID_ARGUMENT",
+    `${name}: expected a whole number of at least ${least}, received ${String(value)}`,
+    {
+      name,
+      received: String(value),
+    },
+  );
 }
 
 /** A dataset over a snapshot that was opened or just committed. */

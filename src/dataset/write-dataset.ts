@@ -2,11 +2,12 @@ import type { Schema } from "apache-arrow";
 import { LanceError } from "../errors.ts";
 import type { Store } from "../store/store.ts";
 import { findLatestManifest } from "../table/find-version.ts";
+import { openSnapshot, type Snapshot } from "../table/snapshot.ts";
 import { createTable } from "../write/create-table.ts";
 import { type TabularData, toRecordBatches } from "../write/input.ts";
 import type { WriteProgress } from "../write/write-fragments.ts";
 import type { Dataset } from "./dataset.ts";
-import { type OpenDatasetOptions, openDataset, openTableStore, wrapSnapshot } from "./open-dataset.ts";
+import { checkOpenOptions, type OpenDatasetOptions, openTableStore, wrapSnapshot } from "./open-dataset.ts";
 
 /** How to write a table. */
 export interface WriteDatasetOptions extends Omit<OpenDatasetOptions, "version"> {
@@ -35,6 +36,7 @@ export async function writeDataset(
   uriOrStore: string | Store,
   options: WriteDatasetOptions = {},
 ): Promise<Dataset> {
+  checkOpenOptions(options, "writeDataset", WRITE_KEYS);
   const { mode = "create", schema, signal, onProgress, maxRowsPerFile, maxBytesPerFile } = options;
   if (mode !== "create" && mode !== "append") {
     throw new LanceError("INVALID_ARGUMENT", `mode: expected "create" or "append", received ${JSON.stringify(mode)}`, {
@@ -44,7 +46,9 @@ export async function writeDataset(
   const { store, uri } = await openTableStore(uriOrStore, options);
   const fileOptions = { maxRowsPerFile, maxBytesPerFile, onProgress, signal };
   if (mode === "append" && (await findLatestManifest(store, { signal }))) {
-    const dataset = await openDataset(uriOrStore, options);
+    const standing = await openSnapshot(store, { uri, signal });
+    checkAppendVersion(standing, options.dataStorageVersion);
+    const dataset = wrapSnapshot(standing, store, typeof uriOrStore === "string", options);
     await dataset.insert(data, fileOptions);
     return dataset;
   }
@@ -55,4 +59,23 @@ export async function writeDataset(
     ...fileOptions,
   });
   return wrapSnapshot(snapshot, store, typeof uriOrStore === "string", options);
+}
+
+const WRITE_KEYS: readonly (keyof WriteDatasetOptions)[] = [
+  "mode",
+  "schema",
+  "dataStorageVersion",
+  "maxRowsPerFile",
+  "maxBytesPerFile",
+  "onProgress",
+];
+
+/** New files of a table have the table's version. */
+function checkAppendVersion(standing: Snapshot, wanted: string | undefined): void {
+  if (wanted === undefined || wanted === standing.storageVersion) return;
+  throw new LanceError(
+    "INVALID_ARGUMENT",
+    `dataStorageVersion: the table at ${standing.uri} has version ${standing.storageVersion}, received ${wanted}; leave it out to append`,
+    { expected: standing.storageVersion, received: wanted },
+  );
 }

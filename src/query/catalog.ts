@@ -1,9 +1,10 @@
 import type { LanceField } from "../format/schema.ts";
 import { decodeBase64 } from "../index/base64.ts";
 import { getEffectiveCoverage, listSegments } from "../index/metadata.ts";
-import { findFamily } from "../index/registry.ts";
+import { readIndexMetric } from "../index/read-metric.ts";
+import { findFamily, nameIndexType } from "../index/registry.ts";
 import type { IndexFamily, IndexSegment } from "../index/segment.ts";
-import type { Snapshot } from "../table/snapshot.ts";
+import { getFragment, type Snapshot } from "../table/snapshot.ts";
 
 /** One logical index of a snapshot, as the planner sees it. */
 export interface LogicalIndex {
@@ -14,19 +15,37 @@ export interface LogicalIndex {
   readonly displayName: string;
   /** The protobuf that describes it, of its newest segment. */
   readonly details: Uint8Array;
+  /** Of a vector index, `null` where neither details nor files say; `null` of others. */
+  readonly metric: string | null;
   /** Segments that cover at least one fragment of this version. */
   readonly segments: readonly IndexSegment[];
   /** Fragments of this version that its segments cover. */
   readonly coverage: ReadonlySet<number>;
 }
 
-const catalogs = new WeakMap<Snapshot, Promise<LogicalIndex[]>>();
+/** A logical index that queries of this version must do without. */
+export interface UnusableIndex {
+  readonly name: string;
+  readonly fieldIds: readonly number[];
+  /** As native prints its type, where it is known. */
+  readonly displayName: string;
+  /** Of a vector index; `null` of others. */
+  readonly metric: string | null;
+}
+
+/** The logical indexes of a snapshot. */
+export interface Catalog {
+  readonly indices: readonly LogicalIndex[];
+  readonly unusable: readonly UnusableIndex[];
+}
+
+const catalogs = new WeakMap<Snapshot, Promise<Catalog>>();
 
 /**
- * The logical indexes this version of the library can use, read once a snapshot. Left out: families it does not know,
- * segments of a newer format, and indexes on nested columns; queries on them scan.
+ * The logical indexes of a snapshot, read once. Unusable are families this version does not know, segments of a newer
+ * format only, and indexes on nested columns: queries on them scan, and their plans say so.
  */
-export function loadCatalog(snapshot: Snapshot): Promise<LogicalIndex[]> {
+export function loadCatalog(snapshot: Snapshot): Promise<Catalog> {
   let catalog = catalogs.get(snapshot);
   if (!catalog) {
     catalog = readCatalog(snapshot);
@@ -36,29 +55,48 @@ export function loadCatalog(snapshot: Snapshot): Promise<LogicalIndex[]> {
   return catalog;
 }
 
-async function readCatalog(snapshot: Snapshot): Promise<LogicalIndex[]> {
+/** Live rows of some fragments that an index covers. */
+export function countCoveredRows(snapshot: Snapshot, index: LogicalIndex, fragmentIds: readonly number[]): number {
+  return fragmentIds
+    .filter((id) => index.coverage.has(id))
+    .reduce((sum, id) => sum + getFragment(snapshot, id).numRows, 0);
+}
+
+async function readCatalog(snapshot: Snapshot): Promise<Catalog> {
   const byName = new Map<string, IndexSegment[]>();
   for (const { segment } of await listSegments(snapshot)) {
     byName.set(segment.name, [...(byName.get(segment.name) ?? []), segment]);
   }
-  const indices = await Promise.all([...byName].map(([name, segments]) => readIndex(snapshot, name, segments)));
-  return indices.filter((index) => index !== undefined);
+  const read = await Promise.all([...byName].map(([name, segments]) => readIndex(snapshot, name, segments)));
+  return {
+    indices: read.filter((index): index is LogicalIndex => "family" in index),
+    unusable: read.filter((index): index is UnusableIndex => !("family" in index)),
+  };
 }
 
 async function readIndex(
   snapshot: Snapshot,
   name: string,
   segments: readonly IndexSegment[],
-): Promise<LogicalIndex | undefined> {
+): Promise<LogicalIndex | UnusableIndex> {
   const newest = segments.at(-1)!;
   const family = await findFamily(newest);
   const field = snapshot.schema.fields.find((candidate) => candidate.id === newest.fields[0]);
-  if (!family || !field || newest.fields.length !== 1) return undefined;
   const usable: IndexSegment[] = [];
-  for (const segment of segments) {
-    if ((await findFamily(segment)) !== family || segment.indexVersion > newestVersion(family)) continue;
-    const fragmentIds = getEffectiveCoverage(segment, snapshot);
-    if (fragmentIds.length > 0) usable.push({ ...segment, fragmentIds });
+  if (family && field && newest.fields.length === 1) {
+    for (const segment of segments) {
+      if ((await findFamily(segment)) !== family || segment.indexVersion > newestVersion(family)) continue;
+      const fragmentIds = getEffectiveCoverage(segment, snapshot);
+      if (fragmentIds.length > 0) usable.push({ ...segment, fragmentIds });
+    }
+  }
+  if (!family || !field || usable.length === 0) {
+    return {
+      name,
+      fieldIds: newest.fields,
+      displayName: await nameIndexType(newest),
+      metric: await readIndexMetric(snapshot, newest),
+    };
   }
   const details = decodeBase64(newest.indexDetails.value, "indexDetails.value");
   return {
@@ -67,6 +105,7 @@ async function readIndex(
     family,
     displayName: family.displayName(details),
     details,
+    metric: family.queryKind === "vector" ? await readIndexMetric(snapshot, newest) : null,
     segments: usable,
     coverage: new Set(usable.flatMap((segment) => segment.fragmentIds)),
   };

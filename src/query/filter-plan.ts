@@ -5,7 +5,7 @@ import type { IndexExpression } from "../expr/index-expression.ts";
 import { extractIndexQueries } from "../expr/index-queries.ts";
 import { parseFilter } from "../expr/parse.ts";
 import type { Snapshot } from "../table/snapshot.ts";
-import type { LogicalIndex } from "./catalog.ts";
+import { countCoveredRows, type LogicalIndex } from "./catalog.ts";
 
 /** How a filter's rows are found. */
 export interface FilterPlan {
@@ -32,16 +32,20 @@ export function planFilter(
   sql: string,
   catalog: readonly LogicalIndex[],
   fragmentIds: readonly number[],
-  options: { readonly useScalarIndex: boolean; readonly fastSearch: boolean },
+  options: { readonly useScalarIndex: boolean; readonly indexedOnly: boolean },
 ): FilterPlan {
   const bound = bindExpression(parseFilter(sql), snapshot.schema);
   const usable = options.useScalarIndex ? catalog.filter((index) => index.family.queryKind === "scalar") : [];
   const { indexed, refine } = extractIndexQueries(bound, (column, query) => {
     const served = usable
       .filter((index) => index.field.name === column)
-      .map((index) => ({ index, served: index.family.canServe(query, index.field, index.details) }))
-      .filter((candidate) => candidate.served.exactness !== "no")
-      .sort((a, b) => a.served.cost - b.served.cost)[0];
+      .map((index) => ({
+        index,
+        served: index.family.canServe(query, index.field, index.details),
+        coveredRows: countCoveredRows(snapshot, index, fragmentIds),
+      }))
+      .filter((candidate) => candidate.served.exactness !== "no" && candidate.coveredRows > 0)
+      .sort((a, b) => b.coveredRows - a.coveredRows || a.served.cost - b.served.cost)[0];
     if (!served) return undefined;
     return {
       index: served.index.name,
@@ -61,7 +65,7 @@ export function planFilter(
     indices,
     refine,
     indexedFragmentIds: fragmentIds.filter(covered),
-    flatFragmentIds: options.fastSearch && indexed !== null ? [] : fragmentIds.filter((id) => !covered(id)),
+    flatFragmentIds: options.indexedOnly && indexed !== null ? [] : fragmentIds.filter((id) => !covered(id)),
   };
 }
 

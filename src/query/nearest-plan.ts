@@ -2,7 +2,7 @@ import { LanceError } from "../errors.ts";
 import type { LanceField } from "../format/schema.ts";
 import type { IndexSegment } from "../index/segment.ts";
 import type { Snapshot } from "../table/snapshot.ts";
-import type { LogicalIndex } from "./catalog.ts";
+import { type Catalog, countCoveredRows, type LogicalIndex, type UnusableIndex } from "./catalog.ts";
 import { resolveFields } from "./projection.ts";
 import { type Metric, type NearestOptions, parseMetric, probesOf, type ScannerOptions } from "./scan-options.ts";
 
@@ -37,21 +37,23 @@ export function planNearest(
   snapshot: Snapshot,
   options: ScannerOptions,
   nearest: NearestOptions,
-  catalog: readonly LogicalIndex[],
+  catalog: Catalog,
   fragmentIds: readonly number[],
 ): NearestPlan {
   const field = resolveFields(snapshot.schema, [nearest.column])[0]!;
   const dimension = readDimension(field);
   const q = readQueryVector(nearest, dimension);
-  const candidates = catalog.filter((index) => index.family.queryKind === "vector" && index.field.id === field.id);
-  const chosen = chooseIndex(nearest, candidates, catalog);
-  const indexMetric = chosen === null ? null : metricOf(chosen);
-  const metric = nearest.metric === undefined ? (indexMetric ?? "l2") : parseMetric(nearest.metric);
-  const reason = whyFlat(nearest, chosen, indexMetric, metric);
+  const chosen = chooseIndex(snapshot, nearest, field, catalog, fragmentIds);
+  const other = catalog.unusable.find((index) => index.fieldIds[0] === field.id && index.metric !== null) ?? null;
+  const indexMetric = chosen?.metric ?? other?.metric ?? null;
+  const metric = nearest.metric === undefined ? defaultMetric(indexMetric) : parseMetric(nearest.metric);
+  const reason = whyFlat(nearest, chosen, other, metric);
   const index = reason === null ? chosen : null;
+  if (index === null && options.indexSegments !== undefined) {
+    throw new LanceError("INVALID_ARGUMENT", `indexSegments: no index is searched: ${reason}`, { reason });
+  }
   const segments = index === null ? [] : chooseSegments(index, options.indexSegments);
   const covered = new Set(segments.flatMap((segment) => segment.fragmentIds));
-  const includeUnindexed = options.fastSearch !== true && options.includeUnindexed !== false;
   const [minimumNprobes, maximumNprobes] = probesOf(nearest);
   return {
     field,
@@ -67,10 +69,7 @@ export function planNearest(
     reason,
     segments,
     indexedFragmentIds: fragmentIds.filter((id) => covered.has(id)),
-    flatFragmentIds:
-      index !== null && (!includeUnindexed || options.indexSegments !== undefined)
-        ? []
-        : fragmentIds.filter((id) => !covered.has(id)),
+    flatFragmentIds: leavesUnindexed(options, index) ? [] : fragmentIds.filter((id) => !covered.has(id)),
   };
 }
 
@@ -109,36 +108,70 @@ function readQueryVector(nearest: NearestOptions, dimension: number): Float32Arr
   return q;
 }
 
+/** `fastSearch` looks at indexed rows only, also where none are; the others leave rows out only beside an index. */
+function leavesUnindexed(options: ScannerOptions, index: LogicalIndex | null): boolean {
+  if (options.fastSearch === true) return true;
+  return index !== null && (options.includeUnindexed === false || options.indexSegments !== undefined);
+}
+
+/** The index asked for by name; else, of the column's, one of the query's metric, and the one that covers most rows. */
 function chooseIndex(
+  snapshot: Snapshot,
   nearest: NearestOptions,
-  candidates: readonly LogicalIndex[],
-  catalog: readonly LogicalIndex[],
+  field: LanceField,
+  catalog: Catalog,
+  fragmentIds: readonly number[],
 ): LogicalIndex | null {
-  if (nearest.indexName === undefined) return candidates[0] ?? null;
-  const named = candidates.find((index) => index.name === nearest.indexName);
-  if (named) return named;
-  const known = catalog.map((index) => index.name);
+  const candidates = catalog.indices.filter(
+    (index) => index.family.queryKind === "vector" && index.field.id === field.id,
+  );
+  if (nearest.indexName !== undefined) {
+    return candidates.find((index) => index.name === nearest.indexName) ?? refuseName(nearest, catalog);
+  }
+  const wanted = nearest.metric === undefined ? null : parseMetric(nearest.metric);
+  const rank = (index: LogicalIndex): number => (wanted === null || index.metric === wanted ? 1 : 0);
+  const rows = (index: LogicalIndex): number => countCoveredRows(snapshot, index, fragmentIds);
+  return [...candidates].sort((a, b) => rank(b) - rank(a) || rows(b) - rows(a))[0] ?? null;
+}
+
+function refuseName(nearest: NearestOptions, catalog: Catalog): never {
+  const { indexName, column } = nearest;
+  const known = [...catalog.indices, ...catalog.unusable].map((index) => index.name).sort();
+  const unusable = catalog.unusable.find((index) => index.name === indexName);
+  if (unusable) {
+    throw new LanceError(
+      "UNSUPPORTED",
+      `index "${indexName}" is ${unusable.displayName}, and this version cannot search it; leave out indexName to compare row by row`,
+      { indexName, indexType: unusable.displayName },
+    );
+  }
   throw new LanceError(
     "INDEX_NOT_FOUND",
-    `no vector index "${nearest.indexName}" on column "${nearest.column}"; the table has ${known.join(", ") || "no index"}`,
-    { indexName: nearest.indexName, column: nearest.column, known },
+    `no vector index "${indexName}" on column "${column}"; the table has ${known.join(", ") || "no index"}`,
+    { indexName, column, known },
   );
 }
 
-function metricOf(index: LogicalIndex): Metric | null {
-  const { metric } = index.family.decodeDetails(index.details);
-  return metric === "l2" || metric === "cosine" || metric === "dot" ? metric : null;
+function isMetric(name: string | null): name is Metric {
+  return name === "l2" || name === "cosine" || name === "dot";
+}
+
+function defaultMetric(ofIndex: string | null): Metric {
+  return isMetric(ofIndex) ? ofIndex : "l2";
 }
 
 function whyFlat(
   nearest: NearestOptions,
   chosen: LogicalIndex | null,
-  indexMetric: Metric | null,
+  other: UnusableIndex | null,
   metric: Metric,
 ): string | null {
   if (nearest.useIndex === false) return "useIndex is false";
+  if (chosen === null && other !== null) {
+    return `index "${other.name}" is ${other.displayName}, which this version cannot search`;
+  }
   if (chosen === null) return "the column has no vector index";
-  if (indexMetric !== metric) return `index "${chosen.name}" is built for ${indexMetric ?? "another metric"}`;
+  if (chosen.metric !== metric) return `index "${chosen.name}" is built for ${chosen.metric ?? "an unknown metric"}`;
   return null;
 }
 

@@ -31,9 +31,10 @@ export async function planScan(snapshot: Snapshot, options: ScannerOptions): Pro
       option: "indexSegments",
     });
   }
-  const catalog = await loadCatalog(snapshot);
+  const { indices: catalog, unusable } = await loadCatalog(snapshot);
   const fragmentIds = chooseFragments(snapshot, options.fragmentIds);
-  const nearestPlan = nearest === undefined ? null : planNearest(snapshot, options, nearest, catalog, fragmentIds);
+  const nearestPlan =
+    nearest === undefined ? null : planNearest(snapshot, options, nearest, { indices: catalog, unusable }, fragmentIds);
   const prefilter = nearestPlan !== null && options.prefilter === true;
   const searched = nearestPlan === null ? fragmentIds : searchedFragments(nearestPlan);
   return {
@@ -48,7 +49,7 @@ export async function planScan(snapshot: Snapshot, options: ScannerOptions): Pro
         ? null
         : planFilter(snapshot, options.filter, catalog, searched, {
             useScalarIndex: options.useScalarIndex !== false && (nearestPlan === null || prefilter),
-            fastSearch: options.fastSearch === true && nearestPlan === null,
+            indexedOnly: nearestPlan === null && (options.fastSearch === true || options.includeUnindexed === false),
           }),
     nearest: nearestPlan,
     prefilter,

@@ -35,6 +35,7 @@ export function resolveProjection(
   columns: readonly string[] | undefined,
   system: { readonly distance: boolean; readonly rowId: boolean; readonly rowAddress: boolean },
 ): Projection {
+  checkNames(columns);
   const output: OutputColumn[] = (columns ?? schema.fields.map((field) => field.name)).map((name) =>
     resolveColumn(schema, name, system.distance),
   );
@@ -60,6 +61,13 @@ export function resolveProjection(
       output.map((column) => (column.kind === "stored" ? toArrowField(column.field) : SYSTEM_FIELDS[column.name])),
     ),
   };
+}
+
+function checkNames(columns: readonly string[] | undefined): void {
+  if (columns === undefined || (Array.isArray(columns) && columns.every((name) => typeof name === "string"))) return;
+  throw new LanceError("INVALID_ARGUMENT", `columns: expected an array of names, received ${JSON.stringify(columns)}`, {
+    received: columns,
+  });
 }
 
 /** The stored fields of these names. @throws INVALID_ARGUMENT naming the columns there are */

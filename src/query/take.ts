@@ -4,6 +4,7 @@ import { readDeletions } from "../table/deletions.ts";
 import { toRowAddress } from "../table/row-addresses.ts";
 import type { Snapshot } from "../table/snapshot.ts";
 import { takeAddresses } from "../table/take.ts";
+import { checkOptionNames } from "./check-options.ts";
 import { assembleBatch } from "./output-batch.ts";
 import { resolveProjection } from "./projection.ts";
 import { identifyRows, locateRowIds } from "./row-ids.ts";
@@ -38,11 +39,21 @@ export async function takeRowIds(
   rowIds: ArrayLike<bigint | number>,
   options: TakeOptions,
 ): Promise<Table> {
-  const ids = BigUint64Array.from(rowIds as ArrayLike<bigint>, (id) => BigInt(id));
+  const ids = BigUint64Array.from(rowIds as ArrayLike<bigint>, readRowId);
   return takeAt(snapshot, await locateRowIds(snapshot, ids, options.signal), options);
 }
 
+const TAKE_KEYS = new Set<string>(["columns", "withRowId", "withRowAddress", "signal"] satisfies (keyof TakeOptions)[]);
+
+function readRowId(id: bigint | number): bigint {
+  if (typeof id === "bigint" ? id >= 0n && id < 2n ** 64n : Number.isSafeInteger(id) && id >= 0) return BigInt(id);
+  throw new LanceError("INVALID_ARGUMENT", `takeRows: expected row ids, received ${String(id)}`, {
+    received: String(id),
+  });
+}
+
 async function takeAt(snapshot: Snapshot, addresses: BigUint64Array, options: TakeOptions): Promise<Table> {
+  checkOptionNames(options, TAKE_KEYS, "take");
   const projection = resolveProjection(snapshot.schema, options.columns, {
     distance: false,
     rowId: options.withRowId ?? false,

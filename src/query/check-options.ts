@@ -1,0 +1,33 @@
+import { LanceError } from "../errors.ts";
+
+/**
+ * Refuses names an options object does not have, so that a typing error never changes an answer in silence.
+ * @param later names that are known, but not built yet: UNSUPPORTED
+ * @throws INVALID_ARGUMENT naming the options there are
+ */
+export function checkOptionNames(
+  options: object,
+  known: ReadonlySet<string>,
+  where: string,
+  later: ReadonlySet<string> = new Set(),
+): void {
+  if (typeof options !== "object" || options === null) {
+    throw new LanceError("INVALID_ARGUMENT", `${where}: expected an object of options, received ${String(options)}`, {
+      where,
+    });
+  }
+  for (const [key, value] of Object.entries(options)) {
+    if (value === undefined || known.has(key)) continue;
+    const names = [...known];
+    if (later.has(key)) {
+      throw new LanceError("UNSUPPORTED", `${where}: this version has no "${key}" yet; it has ${names.join(", ")}`, {
+        option: key,
+        known: names,
+      });
+    }
+    throw new LanceError("INVALID_ARGUMENT", `${where}: no option "${key}"; there are ${names.join(", ")}`, {
+      option: key,
+      known: names,
+    });
+  }
+}
