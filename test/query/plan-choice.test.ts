@@ -74,7 +74,7 @@ describe("rows without an index", () => {
 
 describe("an index this version cannot search", () => {
   const open = async () => {
-    const path = fileURLToPath(new URL("../fixtures/lance/ivf_pq_cosine.lance", import.meta.url));
+    const path = fileURLToPath(new URL("../fixtures/other-indexes/ivf_pq_cosine.lance", import.meta.url));
     const { queries } = JSON.parse(await readFile(`${path}/expected.json`, "utf8"));
     const query = queries.find((each: { kind: string }) => each.kind === "nearest");
     return { dataset: await openDataset(createNodeFsStore(path)), query };
