@@ -85,6 +85,13 @@ test("no iteration raises the loss, and no more run than were asked for", () => 
   }
 });
 
+test("the default tolerance goes on past the first iteration", () => {
+  const vectors = randomVector(3000 * 8, createRandom(2));
+  const { iterations } = train({ vectors, dimension: 8, k: 40, metric: "l2", seed: 9 });
+  expect(iterations.length).toBeGreaterThan(3);
+  expect(iterations.at(-1)!.loss).toBeLessThan(iterations[0]!.loss * 0.95);
+});
+
 test("one seed gives one answer to the bit, another seed another", () => {
   const options = { vectors: randomVector(500 * 20, createRandom(4)), dimension: 20, k: 16, metric: "l2" as const };
   const first = train({ ...options, seed: 11 }).centroids;
@@ -104,6 +111,16 @@ describe("every cluster has members", () => {
     vectors.set(randomVector(80, createRandom(1)), 0);
     const { centroids } = train({ vectors, dimension: 4, k: 12, metric: "l2", seed: 2 });
     expect(Math.min(...counts(vectors, centroids, 4))).toBeGreaterThan(0);
+  });
+
+  test("also where every seed is the same vector, since the others lie between the rows that seeds are drawn from", () => {
+    const vectors = randomVector(8192 * 2, createRandom(3));
+    for (let row = 0; row < 8192; row += 2) vectors.fill(0, row * 2, row * 2 + 2);
+    const options = { vectors, dimension: 2, k: 16, metric: "l2" as const, seed: 2 };
+    for (const value of train({ ...options, iterations: 0 }).centroids) expect(value).toBeCloseTo(0, 5);
+    // Without splits, one centroid an iteration would leave the shared place.
+    const { centroids } = train({ ...options, iterations: 5 });
+    expect(Math.min(...counts(vectors, centroids, 2))).toBeGreaterThan(0);
   });
 
   test("as many clusters as distinct vectors", () => {

@@ -71,6 +71,12 @@ describe("bad bytes", () => {
     );
   });
 
+  test("a value that is there twice", () => {
+    const bytes = core.encodeRoaring(Uint32Array.of(3, 4));
+    bytes[bytes.length - 2] = 3;
+    expect(() => core.decodeRoaring(bytes, 100)).toThrow(expect.objectContaining({ code: "CORRUPT" }));
+  });
+
   test("a value at the limit", () => {
     const bytes = core.encodeRoaring(Uint32Array.of(3, 99));
     expect([...core.decodeRoaring(bytes, 100)]).toEqual([3, 99]);

@@ -120,6 +120,17 @@ describe("threshold", () => {
   });
 });
 
+test("a range holds its lower end and not its upper one", () => {
+  const scan = {
+    query: Float32Array.of(0),
+    vectors: Float32Array.of(1, 2, 3),
+    rowIds: BigUint64Array.of(1n, 2n, 3n),
+  };
+  expect(search(5, { ...scan, lower: 1, upper: 9 }).map((row) => row.rowId)).toEqual([1n, 2n]);
+  expect(search(5, { ...scan, lower: 4 }).map((row) => row.rowId)).toEqual([2n, 3n]);
+  expect(search(5, { ...scan, lower: 4, upper: 4 })).toEqual([]);
+});
+
 test("a huge k takes no room before there are rows", () => {
   const before = core.memoryBytes();
   core.createTopK(0xffffffff).free();
