@@ -150,6 +150,7 @@ async function main(args) {
       await printSizes(pkg);
       return;
     }
+    if (record.sources !== recorded.sources) throw new Error("wasm: the sources changed while they were built");
     const different = Object.keys(record.outputs).filter((path) => record.outputs[path] !== recorded.outputs[path]);
     if (different.length === 0) console.log("wasm: built again, equal bytes");
     else if (record.toolchain === recorded.toolchain) {
