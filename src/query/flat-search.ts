@@ -38,7 +38,8 @@ export interface FlatSearchOptions {
 const BATCH_BYTES = 4 * 1024 * 1024;
 
 /**
- * Compares a query with every one of `rows`, a batch at a time. Null vectors and NaN distances are never returned. The
+ * Compares a query with every one of `rows`, a batch at a time. What is no vector (NULL, a NULL item,
+ * a value that is not finite) is never returned. The
  * next batch, also of the next fragment, is read meanwhile; memory is a few batches. When `rows` are few, only their
  * vectors are read.
  *

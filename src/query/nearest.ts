@@ -1,6 +1,7 @@
 import { selectIndices } from "../expr/bitset.ts";
 import { columnsOf } from "../expr/bound.ts";
 import { compileExpression } from "../expr/compile/compile.ts";
+import { boundDistances } from "../index/ivf/vectors.ts";
 import { loadCoreKernels } from "../kernels/core.ts";
 import { readLiveRows } from "../table/deletions.ts";
 import type { RowSet } from "../table/row-set.ts";
@@ -107,10 +108,10 @@ async function measureExactly(context: QueryContext, plan: NearestPlan, rows: Ne
   const kernels = await loadCoreKernels();
   const vectors = readVectors(batch.data.children[0]!, plan.dimension, plan.field);
   const distances = kernels.distances(plan.metric, plan.q, vectors, plan.dimension);
-  const [lower, upper] = plan.distanceRange;
+  const { lower, upper } = boundDistances(plan.distanceRange);
   const kept = [...rows.rowIds.keys()].filter((i) => {
     const distance = distances[i]!;
-    return !Number.isNaN(distance) && (lower === null || distance >= lower) && (upper === null || distance < upper);
+    return distance >= lower && distance < upper;
   });
   return {
     rowIds: BigUint64Array.from(kept, (i) => rows.rowIds[i]!),

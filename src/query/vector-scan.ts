@@ -1,6 +1,7 @@
 import type { Data, FixedSizeList } from "apache-arrow";
 import { LanceError } from "../errors.ts";
 import type { LanceField } from "../format/schema.ts";
+import { boundDistances, findVectors } from "../index/ivf/vectors.ts";
 import type { CoreKernels } from "../kernels/core.ts";
 import type { WasmBuffer } from "../kernels/memory.ts";
 import type { TopK } from "../kernels/top-k.ts";
@@ -39,11 +40,12 @@ export class VectorScan {
     this.#topK = kernels.createTopK(query.k);
   }
 
-  /** Offers the rows of a batch. Null vectors and NaN distances are never kept. */
+  /** Offers the rows of a batch. What is no vector, and distances that are not finite, are never kept. */
   async add(batch: VectorBatch, giveWay: GiveWay): Promise<void> {
     const { dimension, metric, q, distanceRange, field } = this.#query;
     const values = readVectors(batch.data, dimension, field);
-    const mask = intersectBits(batch.mask, readValidity(batch.data));
+    const mask = intersectBits(batch.mask, findVectors(batch.data, dimension));
+    const { lower, upper } = boundDistances(distanceRange);
     const total = batch.data.length;
     for (let row = 0; row < total; row += this.#sliceRows) {
       const numRows = Math.min(this.#sliceRows, total - row);
@@ -60,8 +62,8 @@ export class VectorScan {
         numRows,
         dimension,
         mask: mask?.subarray(row >> 3, (row + numRows + 7) >> 3),
-        lower: distanceRange[0] ?? undefined,
-        upper: distanceRange[1] ?? undefined,
+        lower,
+        upper,
       });
       const pause = giveWay();
       if (pause) await pause;
@@ -103,12 +105,6 @@ export function readVectors(data: Data, dimension: number, field: LanceField): F
   }
   // apache-arrow cuts a child's values to its slice, and keeps the parent's offset as rows of the parent
   return child.values.subarray(0, data.length * dimension);
-}
-
-/** Bit i set: row i is not null. `undefined`: no row is. */
-function readValidity(data: Data): Uint8Array | undefined {
-  if (data.nullCount === 0 || data.nullBitmap === undefined || data.nullBitmap.length === 0) return undefined;
-  return cutBits(data.nullBitmap, data.offset, data.length);
 }
 
 /** `length` bits from bit `start` on, LSB first. A view where they start at a byte. */

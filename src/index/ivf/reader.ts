@@ -11,7 +11,7 @@ import { loadFlatPartition } from "./load-partition.ts";
 import { getPartitionMetric } from "./metric.ts";
 import { planProbes } from "./probe-policy.ts";
 import { type FlatPartition, searchFlatPartition } from "./sub-index/flat.ts";
-import { prepareQuery } from "./vectors.ts";
+import { boundDistances, prepareQuery } from "./vectors.ts";
 
 type OpenContext = Parameters<IndexFamily["open"]>[1];
 
@@ -94,8 +94,8 @@ function createReader(
     const { threshold, signal } = options;
     // A mask may speak of other fragments too; those are not this segment's.
     const mask = options.mask && RowSet.empty(context.domain).or(options.mask);
-    const upper = tightenUpper(query.distanceRange?.[1] ?? undefined, threshold);
-    const lower = query.distanceRange?.[0] ?? undefined;
+    const { lower, upper: farthest } = boundDistances(query.distanceRange);
+    const upper = tightenUpper(farthest, threshold);
     const flatSearch = { metric: header.metric, query: q, dimension: header.dimension, mask, lower, upper };
     const giveWay = createGiveWay(signal);
     const wanted = mask?.count() ?? Number.POSITIVE_INFINITY;

@@ -27,7 +27,44 @@ export function getDimension(field: LanceField): number {
 }
 
 /**
- * The vectors an index holds: NULL and non-finite ones are left out, cosine ones scaled to length 1 (a zero vector has
+ * Which rows hold a vector: those neither NULL nor with a NULL item. One rule for indexes and for flat searches, so that
+ * an answer does not depend on which rows are indexed. Its other half, that values are finite, is
+ * {@link boundDistances} for a search: a vector with a value that is not has no finite distance to any query.
+ * @returns bit i, LSB first, set: row i does; `undefined`: all rows do
+ */
+export function findVectors(values: Data, dimension: number): Uint8Array | undefined {
+  const items = values.children[0]!;
+  if (values.nullCount === 0 && items.nullCount === 0) return undefined;
+  if (items.nullCount === 0 && values.offset % 8 === 0 && values.nullBitmap) {
+    return values.nullBitmap.subarray(values.offset >> 3, (values.offset + values.length + 7) >> 3);
+  }
+  const bits = new Uint8Array((values.length + 7) >> 3);
+  for (let row = 0; row < values.length; row++) {
+    if (!isValidAt(values, row) || !areItemsValid(items, row * dimension, dimension)) continue;
+    bits[row >> 3]! |= 1 << (row & 7);
+  }
+  return bits;
+}
+
+/** Largest finite 32-bit float. */
+const MAX_FLOAT32 = 3.4028234663852886e38;
+
+/**
+ * Distances in [lower, upper) that are numbers and finite: what a search, of an index or flat, may answer.
+ * @param range `null` = unbounded
+ */
+export function boundDistances(range: readonly [number | null, number | null] | undefined): {
+  readonly lower: number;
+  readonly upper: number;
+} {
+  return {
+    lower: Math.max(range?.[0] ?? Number.NEGATIVE_INFINITY, -MAX_FLOAT32),
+    upper: range?.[1] ?? Number.POSITIVE_INFINITY,
+  };
+}
+
+/**
+ * The vectors an index holds: those of {@link findVectors} whose values are finite; cosine ones scaled to length 1 (a zero vector has
  * no direction and is left out). One copy.
  */
 export function collectVectors(batch: ColumnBatch, dimension: number, metric: Metric): VectorRows {
@@ -36,9 +73,10 @@ export function collectVectors(batch: ColumnBatch, dimension: number, metric: Me
   const source = (items.values as Float32Array).subarray(0, values.length * dimension);
   const vectors = new Float32Array(source.length);
   const kept = new BigUint64Array(values.length);
+  const found = findVectors(values, dimension);
   let count = 0;
   for (let row = 0; row < values.length; row++) {
-    if (!isValidAt(values, row) || !areItemsValid(items, row * dimension, dimension)) continue;
+    if (found && (found[row >> 3]! & (1 << (row & 7))) === 0) continue;
     if (!copyVector(source, row * dimension, vectors, count * dimension, dimension, metric)) continue;
     kept[count++] = rowIds[row]!;
   }

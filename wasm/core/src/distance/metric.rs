@@ -24,6 +24,8 @@ pub struct PreparedQuery<'a> {
     metric: Metric,
     values: &'a [f32],
     norm: f32,
+    /// Whether the squared length is one that 32 bits hold in full.
+    is_ordinary: bool,
 }
 
 impl<'a> PreparedQuery<'a> {
@@ -31,11 +33,12 @@ impl<'a> PreparedQuery<'a> {
         if values.is_empty() {
             return Err(KernelError::Invalid("a vector without dimensions"));
         }
-        let norm = dot(values, values).sqrt();
+        let squared = dot(values, values);
         Ok(PreparedQuery {
             metric,
             values,
-            norm,
+            norm: squared.sqrt(),
+            is_ordinary: is_ordinary(squared),
         })
     }
 
@@ -51,10 +54,33 @@ impl<'a> PreparedQuery<'a> {
             Metric::Dot => 1.0 - dot(self.values, row),
             Metric::Cosine => {
                 let (dot, norm) = dot_and_norm(self.values, row);
-                1.0 - dot / self.norm / norm.sqrt()
+                if self.is_ordinary && is_ordinary(norm) {
+                    1.0 - dot / self.norm / norm.sqrt()
+                } else {
+                    cosine_in_doubles(self.values, row)
+                }
             }
         }
     }
+}
+
+/// Neither overflowed nor, near the smallest normal number, without some of its bits.
+#[inline(always)]
+fn is_ordinary(squared: f32) -> bool {
+    (1e-30..=f32::MAX).contains(&squared)
+}
+
+/// For vectors whose squared length does not fit 32 bits. NaN where either has no direction.
+#[cold]
+fn cosine_in_doubles(query: &[f32], row: &[f32]) -> f32 {
+    let (mut dot, mut query_norm, mut row_norm) = (0.0f64, 0.0f64, 0.0f64);
+    for (&q, &value) in query.iter().zip(row) {
+        let (q, value) = (f64::from(q), f64::from(value));
+        dot += q * value;
+        query_norm += q * q;
+        row_norm += value * value;
+    }
+    (1.0 - dot / query_norm.sqrt() / row_norm.sqrt()) as f32
 }
 
 /// Distances to every row of `vectors`; `output` holds one per row.
