@@ -11,7 +11,7 @@ import { useTestRuntime } from "../support/test-runtime.ts";
 import { compileStream } from "./stream.mjs";
 
 /** The least of several runs: what the machine can do when nothing else asks for it. */
-function measure(run, rounds = 15) {
+function measure(run, rounds = 40) {
   let best = Number.POSITIVE_INFINITY;
   for (let i = 0; i < rounds; i++) {
     const start = performance.now();
