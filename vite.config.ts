@@ -24,6 +24,16 @@ export default defineConfig({
   },
   plugins: [precache(fileURLToPath(new URL("./web/public", import.meta.url)))],
   worker: { format: "es" },
+  // Known from the start, so that the development server never finds a package late and gives a page two copies of it.
+  optimizeDeps: {
+    include: [
+      "apache-arrow",
+      "@bufbuild/protobuf",
+      "@bufbuild/protobuf/codegenv2",
+      "comlink/dist/esm/comlink.mjs",
+      "idb-keyval",
+    ],
+  },
   test: {
     projects: [
       {

@@ -34,6 +34,7 @@ import {
   type PlanIndexBuildOptions,
   splitIndexOptions,
 } from "./index-options.ts";
+import { OwnPool } from "./own-pool.ts";
 
 /** What a dataset holds beside its version. */
 export interface DatasetResources {
@@ -50,6 +51,7 @@ export interface DatasetResources {
  */
 export class Dataset {
   readonly #resources: DatasetResources;
+  readonly #ownPool = new OwnPool();
   #snapshot: Snapshot;
 
   constructor(snapshot: Snapshot, resources: DatasetResources) {
@@ -88,8 +90,8 @@ export class Dataset {
    * const nearest = await dataset.scanner({ nearest: { column: "vector", q, k: 10 }, filter: "year > 2000" }).toTable();
    */
   scanner(options: ScannerOptions = {}): Scanner {
-    const { pool, memoryBudgetBytes } = this.#resources;
-    return new Scanner(this.#snapshot, options, { pool, memoryBudgetBytes });
+    const { memoryBudgetBytes } = this.#resources;
+    return new Scanner(this.#snapshot, options, { pool: options.pool ?? this.#searchPool(), memoryBudgetBytes });
   }
 
   /** `scanner(options).toTable()`. */
@@ -124,7 +126,8 @@ export class Dataset {
    * @throws INVALID_ARGUMENT, SCHEMA_MISMATCH, COMMIT_CONFLICT { retryable }, IO, ABORTED; the table is then as it was
    */
   async delete(predicate: string, options: { readonly signal?: AbortSignal } = {}): Promise<number> {
-    const { pool, memoryBudgetBytes } = this.#resources;
+    const { memoryBudgetBytes } = this.#resources;
+    const pool = this.#searchPool();
     const snapshot = this.#snapshot;
     const rows = await findMatches(snapshot, predicate, { pool, memoryBudgetBytes }, options.signal);
     const result = await deleteRows(snapshot, rows, { predicate, ...options });
@@ -231,7 +234,7 @@ export class Dataset {
 
   /** Figures of one index; opens each segment's header. @throws INDEX_NOT_FOUND naming those there are */
   async indexStatistics(name: string, options: { readonly signal?: AbortSignal } = {}): Promise<IndexStatistics> {
-    return getIndexStatistics(this.#snapshot, name, { pool: this.#resources.pool ?? getGlobalPool(), ...options });
+    return getIndexStatistics(this.#snapshot, name, { pool: this.#searchPool(), ...options });
   }
 
   /** Takes an index out of the table in one transaction. Its files stay until a clean-up. @throws INDEX_NOT_FOUND */
@@ -241,7 +244,8 @@ export class Dataset {
 
   /** Reads what searches of an index would read, up to the memory budget. @throws INDEX_NOT_FOUND */
   async prewarmIndex(name: string, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
-    const { pool = getGlobalPool(), memoryBudgetBytes } = this.#resources;
+    const pool = this.#searchPool();
+    const { memoryBudgetBytes } = this.#resources;
     const segments = await getCommittedSegments(this.#snapshot, name);
     await prewarmSegments(this.#snapshot, segments, { pool, memoryBudgetBytes, ...options });
   }
@@ -281,11 +285,16 @@ export class Dataset {
 
   /** Frees what this handle holds open. Workers of a pool given to it stay. */
   async close(): Promise<void> {
+    await this.#ownPool.close();
     if (this.#resources.ownsStore) await this.#resources.store.close?.();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  #searchPool(): WorkerPool | undefined {
+    return this.#resources.pool ?? getGlobalPool() ?? this.#ownPool.get();
   }
 
   #defaults(): { readonly pool: WorkerPool | undefined; readonly memoryBudgetBytes: number } {

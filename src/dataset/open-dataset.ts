@@ -14,7 +14,10 @@ export interface OpenDatasetOptions {
   readonly version?: number | undefined;
   /** What the store's back end takes (headers, credentials). */
   readonly storageOptions?: Readonly<Record<string, unknown>> | undefined;
-  /** Workers for builds and searches. Default: the global pool; without one a build makes its own, a search runs inline. */
+  /**
+   * Workers for builds and searches. Default: the global pool. Without one a build makes its own; a search does too on
+   * a page's main thread, and runs on the calling thread elsewhere.
+   */
   readonly pool?: WorkerPool | undefined;
   /** Bytes that index caches and builds may hold, over all workers. Default 256 MiB. */
   readonly memoryBudgetBytes?: number | undefined;
