@@ -1,9 +1,9 @@
-import { ColumnBuilder, initSync, PageDecoder } from "../../wasm/pkg/core/core.js";
-import { getRuntime } from "../runtime.ts";
+import { ColumnBuilder, PageDecoder } from "../../wasm/pkg/core/core.js";
+import { loadCoreKernels } from "./core.ts";
 import { callKernel } from "./memory.ts";
 
-/** A page ready to decode, in WASM memory. Holds its dictionary; free it when it leaves the cache. */
-/** Builds one column of one batch in WASM memory; free it after its buffers were taken. */
+// A page ready to decode (it holds its dictionary; free it when it leaves the cache), and what builds one column of one
+// batch (free it after its buffers were taken).
 export type { ColumnBuilder, PageDecoder };
 
 /** The page decoders of the core module. */
@@ -21,7 +21,7 @@ const kernels: DecodeKernels = {
 
 /** The decoders, once per thread. Cost: the first call compiles the core module. */
 export async function loadDecodeKernels(): Promise<DecodeKernels> {
-  initSync({ module: await getRuntime().loadKernelModule("core") });
+  await loadCoreKernels();
   return kernels;
 }
 
