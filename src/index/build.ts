@@ -3,6 +3,7 @@ import { resolvePool } from "../pool/global-pool.ts";
 import type { WorkerPool } from "../pool/pool.ts";
 import { deleteQuietly, requireWritable } from "../table/publish.ts";
 import { getFragment, type Snapshot } from "../table/snapshot.ts";
+import { checkIndexName } from "./check-name.ts";
 import { getColumnField } from "./fields.ts";
 import type { IndexParams } from "./params.ts";
 import type { OnBuildProgress } from "./progress.ts";
@@ -124,6 +125,7 @@ export async function createBuildTask(
     readonly memoryBudgetBytes: number;
   },
 ): Promise<BuildTask> {
+  checkIndexName(options.name);
   requireWritable(snapshot.store, snapshot.uri);
   const field = getColumnField(snapshot, column);
   const family = await getFamilyByType(indexType);

@@ -2,9 +2,11 @@ import { isLanceError, LanceError } from "../errors.ts";
 import type { LanceField } from "../format/schema.ts";
 import type { DataFragment, IndexMetadata } from "../proto/gen/lance/table_pb.ts";
 import { openVersion, type Snapshot } from "../table/snapshot.ts";
+import { settleAll } from "../tasks/settle-all.ts";
+import { decodeBase64 } from "./base64.ts";
 import { getEffectiveCoverage, listSegments } from "./metadata.ts";
 import { nameIndexType } from "./registry.ts";
-import type { IndexSegment } from "./segment.ts";
+import type { IndexFamily, IndexSegment } from "./segment.ts";
 import { getSegmentDirectory } from "./segment-path.ts";
 
 /** What a commit does to the segments an index has. */
@@ -12,6 +14,11 @@ export interface ReplacementPlan {
   readonly removed: readonly IndexMetadata[];
   readonly kept: readonly IndexSegment[];
 }
+
+/** A segment that is, or, with no uuid yet, is going to be built. */
+export type PlannedSegment = Pick<IndexSegment, "fragmentIds" | "indexDetails" | "name"> & {
+  readonly uuid: string | null;
+};
 
 /**
  * Decides which committed segments of the same name are replaced: those wholly covered by the new ones. Disjoint ones
@@ -23,7 +30,7 @@ export async function planReplacement(
   snapshot: Snapshot,
   name: string,
   field: LanceField,
-  segments: readonly Pick<IndexSegment, "uuid" | "fragmentIds" | "indexDetails" | "name">[],
+  segments: readonly PlannedSegment[],
 ): Promise<ReplacementPlan> {
   const committed = await listSegments(snapshot);
   const known = committed.find(({ segment }) => segments.some(({ uuid }) => uuid === segment.uuid));
@@ -63,43 +70,50 @@ function partial(
   name: string,
   segment: IndexSegment,
   left: readonly number[],
-  segments: readonly Pick<IndexSegment, "uuid" | "fragmentIds">[],
+  segments: readonly PlannedSegment[],
 ): LanceError {
-  const touching = segments
-    .filter(({ fragmentIds }) => fragmentIds.some((id) => segment.fragmentIds.includes(id)))
-    .map(({ uuid }) => uuid);
+  const touching = segments.filter(({ fragmentIds }) => fragmentIds.some((id) => segment.fragmentIds.includes(id)));
+  const uuids = touching.flatMap(({ uuid }) => uuid ?? []);
+  const asked = touching.flatMap(({ fragmentIds }) => fragmentIds);
+  const subject = uuids.length > 0 ? `segments ${uuids.join(", ")}` : `fragments [${asked.join(", ")}]`;
   return new LanceError(
     "SEGMENT_OVERLAP",
-    `index "${name}": segments ${touching.join(", ")} cover part of segment ${segment.uuid} and would orphan its fragments ` +
+    `index "${name}": ${subject} cover part of segment ${segment.uuid} and would orphan its fragments ` +
       `[${left.join(", ")}]: cover all of [${segment.fragmentIds.join(", ")}], or none`,
-    { name, segments: touching, existing: segment.uuid, fragmentIds: left },
+    { name, segments: uuids, existing: segment.uuid, fragmentIds: left },
   );
 }
 
 async function checkKeptType(
   name: string,
   kept: readonly IndexSegment[],
-  segments: readonly Pick<IndexSegment, "uuid" | "indexDetails" | "name">[],
+  segments: readonly PlannedSegment[],
 ): Promise<void> {
   const [first] = segments;
   if (!first || kept.length === 0) return;
-  const type = await nameIndexType(first as IndexSegment);
+  const type = await nameIndexType(first);
   for (const segment of kept) {
     const keptType = await nameIndexType(segment);
     if (keptType === type) continue;
     throw new LanceError(
       "SEGMENT_INCOMPATIBLE",
-      `index "${name}" keeps segment ${segment.uuid} of type ${keptType} (fragments [${segment.fragmentIds.join(", ")}]), so segment ${first.uuid} of type ${type} cannot join it: cover all fragments to change the type`,
-      { name, segments: [segment.uuid, first.uuid], types: [keptType, type] },
+      `index "${name}" keeps segment ${segment.uuid} of type ${keptType} (fragments [${segment.fragmentIds.join(", ")}]), so ${first.uuid === null ? "one" : `segment ${first.uuid}`} of type ${type} cannot join it: cover all fragments to change the type`,
+      { name, segments: [segment.uuid, ...(first.uuid === null ? [] : [first.uuid])], types: [keptType, type] },
     );
   }
 }
 
 /**
- * Every file of a segment must exist with its recorded size. One small read per file.
- * @throws NOT_FOUND, CORRUPT naming the segment and the file
+ * A segment must record every file its family reads, and every file must exist with its recorded size. One small read
+ * per file.
+ * @throws SEGMENT_INCOMPATIBLE (a file is not recorded), NOT_FOUND, CORRUPT (size), each naming segment and file
  */
-export async function checkFiles(snapshot: Snapshot, segment: IndexSegment, signal?: AbortSignal): Promise<void> {
+export async function checkFiles(
+  snapshot: Snapshot,
+  segment: IndexSegment,
+  family: Pick<IndexFamily, "listFiles" | "displayName">,
+  signal?: AbortSignal,
+): Promise<void> {
   if (segment.baseId !== null) {
     throw new LanceError(
       "UNSUPPORTED",
@@ -117,9 +131,18 @@ export async function checkFiles(snapshot: Snapshot, segment: IndexSegment, sign
       { uuid: segment.uuid },
     );
   }
-  const settled = await Promise.allSettled(segment.files.map((file) => checkFile(snapshot, segment, file, signal)));
-  const failed = settled.find((result) => result.status === "rejected");
-  if (failed) throw failed.reason;
+  const details = decodeBase64(segment.indexDetails.value, "indexDetails.value");
+  const expected = family.listFiles(details);
+  const recorded = segment.files.map(({ path }) => path);
+  const missing = expected.filter((path) => !recorded.includes(path));
+  if (missing.length > 0) {
+    throw new LanceError(
+      "SEGMENT_INCOMPATIBLE",
+      `segment ${segment.uuid} does not record ${missing.join(", ")}: a ${family.displayName(details)} segment has ${expected.join(", ")}; build it again`,
+      { uuid: segment.uuid, missing, expected, received: recorded },
+    );
+  }
+  await settleAll(segment.files.map((file) => checkFile(snapshot, segment, file, signal)));
 }
 
 async function checkFile(

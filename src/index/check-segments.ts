@@ -1,6 +1,6 @@
 import { LanceError } from "../errors.ts";
 import type { LanceField } from "../format/schema.ts";
-import { nameIndexType } from "./registry.ts";
+import { findFamily, getNewestVersion, nameIndexType } from "./registry.ts";
 import type { IndexSegment } from "./segment.ts";
 
 /** Checks that do without opening a file, shared by merge and commit. @throws as each of them */
@@ -18,6 +18,22 @@ export async function checkSegmentSet(
   checkVersions(segments, version);
   checkDisjoint(segments);
   await checkOneType(segments);
+  await checkIndexVersions(segments);
+}
+
+/** What this library cannot read, no query would use. */
+async function checkIndexVersions(segments: readonly IndexSegment[]): Promise<void> {
+  for (const segment of segments) {
+    const { uuid, indexVersion } = segment;
+    const family = await findFamily(segment);
+    const newest = family ? getNewestVersion(family) : Number.POSITIVE_INFINITY;
+    if (Number.isInteger(indexVersion) && indexVersion >= 0 && indexVersion <= newest) continue;
+    throw new LanceError(
+      "SEGMENT_INCOMPATIBLE",
+      `segment ${uuid} is of index version ${indexVersion}, expected at most ${newest}: it was built by a newer release; build it with this one, or use that one`,
+      { uuid, received: indexVersion, expected: newest },
+    );
+  }
 }
 
 function checkUuids(segments: readonly IndexSegment[]): void {

@@ -1,12 +1,14 @@
 import { create } from "@bufbuild/protobuf";
-import { isLanceError, LanceError } from "../errors.ts";
+import { isLanceError } from "../errors.ts";
 import type { IndexMetadata } from "../proto/gen/lance/table_pb.ts";
 import { Transaction_CreateIndexSchema } from "../proto/gen/lance/transaction_pb.ts";
 import { formatUuid } from "../store/uuid.ts";
 import { commit } from "../table/commit.ts";
 import { requireWritable } from "../table/publish.ts";
 import { openVersion, type Snapshot } from "../table/snapshot.ts";
+import { settleAll } from "../tasks/settle-all.ts";
 import { checkFiles, checkFragments, planReplacement } from "./check-commit.ts";
+import { checkIndexName } from "./check-name.ts";
 import { checkSegmentSet } from "./check-segments.ts";
 import { getColumnField } from "./fields.ts";
 import { toIndexMetadata } from "./metadata.ts";
@@ -31,7 +33,7 @@ export async function commitExistingIndexSegments(
   options: { readonly signal?: AbortSignal | undefined } = {},
 ): Promise<Snapshot> {
   const { signal } = options;
-  checkName(name);
+  checkIndexName(name);
   const first = await prepareCommit(snapshot, name, column, segments, signal);
   const replaced = new Set(first.removed.map(getUuid));
   for (let at = snapshot, prepared = first, attempt = 1; ; attempt++) {
@@ -62,10 +64,8 @@ async function prepareCommit(
   await checkSegmentSet(segments, field, snapshot.version);
   const { removed, kept } = await planReplacement(snapshot, name, field, segments);
   await checkFragments(snapshot, segments, field, signal);
-  const settled = await Promise.allSettled(segments.map((segment) => checkFiles(snapshot, segment, signal)));
-  const failed = settled.find((result) => result.status === "rejected");
-  if (failed) throw failed.reason;
   const family = await getFamily(segments[0]!);
+  await settleAll(segments.map((segment) => checkFiles(snapshot, segment, family, signal)));
   await family.checkCompatible(
     [...kept, ...segments].map((segment) => locateSegment(snapshot, segment)),
     "commit",
@@ -90,11 +90,4 @@ export async function commitIndices(
 ): Promise<Snapshot> {
   const value = create(Transaction_CreateIndexSchema, { newIndices, removedIndices: [...removedIndices] });
   return commit(snapshot, { case: "createIndex", value }, { signal });
-}
-
-function checkName(name: string): void {
-  if (typeof name === "string" && name !== "" && !name.startsWith("__lance")) return;
-  throw new LanceError("INVALID_ARGUMENT", `expected a name for the index, received ${JSON.stringify(name)}`, {
-    received: name,
-  });
 }

@@ -14,6 +14,7 @@ import {
   type PoolOptions,
 } from "./build.ts";
 import { planReplacement } from "./check-commit.ts";
+import { checkIndexName } from "./check-name.ts";
 import { commitExistingIndexSegments } from "./commit.ts";
 import { getColumnField } from "./fields.ts";
 import type { IndexParams } from "./params.ts";
@@ -170,6 +171,7 @@ async function checkBefore(
   options: Omit<Settled, "pool">,
 ): Promise<void> {
   const { name, fragmentIds } = options;
+  checkIndexName(name);
   requireWritable(snapshot.store, snapshot.uri);
   const field = getColumnField(snapshot, column);
   const family = await getFamilyByType(indexType);
@@ -195,7 +197,7 @@ async function checkBefore(
     );
   }
   const preview = {
-    uuid: "",
+    uuid: null,
     name,
     fragmentIds,
     indexDetails: { typeUrl: family.typeUrl, value: "" },

@@ -63,6 +63,11 @@ export async function getFamily(segment: IndexSegment): Promise<IndexFamily> {
   );
 }
 
+/** The newest index version of a family that this version of the library reads. */
+export function getNewestVersion(family: IndexFamily): number {
+  return Math.max(family.indexVersion(false), family.indexVersion(true));
+}
+
 /** The family a user names: `BTREE`, `btree`, `IVF_FLAT`, `IvfFlat`. @throws UNSUPPORTED naming those there are */
 export async function getFamilyByType(indexType: string): Promise<IndexFamily> {
   const entry = findEntry(indexType);
@@ -84,7 +89,7 @@ export function canonicalIndexType(indexType: string): string {
 }
 
 /** Name of an index for people: of its family where there is one, else of its kind or its message. */
-export async function nameIndexType(segment: IndexSegment): Promise<string> {
+export async function nameIndexType(segment: Pick<IndexSegment, "indexDetails">): Promise<string> {
   const { typeUrl, value } = segment.indexDetails;
   const details = decodeBase64(value, "indexDetails.value");
   const family = await findFamily(segment);

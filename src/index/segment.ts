@@ -176,6 +176,8 @@ export interface IndexFamily {
   readonly typeUrl: string;
   readonly indexVersion: (stableRowIds: boolean) => number;
   readonly rowIdDomain: "address" | "stableRowId";
+  /** Paths of the files every segment has, relative to its directory; a commit refuses a segment that records less. */
+  listFiles(details: Uint8Array): readonly string[];
   /** Checks the column's type and the parameters, fills in defaults. @throws INVALID_ARGUMENT, SCHEMA_MISMATCH */
   resolveParams(
     field: LanceField,

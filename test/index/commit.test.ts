@@ -162,6 +162,27 @@ describe("rules at commit", () => {
     expect(error.message).toContain("version 99");
   });
 
+  test("of a version that can be read", async () => {
+    for (const indexVersion of [9, -1, 0.5]) {
+      const newer = { ...two, indexVersion };
+      const error = await expectError(commit(table.snapshot, [one, newer]), "SEGMENT_INCOMPATIBLE");
+      expect(error.details).toMatchObject({ uuid: two.uuid, received: indexVersion, expected: 1 });
+      expect(error.message).toContain("at most 1");
+    }
+  });
+
+  test.each([numbers, vectors])("every file the family reads is recorded", async (values) => {
+    const { snapshot, build } = await prepare(values);
+    const segment = await build([0]);
+    expect(segment.files).toHaveLength(2);
+    for (const { path } of segment.files!) {
+      const partial = { ...segment, files: segment.files!.filter((file) => file.path !== path) };
+      const error = await expectError(commit(snapshot, [partial]), "SEGMENT_INCOMPATIBLE");
+      expect(error.details).toMatchObject({ uuid: segment.uuid, missing: [path] });
+      expect(error.message).toContain(path);
+    }
+  });
+
   test("one type, known, never without details", async () => {
     const bare = { ...two, indexDetails: { typeUrl: "", value: "" } };
     expect((await expectError(commit(table.snapshot, [one, bare]), "SEGMENT_INCOMPATIBLE")).message).toContain(
@@ -376,7 +397,16 @@ describe("createIndex refuses before any work", () => {
     const { snapshot: committed } = await createIndex(snapshot, "v", "BTREE", { pool: inlinePool });
     const before = await listPaths(store);
     await expectError(createIndex(committed, "v", "BTREE", { pool: inlinePool, replace: false }), "ALREADY_EXISTS");
-    await expectError(createIndex(committed, "v", "BTREE", { pool: inlinePool, fragmentIds: [0] }), "SEGMENT_OVERLAP");
+    const part = createIndex(committed, "v", "BTREE", { pool: inlinePool, fragmentIds: [0] });
+    const refused = await expectError(part, "SEGMENT_OVERLAP");
+    expect(refused.message).toMatch(/^index "v_idx": fragments \[0\] cover part of segment [-0-9a-f]{36} and would/);
+    const vectorsBeside = createIndex(committed, "v", "IVF_FLAT", { pool: inlinePool, fragmentIds: [0] });
+    await expectError(vectorsBeside, "SEGMENT_OVERLAP");
+    for (const name of ["", "__lance_mem_wal"]) {
+      const named = { pool: inlinePool, name, fragmentIds: [0] };
+      await expectError(createIndex(committed, "v", "BTREE", named), "INVALID_ARGUMENT");
+      await expectError(createIndexUncommitted(committed, "v", "BTREE", named), "INVALID_ARGUMENT");
+    }
     expect(await listPaths(store)).toEqual(before);
     const { snapshot: replaced } = await createIndex(committed, "v", "btree", { pool: inlinePool });
     expect(await coverageOf(replaced, "v_idx")).toEqual([[0, 1, 2, 3]]);

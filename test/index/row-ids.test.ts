@@ -1,5 +1,6 @@
 import { Field, FixedSizeList, Float32, Int32 } from "apache-arrow";
 import { describe, expect, test } from "vitest";
+import { openBTreeFiles } from "../../src/index/btree/reader.ts";
 import { createIndexUncommitted } from "../../src/index/build.ts";
 import { describeSegment, writeSegment } from "../../src/index/build-segment.ts";
 import { commitExistingIndexSegments } from "../../src/index/commit.ts";
@@ -52,6 +53,30 @@ async function search(snapshot: Snapshot, segments: readonly IndexSegment[], que
 
 const range = (count: number) => Array.from({ length: count }, (_, i) => i);
 const address = (fragmentId: number, offset: number) => (BigInt(fragmentId) << 32n) | BigInt(offset);
+
+test("a merge and a remap keep the page size of a BTREE: that of the segment with most rows", async () => {
+  const store = createMemoryStore();
+  const snapshot = await createFragments(store, new Int32(), [range(30), range(50), range(50)]);
+  const build = (fragmentId: number, zoneSize: number) =>
+    createIndexUncommitted(snapshot, "v", "BTREE", {
+      pool: inlinePool,
+      fragmentIds: [fragmentId],
+      params: { zoneSize },
+    });
+  const segments = [await build(0, 5), await build(1, 7), await build(2, 11)];
+  const countPages = async (segment: IndexSegment): Promise<[unknown, unknown]> => {
+    const { lookup } = await openBTreeFiles(locateSegment(snapshot, segment));
+    return [lookup.metadata.batch_size, lookup.numRows];
+  };
+  const merged = await mergeExistingIndexSegments(snapshot, segments, { pool: inlinePool });
+  expect(await countPages(merged)).toEqual(["7", Math.ceil(130 / 7)]);
+  const family = await getFamily(merged);
+  const writer = createSegmentWriter(store, drawUuid());
+  const context = { memoryBudgetBytes: 1 << 20 };
+  const remap = () => family.remap(locateSegment(snapshot, segments[2]!), (rowId) => rowId, writer, context);
+  const files = await writeSegment(writer, remap);
+  expect(await countPages({ ...merged, uuid: writer.uuid, files })).toEqual(["11", 5]);
+});
 
 describe.each(FAMILIES)("$indexType", ({ indexType, type, makeValue, query, matches }) => {
   test("remap moves rows to their new addresses and drops those without", async () => {

@@ -3,12 +3,12 @@ import type { LanceField } from "../../format/schema.ts";
 import { loadBuildKernels } from "../../kernels/build.ts";
 import { createGiveWay } from "../../tasks/give-way.ts";
 import { checkSame } from "../incompatible.ts";
-import { checkParamNames, type IndexParams, readIntegerParam } from "../params.ts";
+import { checkParamNames, readIntegerParam } from "../params.ts";
 import type { FamilyContext, IndexFamily, SegmentWriter } from "../segment.ts";
 import { mergeSources } from "./merge-sources.ts";
-import { DEFAULT_BATCH_SIZE } from "./page-files.ts";
+import { DEFAULT_BATCH_SIZE, PAGE_DATA, PAGE_LOOKUP } from "./page-files.ts";
 import { openBTree, openBTreeFiles } from "./reader.ts";
-import { keepRows, openSegmentSource, remapRows } from "./segment-source.ts";
+import { keepRows, openSegmentSource, remapRows, type SegmentSource } from "./segment-source.ts";
 import { sortRows } from "./sort-rows.ts";
 import type { SortedSource } from "./sorted-run.ts";
 import { findValueType, getValueType } from "./value-type.ts";
@@ -33,6 +33,7 @@ export const btreeFamily: IndexFamily = {
   // Version 1 says "addresses" on tables with stable row ids (index page, section 1).
   indexVersion: (stableRowIds) => (stableRowIds ? 1 : 0),
   rowIdDomain: "address",
+  listFiles: () => [PAGE_DATA, PAGE_LOOKUP],
 
   resolveParams(field, params) {
     getValueType(field);
@@ -49,7 +50,8 @@ export const btreeFamily: IndexFamily = {
   decodeDetails: () => ({}),
 
   async build(source, params, _model, writer, context) {
-    const output = makeOutput(source.field, params, writer, context, source.numRows);
+    const batchSize = (params.zoneSize as number | undefined) ?? DEFAULT_BATCH_SIZE;
+    const output = { field: source.field, batchSize, writer, context, totalRows: source.numRows };
     const giveWay = createGiveWay(context.signal);
     const kernels = await loadBuildKernels();
     const type = getValueType(source.field);
@@ -67,24 +69,30 @@ export const btreeFamily: IndexFamily = {
     const field = segments[0]?.field ?? newRows?.field;
     if (!field) throw new LanceError("INVALID_ARGUMENT", "nothing to merge: at least one segment is required");
     const giveWay = createGiveWay(context.signal);
-    const sources: SortedSource[] = [];
-    let totalRows = newRows?.numRows ?? 0;
+    const merged: SegmentSource[] = [];
     for (const [i, segment] of segments.entries()) {
-      const source = await openSegmentSource(segment, keepRows(context.keepRows[i]!), context.signal);
-      sources.push(source);
-      totalRows += source.numRows;
+      merged.push(await openSegmentSource(segment, keepRows(context.keepRows[i]!), context.signal));
     }
+    // The page size of the segment with most rows, the first of equals: it decides for most of the new pages too.
+    const largest = merged.reduce<SegmentSource | undefined>(
+      (best, source) => (best && best.numRows >= source.numRows ? best : source),
+      undefined,
+    );
+    const totalRows = merged.reduce((sum, source) => sum + source.numRows, newRows?.numRows ?? 0);
+    const sources: SortedSource[] = [...merged];
     if (newRows) {
       const kernels = await loadBuildKernels();
       const type = getValueType(field);
       sources.push(...(await sortRows(newRows, { type, kernels, scratch: writer.scratch, giveWay, context })));
     }
-    await writeMerged(sources, makeOutput(field, {}, writer, context, totalRows));
+    const batchSize = largest?.batchSize ?? DEFAULT_BATCH_SIZE;
+    await writeMerged(sources, { field, batchSize, writer, context, totalRows });
   },
 
   async remap(segment, rowIdMap, writer, context) {
     const source = await openSegmentSource(segment, remapRows(rowIdMap), context.signal);
-    await writeMerged([source], makeOutput(segment.field, {}, writer, context, source.numRows));
+    const { batchSize, numRows: totalRows } = source;
+    await writeMerged([source], { field: segment.field, batchSize, writer, context, totalRows });
   },
 
   canServe(query, field) {
@@ -95,22 +103,6 @@ export const btreeFamily: IndexFamily = {
 
   open: openBTree,
 };
-
-function makeOutput(
-  field: LanceField,
-  params: IndexParams,
-  writer: SegmentWriter,
-  context: FamilyContext,
-  totalRows: number,
-): Output {
-  return {
-    field,
-    batchSize: (params.zoneSize as number | undefined) ?? DEFAULT_BATCH_SIZE,
-    writer,
-    context,
-    totalRows,
-  };
-}
 
 async function writeMerged(sources: readonly SortedSource[], output: Output): Promise<void> {
   const { field, batchSize, writer, context, totalRows } = output;

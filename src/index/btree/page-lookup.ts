@@ -24,17 +24,27 @@ export interface PageToRead {
   readonly all: boolean;
 }
 
+/** Rows per page, as the lookup file records it. @throws CORRUPT */
+export function readBatchSize(file: LanceFile): number {
+  const batchSize = Number(file.metadata[BATCH_SIZE_KEY] ?? DEFAULT_BATCH_SIZE);
+  if (Number.isSafeInteger(batchSize) && batchSize >= 1) return batchSize;
+  throw new LanceError(
+    "CORRUPT",
+    `${file.path}: expected a ${BATCH_SIZE_KEY} of at least 1, received ${file.metadata[BATCH_SIZE_KEY]}`,
+    { path: file.path, batchSize: file.metadata[BATCH_SIZE_KEY] },
+  );
+}
+
 /** Reads the whole lookup file. @throws CORRUPT */
 export async function readPageLookup(file: LanceFile, type: ValueType, signal?: AbortSignal): Promise<PageLookup> {
-  const batchSize = Number(file.metadata[BATCH_SIZE_KEY] ?? DEFAULT_BATCH_SIZE);
+  const batchSize = readBatchSize(file);
   const columns = fileColumns(file);
   const names = columns.map((column) => column.field.name);
-  if (!Number.isInteger(batchSize) || batchSize < 1 || names.join() !== "min,max,null_count,page_idx") {
+  if (names.join() !== "min,max,null_count,page_idx") {
     throw new LanceError(
       "CORRUPT",
-      `${file.path} is no BTREE lookup: expected columns min, max, null_count, page_idx and a batch_size of at least 1, ` +
-        `received ${names.join(", ")} and ${batchSize}`,
-      { path: file.path, columns: names, batchSize },
+      `${file.path} is no BTREE lookup: expected columns min, max, null_count, page_idx, received ${names.join(", ")}`,
+      { path: file.path, columns: names },
     );
   }
   const mins: ValueColumn[] = [];

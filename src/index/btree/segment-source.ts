@@ -2,6 +2,7 @@ import { LanceError } from "../../errors.ts";
 import type { RowSet } from "../../table/row-set.ts";
 import type { OpenSegment } from "../segment.ts";
 import { createCompareRows } from "./compare-values.ts";
+import { readBatchSize } from "./page-lookup.ts";
 import { getDataColumns } from "./read-pages.ts";
 import { openBTreeFiles } from "./reader.ts";
 import { permuteRows, type SortedRows, type SortedSource } from "./sorted-run.ts";
@@ -13,14 +14,21 @@ const PIECE_ROWS = 4096;
 /** What of a segment's rows to give on: the new row id, or `null` to drop the row. */
 export type MapRows = (ids: BigUint64Array) => { readonly keep: Uint32Array | null; readonly ids: BigUint64Array };
 
+/** A segment as a source of a merge. */
+export interface SegmentSource extends SortedSource {
+  readonly numRows: number;
+  /** Rows per page it was built with. */
+  readonly batchSize: number;
+}
+
 /** The rows of a segment in index order, without its table. Reads the data file once, piece by piece. */
 export async function openSegmentSource(
   open: OpenSegment,
   mapRows: MapRows,
   signal?: AbortSignal,
-): Promise<SortedSource & { readonly numRows: number }> {
+): Promise<SegmentSource> {
   const type = getValueType(open.field);
-  const { data: file } = await openBTreeFiles(open, signal);
+  const { lookup, data: file } = await openBTreeFiles(open, signal);
   const columns = getDataColumns(file);
   const compare = createCompareRows(type);
   const batches = file.read(columns, { kind: "all" }, { batchRows: PIECE_ROWS, signal })[Symbol.asyncIterator]();
@@ -39,6 +47,7 @@ export async function openSegmentSource(
 
   return {
     numRows: file.numRows,
+    batchSize: readBatchSize(lookup),
     async next(): Promise<SortedRows | null> {
       for (;;) {
         const batch = await batches.next();

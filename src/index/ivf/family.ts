@@ -6,6 +6,7 @@ import type { RowSet } from "../../table/row-set.ts";
 import { checkSame } from "../incompatible.ts";
 import type { IndexFamily, OpenSegment } from "../segment.ts";
 import { type IvfHeader, openIvfHeader } from "./header.ts";
+import { AUXILIARY_FILE, INDEX_FILE } from "./ivf-files.ts";
 import { findMetric, getMetricNumber } from "./metric.ts";
 import { decodeModel, encodeModel, type IvfModel, trainIvf } from "./model.ts";
 import { type IvfParams, resolveIvfParams } from "./params.ts";
@@ -23,6 +24,7 @@ export const ivfFlatFamily: IndexFamily = {
   displayName: () => "IVF_FLAT",
   indexVersion: () => 1,
   rowIdDomain: "stableRowId",
+  listFiles: () => [INDEX_FILE, AUXILIARY_FILE],
 
   resolveParams: (field, params, numRows) => ({ ...resolveIvfParams(field, params, numRows) }),
 
