@@ -4,6 +4,7 @@ import { readLiveRows } from "../table/deletions.ts";
 import { addressDomain } from "../table/row-addresses.ts";
 import { RowSet } from "../table/row-set.ts";
 import { getFragment } from "../table/snapshot.ts";
+import { settleAll } from "../tasks/settle-all.ts";
 import { filterFragments } from "./filter-fragments.ts";
 import type { FilterPlan } from "./filter-plan.ts";
 import { isConstantFilter } from "./filter-plan.ts";
@@ -16,9 +17,9 @@ export async function evaluateFilter(context: QueryContext, plan: FilterPlan): P
   const { snapshot } = context;
   const { indexedFragmentIds, flatFragmentIds } = plan;
   const result = RowSet.empty(addressDomain(snapshot, [...indexedFragmentIds, ...flatFragmentIds]));
-  const [indexed, flat] = await Promise.all([
+  const [indexed, flat] = await settleAll([
     evaluateIndexed(context, plan),
-    filterRows(context, plan.bound, flatFragmentIds, await readLive(context, flatFragmentIds)),
+    readLive(context, flatFragmentIds).then((live) => filterRows(context, plan.bound, flatFragmentIds, live)),
   ]);
   return result.or(indexed).or(flat);
 }
@@ -27,10 +28,7 @@ export async function evaluateFilter(context: QueryContext, plan: FilterPlan): P
 export async function evaluateIndexed(context: QueryContext, plan: FilterPlan): Promise<RowSet> {
   const { indexed, refine, indexedFragmentIds } = plan;
   if (indexed === null || indexedFragmentIds.length === 0) return RowSet.empty(new Map());
-  const [truth, live] = await Promise.all([
-    evaluateTruth(context, plan, indexed),
-    readLive(context, indexedFragmentIds),
-  ]);
+  const [truth, live] = await settleAll([evaluateTruth(context, plan, indexed), readLive(context, indexedFragmentIds)]);
   const rows = truth.trueRows.and(live);
   return refine === null ? rows : filterRows(context, refine, indexedFragmentIds, rows);
 }
@@ -42,7 +40,7 @@ async function evaluateTruth(context: QueryContext, plan: FilterPlan, node: Inde
     case "not":
       return notTruth(await evaluateTruth(context, plan, node.operand));
     default: {
-      const [left, right] = await Promise.all([
+      const [left, right] = await settleAll([
         evaluateTruth(context, plan, node.left),
         evaluateTruth(context, plan, node.right),
       ]);

@@ -1,8 +1,12 @@
 import { LanceError } from "../errors.ts";
+import { readFragmentRowIds } from "../table/column-source.ts";
 import { readDeletions } from "../table/deletions.ts";
 import { halvesOf, toRowAddress } from "../table/row-addresses.ts";
-import { decodeRowIds } from "../table/row-id-sequence.ts";
 import { getFragment, type Snapshot } from "../table/snapshot.ts";
+import { createGiveWay } from "../tasks/give-way.ts";
+
+/** Rows between two looks at the signal and the event loop: under a millisecond. */
+const ROWS_PER_LOOK = 8192;
 
 /** Decoded sequences of fragments, 8 bytes a row, for as long as the snapshot lives. */
 const sequences = new WeakMap<Snapshot, Map<number, BigUint64Array>>();
@@ -28,11 +32,13 @@ export async function locateRowIds(
   if (snapshot.stableRowIds) return locateStable(snapshot, ids, signal);
   const halves = halvesOf(ids);
   const known = new Map(snapshot.fragments.map((fragment) => [fragment.id, fragment]));
+  const giveWay = createGiveWay(signal);
   for (let i = 0; i < ids.length; i++) {
+    if (i % ROWS_PER_LOOK === 0) await giveWay();
     const fragment = known.get(halves[2 * i + 1]!);
     const offset = halves[2 * i]!;
     if (!fragment || offset >= fragment.physicalRows) throw missing(ids[i]!);
-    const deleted = await readDeletions(snapshot, fragment, signal);
+    const deleted = fragment.numDeletedRows === 0 ? null : await readDeletions(snapshot, fragment, signal);
     if (deleted && includesSorted(deleted, offset)) throw missing(ids[i]!);
   }
   return ids;
@@ -44,12 +50,14 @@ async function locateStable(
   ids: BigUint64Array,
   signal: AbortSignal | undefined,
 ): Promise<BigUint64Array> {
+  const giveWay = createGiveWay(signal);
   const located = new Map<bigint, bigint | null>();
   for (const id of ids) located.set(id, null);
   for (const fragment of snapshot.fragments) {
     const sequence = readSequence(snapshot, fragment.id);
     const deleted = await readDeletions(snapshot, fragment, signal);
     for (let offset = 0; offset < sequence.length; offset++) {
+      if (offset % ROWS_PER_LOOK === 0) await giveWay();
       const id = sequence[offset]!;
       // a row that an update moved stands in its old fragment too, deleted
       if (located.has(id) && !(deleted && includesSorted(deleted, offset))) {
@@ -72,11 +80,7 @@ function readSequence(snapshot: Snapshot, fragmentId: number): BigUint64Array {
   }
   let ids = decoded.get(fragmentId);
   if (!ids) {
-    const { proto, physicalRows } = getFragment(snapshot, fragmentId);
-    if (!proto.inlineRowIds) {
-      throw new LanceError("CORRUPT", `fragment ${fragmentId} of a table with stable row ids has none`, { fragmentId });
-    }
-    ids = decodeRowIds(proto.inlineRowIds, physicalRows);
+    ids = readFragmentRowIds(getFragment(snapshot, fragmentId));
     decoded.set(fragmentId, ids);
   }
   return ids;

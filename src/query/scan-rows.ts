@@ -6,6 +6,7 @@ import { addressesOf } from "../table/row-addresses.ts";
 import type { RowSet } from "../table/row-set.ts";
 import { scanFragment } from "../table/scan-fragment.ts";
 import { getFragment } from "../table/snapshot.ts";
+import { createGiveWay } from "../tasks/give-way.ts";
 import { evaluateIndexed } from "./evaluate-filter.ts";
 import { FILTER_BATCH_ROWS } from "./filter-fragments.ts";
 import { type FilterPlan, isConstantFilter } from "./filter-plan.ts";
@@ -118,7 +119,9 @@ async function* readSelection(
     return assembleBatch(projection, stored, { rowAddresses, rowIds: identifyRows(snapshot, rowAddresses) }, numRows);
   };
   if (projection.fields.length === 0) {
+    const giveWay = createGiveWay(signal);
     for (let left = countSelected(selection, fragment.physicalRows); left > 0; left -= batchRows) {
+      await giveWay();
       yield emit(null, Math.min(left, batchRows));
     }
     return;

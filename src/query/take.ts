@@ -1,9 +1,10 @@
-import { type RecordBatch, Table } from "apache-arrow";
+import { Table } from "apache-arrow";
 import { LanceError } from "../errors.ts";
 import { readDeletions } from "../table/deletions.ts";
 import { toRowAddress } from "../table/row-addresses.ts";
 import type { Snapshot } from "../table/snapshot.ts";
-import { takeAddresses } from "../table/take.ts";
+import { takeBatches } from "../table/take.ts";
+import { createGiveWay } from "../tasks/give-way.ts";
 import { checkOptionNames } from "./check-options.ts";
 import { assembleBatch } from "./output-batch.ts";
 import { resolveProjection } from "./projection.ts";
@@ -59,11 +60,17 @@ async function takeAt(snapshot: Snapshot, addresses: BigUint64Array, options: Ta
     rowId: options.withRowId ?? false,
     rowAddress: options.withRowAddress ?? false,
   });
-  const stored: RecordBatch = await takeAddresses(snapshot, addresses, projection.fields, { signal: options.signal });
-  const rowIds = identifyRows(snapshot, addresses);
-  return new Table(projection.schema, [
-    assembleBatch(projection, stored, { rowIds, rowAddresses: addresses }, addresses.length),
-  ]);
+  let at = 0;
+  const batches = await takeBatches(snapshot, addresses, projection.fields, { signal: options.signal });
+  return new Table(
+    projection.schema,
+    batches.map((stored) => {
+      const rowAddresses = addresses.slice(at, at + stored.numRows);
+      at += stored.numRows;
+      const rowIds = identifyRows(snapshot, rowAddresses);
+      return assembleBatch(projection, stored, { rowIds, rowAddresses }, stored.numRows);
+    }),
+  );
 }
 
 async function locateOffsets(
@@ -77,7 +84,9 @@ async function locateOffsets(
   const total = starts.at(-1)!;
   const deletions = new Map<number, Uint32Array | null>();
   const addresses = new BigUint64Array(offsets.length);
+  const giveWay = createGiveWay(signal);
   for (let i = 0; i < offsets.length; i++) {
+    if (i % 8192 === 0) await giveWay();
     const offset = offsets[i]!;
     if (!Number.isSafeInteger(offset) || offset < 0 || offset >= total) {
       throw new LanceError("INVALID_ARGUMENT", `take: expected positions from 0 to ${total - 1}, received ${offset}`, {

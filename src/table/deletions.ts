@@ -1,4 +1,5 @@
 import { LanceError } from "../errors.ts";
+import { mapBounded } from "../tasks/settle-all.ts";
 import { resolveBasePath } from "./base-paths.ts";
 import { decodeDeletionFile, formatDeletionName } from "./deletion-file.ts";
 import type { Fragment } from "./fragment.ts";
@@ -55,6 +56,9 @@ export async function readDeletions(
   return offsets;
 }
 
+/** Deletion files read at once. */
+const CONCURRENCY = 8;
+
 /** Addresses of all rows that are not deleted, of some fragments or of all. One bit a row. */
 export async function readLiveRows(
   snapshot: Snapshot,
@@ -62,13 +66,10 @@ export async function readLiveRows(
 ): Promise<RowSet> {
   const domain = addressDomain(snapshot, options.fragmentIds);
   const deleted = RowSet.empty(domain);
-  await Promise.all(
-    snapshot.fragments
-      .filter((fragment) => domain.has(fragment.id))
-      .map(async (fragment) => {
-        const offsets = await readDeletions(snapshot, fragment, options.signal);
-        if (offsets !== null) deleted.addOffsets(fragment.id, offsets);
-      }),
-  );
+  const fragments = snapshot.fragments.filter((fragment) => domain.has(fragment.id));
+  await mapBounded(fragments, CONCURRENCY, async (fragment) => {
+    const offsets = await readDeletions(snapshot, fragment, options.signal);
+    if (offsets !== null) deleted.addOffsets(fragment.id, offsets);
+  });
   return deleted.not();
 }

@@ -8,6 +8,7 @@ import {
 } from "../proto/gen/lance/table_pb.ts";
 import { Transaction_DeleteSchema } from "../proto/gen/lance/transaction_pb.ts";
 import type { Store } from "../store/store.ts";
+import { settleAll } from "../tasks/settle-all.ts";
 import { type RebasableOperation, sameDeletions, sameFiles, uuidOf } from "./conflicts.ts";
 import { formatDeletionName, writeDeletionFile } from "./deletion-file.ts";
 import { readDeletions } from "./deletions.ts";
@@ -60,7 +61,7 @@ async function rebaseDelete(
       continue;
     }
     const wanted = { ...before, proto: ours, numDeletedRows: Number(ours.deletionFile?.numDeletedRows ?? 0n) };
-    const [old, added, theirs] = await Promise.all([
+    const [old, added, theirs] = await settleAll([
       readDeletions(read, before, signal),
       readDeletions(read, wanted, signal),
       readDeletions(latest, now, signal),

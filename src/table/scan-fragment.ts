@@ -1,7 +1,9 @@
 import type { Data, RecordBatch } from "apache-arrow";
-import { LanceError, throwIfAborted } from "../errors.ts";
+import { LanceError } from "../errors.ts";
 import type { RowSelection } from "../format/read/row-ranges.ts";
 import type { LanceField } from "../format/schema.ts";
+import { createGiveWay } from "../tasks/give-way.ts";
+import { settleAll } from "../tasks/settle-all.ts";
 import type { Fragment } from "./fragment.ts";
 import { locateColumns } from "./fragment-columns.ts";
 import { createNullData } from "./null-data.ts";
@@ -22,7 +24,8 @@ export const DEFAULT_BATCH_ROWS = 8192;
 
 /**
  * Physical rows of one fragment, deleted ones included, columns joined from its data files. A field that is in no
- * file of the fragment is all null. Reads what the plan of each file says; files are opened once per table.
+ * file of the fragment is all null. Reads what the plan of each file says; files are opened once per table. Gives the
+ * event loop a turn between batches.
  *
  * @param fields top-level fields in the order wanted; none gives batches that only count rows
  * @throws CORRUPT, UNSUPPORTED, NOT_FOUND, IO, ABORTED
@@ -36,9 +39,10 @@ export async function* scanFragment(
 ): AsyncGenerator<RecordBatch> {
   const { signal, batchRows = DEFAULT_BATCH_ROWS, borrow } = options;
   const schema = arrowSchemaOf(fields);
+  const giveWay = createGiveWay(signal);
   const numRows = countSelected(fragment, rows);
   const { files, missing } = locateColumns(snapshot, fragment, fields);
-  const sources = await Promise.all(
+  const sources = await settleAll(
     files.map(async ({ path, sizeBytes, columns, positions }) => {
       const file = await snapshot.files.open(path, { sizeBytes, signal });
       if (file.numRows !== fragment.physicalRows) {
@@ -48,14 +52,16 @@ export async function* scanFragment(
           { path, fragmentId: fragment.id },
         );
       }
+      await giveWay();
       return { positions, batches: file.read(columns, rows, { batchRows, signal, borrow })[Symbol.asyncIterator]() };
     }),
   );
   const pending: (RecordBatch | undefined)[] = sources.map(() => undefined);
   try {
     for (let done = 0; done < numRows; ) {
-      throwIfAborted(signal);
-      await Promise.all(
+      // Cached and in-memory reads resolve in microtasks: without this a warm scan is one long task.
+      await giveWay();
+      await settleAll(
         sources.map(async ({ batches }, i) => {
           while (pending[i] === undefined || pending[i].numRows === 0) {
             const next = await batches.next();

@@ -1,5 +1,5 @@
 import { clone, create } from "@bufbuild/protobuf";
-import { LanceError, throwIfAborted } from "../errors.ts";
+import { LanceError } from "../errors.ts";
 import { type DataFragment, DataFragmentSchema } from "../proto/gen/lance/table_pb.ts";
 import { Transaction_DeleteSchema } from "../proto/gen/lance/transaction_pb.ts";
 import { commit } from "../table/commit.ts";
@@ -10,6 +10,7 @@ import { checkWriterFlags } from "../table/feature-flags.ts";
 import type { Fragment } from "../table/fragment.ts";
 import { deleteQuietly, requireWritable } from "../table/publish.ts";
 import { getFragment, type Snapshot } from "../table/snapshot.ts";
+import { createGiveWay } from "../tasks/give-way.ts";
 
 /** How rows are deleted. */
 export interface DeleteRowsOptions {
@@ -47,9 +48,10 @@ export async function deleteRows(
   const deletedFragmentIds: bigint[] = [];
   const written: string[] = [];
   let numDeletedRows = 0;
+  const giveWay = createGiveWay(signal);
   try {
     for (const [fragmentId, offsets] of rows) {
-      throwIfAborted(signal);
+      await giveWay();
       const fragment = getFragment(snapshot, fragmentId);
       const deleted = uniteOffsets(await readDeletions(snapshot, fragment, signal), offsets, fragment);
       if (deleted.length === fragment.numDeletedRows) continue;

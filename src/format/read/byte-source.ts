@@ -85,12 +85,3 @@ export async function openByteSource(
     },
   };
 }
-
-/** Waits for all, then throws the first error: nothing is left running behind an error. */
-export async function settleAll<T>(promises: readonly Promise<T>[]): Promise<T[]> {
-  const settled = await Promise.allSettled(promises);
-  return settled.map((outcome) => {
-    if (outcome.status === "rejected") throw outcome.reason;
-    return outcome.value;
-  });
-}

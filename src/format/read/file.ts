@@ -3,6 +3,7 @@ import type { RecordBatch } from "apache-arrow";
 import { LanceError } from "../../errors.ts";
 import { FileDescriptorSchema } from "../../proto/gen/lance/file_pb.ts";
 import type { ReadableStore } from "../../store/store.ts";
+import { settleAll } from "../../tasks/settle-all.ts";
 import { type LanceField, type LanceSchema, readSchema } from "../schema.ts";
 import { type ByteSource, openByteSource } from "./byte-source.ts";
 import { type ColumnInfo, decodeMessage, parseColumnMetadata } from "./column-metadata.ts";
@@ -110,7 +111,7 @@ export async function openLanceFile(
 async function readTables(source: ByteSource, footer: Footer, signal: AbortSignal | undefined) {
   const { path, sizeBytes } = source;
   const read = (offset: number, count: number) => source.read(offset, tableBytes(count), signal);
-  const [columnTable, globalTable] = await Promise.all([
+  const [columnTable, globalTable] = await settleAll([
     read(footer.columnTableOffset, footer.numColumns),
     read(footer.globalTableOffset, footer.numGlobalBuffers),
   ]);
@@ -129,7 +130,7 @@ async function readMetadata(
 ): Promise<[Uint8Array, Uint8Array[]]> {
   const start = Math.min(source.sizeBytes, ...columns.map(({ offset }) => offset));
   const end = Math.max(start, ...columns.map(({ offset, length }) => offset + length));
-  const [descriptorBytes, block] = await Promise.all([
+  const [descriptorBytes, block] = await settleAll([
     source.read(descriptor.offset, descriptor.length, signal),
     source.read(start, end - start, signal),
   ]);

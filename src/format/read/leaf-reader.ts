@@ -1,5 +1,6 @@
 import { type ColumnBuilder, type DecodeKernels, freeDecoder } from "../../kernels/decode.ts";
-import { type ByteSource, type ByteSpan, settleAll } from "./byte-source.ts";
+import { settleAll } from "../../tasks/settle-all.ts";
+import type { ByteSource, ByteSpan } from "./byte-source.ts";
 import { type DecodedValues, takePlainRows } from "./decoded-values.ts";
 import type { PageAccess } from "./page-access.ts";
 import type { PageCache } from "./page-cache.ts";

@@ -1,9 +1,11 @@
 import { RecordBatch, Schema, Struct } from "apache-arrow";
 import { throwIfAborted } from "../../errors.ts";
 import { type DecodeKernels, freeDecoder, loadDecodeKernels } from "../../kernels/decode.ts";
+import { createGiveWay } from "../../tasks/give-way.ts";
+import { settleAll } from "../../tasks/settle-all.ts";
 import { toArrowField } from "../arrow-schema.ts";
 import { buildData, buildStruct, type DecodedLeaf } from "./build-data.ts";
-import { type ByteSource, settleAll } from "./byte-source.ts";
+import type { ByteSource } from "./byte-source.ts";
 import { shapeWords } from "./decode-program.ts";
 import type { ColumnTree, LeafColumn } from "./leaf-column.ts";
 import { LeafReader, type PageTask } from "./leaf-reader.ts";
@@ -55,6 +57,7 @@ export async function* readBatches(request: BatchRequest): AsyncGenerator<Record
     await settleAll(all.map((reader) => reader.prepare(end)));
     await settleAll(all.map((reader) => reader.load(end)));
   };
+  const giveWay = createGiveWay(request.signal);
   let pending: Promise<void> | undefined;
   let isDone = false;
   try {
@@ -62,6 +65,7 @@ export async function* readBatches(request: BatchRequest): AsyncGenerator<Record
       throwIfAborted(request.signal);
       const end = Math.min(start + batchRows, numRows);
       await (pending ?? fetch(end));
+      await giveWay();
       const children = columns.map(({ tree }, index) => {
         const leaves = tree.leaves.map((leaf, number) => ({ leaf, reader: readers[index]![number]! }));
         return decodeColumn(kernels, tree, leaves, fields[index]!.type, start, end);
