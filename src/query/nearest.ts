@@ -1,7 +1,7 @@
 import { selectIndices } from "../expr/bitset.ts";
 import { columnsOf } from "../expr/bound.ts";
 import { compileExpression } from "../expr/compile/compile.ts";
-import { boundDistances } from "../index/ivf/vectors.ts";
+import { boundDistances } from "../index/vector-rule.ts";
 import { loadCoreKernels } from "../kernels/core.ts";
 import { readLiveRows } from "../table/deletions.ts";
 import type { RowSet } from "../table/row-set.ts";

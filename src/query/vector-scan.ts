@@ -1,7 +1,7 @@
 import type { Data, FixedSizeList } from "apache-arrow";
 import { LanceError } from "../errors.ts";
 import type { LanceField } from "../format/schema.ts";
-import { boundDistances, findVectors } from "../index/ivf/vectors.ts";
+import { boundDistances, findVectors } from "../index/vector-rule.ts";
 import type { CoreKernels } from "../kernels/core.ts";
 import type { WasmBuffer } from "../kernels/memory.ts";
 import type { TopK } from "../kernels/top-k.ts";

@@ -6,12 +6,13 @@ import { type ReadCounts, withReadCounts } from "../count-reads.ts";
 import { type CachedPart, PartCache, type PartLease } from "../part-cache.ts";
 import { startSearchMetrics } from "../search-metrics.ts";
 import type { IndexFamily, OpenSegment, SegmentQuery, SegmentReader, VectorAnswer, VectorQuery } from "../segment.ts";
+import { boundDistances } from "../vector-rule.ts";
 import { type IvfHeader, openIvfHeader } from "./header.ts";
 import { loadFlatPartition } from "./load-partition.ts";
 import { getPartitionMetric } from "./metric.ts";
 import { planProbes } from "./probe-policy.ts";
 import { type FlatPartition, searchFlatPartition } from "./sub-index/flat.ts";
-import { boundDistances, prepareQuery } from "./vectors.ts";
+import { prepareQuery } from "./vectors.ts";
 
 type OpenContext = Parameters<IndexFamily["open"]>[1];
 
