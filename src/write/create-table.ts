@@ -8,6 +8,7 @@ import { createDatasetManifest, DEFAULT_STORAGE_VERSION } from "../table/create-
 import { findLatestManifest } from "../table/find-version.ts";
 import { requireWritable } from "../table/publish.ts";
 import type { Snapshot } from "../table/snapshot.ts";
+import { checkColumnNames } from "./check-column-names.ts";
 import type { BatchSource } from "./input.ts";
 import { toPlainSchema } from "./plain-schema.ts";
 import { listDataFiles, type WriteFragmentsOptions, writeFragments } from "./write-fragments.ts";
@@ -26,13 +27,15 @@ export interface CreateTableOptions extends Omit<WriteFragmentsOptions, "schema"
  * Makes a table of the rows of `source`: data files, then version 1. Field ids count from 0; dictionary columns are
  * stored as their values. When it fails, no table and no file is left.
  *
- * @throws ALREADY_EXISTS, SCHEMA_MISMATCH, UNSUPPORTED (a type, or a storage version), QUOTA_EXCEEDED, IO, ABORTED
+ * @throws INVALID_ARGUMENT (a column name native Lance refuses), ALREADY_EXISTS, SCHEMA_MISMATCH, UNSUPPORTED (a type,
+ *   or a storage version), QUOTA_EXCEEDED, IO, ABORTED
  */
 export async function createTable(store: Store, source: BatchSource, options: CreateTableOptions): Promise<Snapshot> {
   const { uri, signal, stableRowIds, config, properties } = options;
   const version = checkStorageVersion(options.storageVersion ?? DEFAULT_STORAGE_VERSION);
   requireWritable(store, uri);
   const schema = fromArrowSchema(toPlainSchema(source.schema));
+  checkColumnNames(schema.fields);
   planColumns(schema);
   const standing = await findLatestManifest(store, { signal });
   if (standing) {
