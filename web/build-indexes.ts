@@ -10,6 +10,8 @@ export interface LaneTask {
   readonly done: number;
   readonly total: number;
   readonly unit: string;
+  /** Of its fragments, once the worker said so. */
+  readonly rows: number;
   readonly bytes: number;
   readonly milliseconds: number;
   readonly finished: boolean;
@@ -29,12 +31,17 @@ export interface BuildState {
   readonly commits: CommitMark[];
   running: boolean;
   totalMs: number;
+  /** How the last build ended; `null` while it runs and before the first. */
+  outcome: { readonly kind: "done" | "cancelled" | "failed"; readonly message: string } | null;
 }
 
-/** Workers of the page's pool: as many as the bundled table has fragments, or cores where there are fewer than two. */
+/** Workers of the page's pool: as many as the bundled table has fragments. */
 export const NUM_WORKERS = 4;
 
-/** Builds both indexes on the pool, a segment a worker, and publishes each in one transaction. */
+/**
+ * Builds both indexes on the pool, a segment a worker, and publishes each in one transaction. How it ended, error or
+ * not, is in `state.outcome`.
+ */
 export async function buildIndexes(
   dataset: Dataset,
   state: BuildState,
@@ -46,6 +53,7 @@ export async function buildIndexes(
   state.running = true;
   state.tasks.clear();
   state.commits.length = 0;
+  state.outcome = null;
   const onProgress = (progress: BuildProgress) => {
     applyProgress(state, progress);
     state.totalMs = performance.now() - started;
@@ -68,11 +76,22 @@ export async function buildIndexes(
       signal,
       onProgress,
     });
+    state.outcome = { kind: "done", message: "" };
+  } catch (error) {
+    const kind = signal.aborted ? "cancelled" : "failed";
+    const why =
+      kind === "cancelled" ? "Cancelled" : `The build failed: ${error instanceof Error ? error.message : error}`;
+    state.outcome = { kind, message: `${why}. ${describeRest(state.commits)}` };
   } finally {
     state.running = false;
     state.totalMs = performance.now() - started;
     onChange();
   }
+}
+
+function describeRest(commits: readonly CommitMark[]): string {
+  if (commits.length === 0) return "The table is as it was.";
+  return `${commits.map((commit) => commit.indexName).join(", ")} is in the table; nothing else was changed.`;
 }
 
 function applyProgress(state: BuildState, progress: BuildProgress): void {
@@ -86,5 +105,7 @@ function applyProgress(state: BuildState, progress: BuildProgress): void {
     return;
   }
   const { workerIndex, indexName, kind, task } = progress;
-  state.tasks.set(`${workerIndex} ${indexName} ${kind} ${task}`, progress);
+  const key = `${workerIndex} ${indexName} ${kind} ${task}`;
+  const rows = progress.unit === "rows" ? progress.total : (state.tasks.get(key)?.rows ?? 0);
+  state.tasks.set(key, { ...progress, rows });
 }

@@ -1,4 +1,4 @@
-import { type Dataset, isLanceError, openBrowserStore, openDataset, type Store } from "lancelet";
+import { createMemoryStore, type Dataset, isLanceError, openBrowserStore, openDataset, type Store } from "lancelet";
 
 /** The table as the page holds it, and where it is kept. */
 export interface DeviceTable {
@@ -27,10 +27,16 @@ export async function openDeviceTable(onCopy: (progress: CopyProgress) => void):
   const bundled = await openDataset(new URL("packages.lance", document.baseURI).href, { version: 1 });
   try {
     await bundled.copyTo(store, { onProgress: onCopy });
+    return { dataset: await openDataset(store), store, rung, reason };
+  } catch (error) {
+    if (!isLanceError(error, "QUOTA_EXCEEDED")) throw error;
+    const memory = createMemoryStore();
+    await bundled.copyTo(memory, { onProgress: onCopy });
+    const hint = "this browser gives the page too little room, as private windows do: held in memory for this visit";
+    return { dataset: await openDataset(memory), store: memory, rung: "memory", reason: hint };
   } finally {
     await bundled.close();
   }
-  return { dataset: await openDataset(store), store, rung, reason };
 }
 
 /** What the browser says about keeping our bytes. */

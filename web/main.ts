@@ -1,11 +1,12 @@
-import type { Dataset, IndexDescription } from "lancelet";
-import { type BuildState, buildIndexes } from "./build-indexes.ts";
+import { type Dataset, type IndexDescription, initGlobalPool } from "lancelet";
+import { type BuildState, buildIndexes, NUM_WORKERS } from "./build-indexes.ts";
 import { openDeviceTable, readStorageFacts } from "./device.ts";
 import { byId, formatBytes, h } from "./dom.ts";
 import { loadStaticModel, type StaticModel } from "./embed/static-model.ts";
 import { listenToKeys } from "./keys.ts";
 import { keepPageOffline } from "./offline.ts";
 import { type Answer, readDescription, searchPackages } from "./search.ts";
+import { labelSizeFilter, openSizeFilter, readMaximumKb } from "./size-filter.ts";
 import { applyTheme, toggleTheme } from "./theme.ts";
 import { drawCoverage } from "./views/coverage.ts";
 import { openHelp } from "./views/help.ts";
@@ -15,14 +16,13 @@ import { drawResults } from "./views/results.ts";
 import { drawStatus, type Status } from "./views/status.ts";
 
 const EXAMPLES = ["play chess against the computer", "edit photos", "watch network traffic", "learn to type"];
-/** Steps of the size slider: powers of two from 64 KB, the last one open. */
-const SIZE_STEPS = 16;
 
 const query = byId<HTMLInputElement>("query");
 const size = byId<HTMLInputElement>("size");
+const sizeLabel = byId("size-label");
 const results = byId<HTMLOListElement>("results");
 
-const build: BuildState = { tasks: new Map(), commits: [], running: false, totalMs: 0 };
+const build: BuildState = { tasks: new Map(), commits: [], running: false, totalMs: 0, outcome: null };
 let status: Status = {
   rows: null,
   version: null,
@@ -37,18 +37,19 @@ let status: Status = {
 let dataset: Dataset | null = null;
 let model: StaticModel | null = null;
 let indices: readonly IndexDescription[] = [];
+let answers = 0;
 let searching: AbortController | null = null;
 let building: AbortController | null = null;
 
 function showStatus(change: Partial<Status>): void {
   status = { ...status, ...change };
-  drawStatus(byId("status"), status, toggleTheme, () => openHelp(byId<HTMLDialogElement>("help")));
+  drawStatus(byId("status"), status);
 }
 
 function showIndexes(): void {
   drawIndexes(byId("indexes"), build, {
     ready: dataset !== null,
-    built: indices.length > 0,
+    built: indices.length > 1,
     onBuild: startBuild,
     onCancel: () => building?.abort(),
   });
@@ -59,10 +60,11 @@ function showProblem(title: string, error: unknown): void {
   results.replaceChildren(h("li", { class: "problem", role: "alert" }, h("strong", {}, title), " ", message));
 }
 
-function maximumKb(): number | null {
-  const step = Number(size.value);
-  return step >= SIZE_STEPS ? null : 64 * 2 ** step;
+function announce(text: string): void {
+  byId("announce").textContent = text;
 }
+
+const showHelp = (): void => openHelp(byId<HTMLDialogElement>("help"));
 
 async function search(): Promise<void> {
   if (!dataset || !model) return;
@@ -70,13 +72,13 @@ async function search(): Promise<void> {
   const mine = new AbortController();
   searching = mine;
   try {
-    const answer: Answer = await searchPackages(dataset, model, query.value, maximumKb(), mine.signal);
+    const answer: Answer = await searchPackages(dataset, model, query.value, readMaximumKb(size), mine.signal);
     if (mine.signal.aborted) return;
     const from = dataset;
     drawResults(results, answer, (rowId) => readDescription(from, rowId));
     drawProvenance(byId("provenance"), answer);
-    byId("announce").textContent = `${answer.rows.length} packages`;
-    document.documentElement.dataset.answered = query.value;
+    announce(`${answer.rows.length} packages`);
+    Object.assign(document.documentElement.dataset, { answered: query.value, answers: ++answers });
   } catch (error) {
     if (!mine.signal.aborted) showProblem("The search failed.", error);
   }
@@ -93,13 +95,14 @@ async function readIndices(): Promise<void> {
 function startBuild(): void {
   if (!dataset || build.running) return;
   building = new AbortController();
-  buildIndexes(dataset, build, scheduleIndexes, building.signal)
-    .catch((error) => {
-      if (!building?.signal.aborted) showProblem("The build failed; nothing was changed.", error);
-    })
+  const ended = buildIndexes(dataset, build, scheduleIndexes, building.signal);
+  showIndexes();
+  ended
     .then(readIndices)
     .then(search)
-    .then(refreshStorage);
+    .then(refreshStorage)
+    .then(() => announce(build.outcome?.message || "Indexes built"))
+    .catch((error) => showProblem("The table could not be read after the build.", error));
 }
 
 /** Another tab may have built or rebuilt the indexes meanwhile. */
@@ -113,14 +116,22 @@ async function followOtherTabs(): Promise<void> {
 }
 
 let scheduled = false;
-/** Progress may arrive often: the panel is drawn once a frame. */
+/** Progress may arrive often: the panel is drawn ten times a second. */
 function scheduleIndexes(): void {
   if (scheduled) return;
   scheduled = true;
-  requestAnimationFrame(() => {
+  setTimeout(() => {
     scheduled = false;
     showIndexes();
-  });
+  }, 100);
+}
+
+/** Has each worker open its segments while the first words are typed. */
+function wakeWorkers(from: Dataset): void {
+  for (const { name, supported } of indices) {
+    // a segment that cannot be opened is told by the search that needs it
+    if (supported) from.indexStatistics(name).catch(() => undefined);
+  }
 }
 
 async function refreshStorage(): Promise<void> {
@@ -139,6 +150,8 @@ function showCopy(doneBytes: number, totalBytes: number): void {
 }
 
 async function start(): Promise<void> {
+  // searches run on these workers too, from the first one on
+  initGlobalPool({ numWorkers: NUM_WORKERS });
   const [table, loadedModel] = await Promise.all([
     openDeviceTable(({ doneBytes, totalBytes }) => showCopy(doneBytes, totalBytes)),
     loadStaticModel(async (name) => {
@@ -152,8 +165,9 @@ async function start(): Promise<void> {
   showStatus({ rows: await dataset.countRows(), rung: table.rung, rungReason: table.reason });
   query.disabled = false;
   size.disabled = false;
-  query.focus();
+  if (matchMedia("(pointer: fine)").matches) query.focus();
   await readIndices();
+  wakeWorkers(table.dataset);
   await search();
   await refreshStorage();
 }
@@ -162,8 +176,7 @@ function wire(): void {
   query.addEventListener("input", () => void search());
   byId("search-form").addEventListener("submit", (event) => event.preventDefault());
   size.addEventListener("input", () => {
-    const kb = maximumKb();
-    byId("size-label").textContent = kb === null ? "any" : formatBytes(kb * 1000);
+    labelSizeFilter(size, sizeLabel);
     void search();
   });
   byId("examples").append(
@@ -185,7 +198,7 @@ function wire(): void {
     focusSearch: () => query.focus(),
     build: startBuild,
     toggleTheme,
-    help: () => openHelp(byId<HTMLDialogElement>("help")),
+    help: showHelp,
     escape: () => {
       if (build.running) building?.abort();
       else if (query.value !== "") {
@@ -195,6 +208,8 @@ function wire(): void {
       }
     },
   });
+  byId("theme").addEventListener("click", toggleTheme);
+  byId("show-help").addEventListener("click", showHelp);
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "visible" && !build.running) void followOtherTabs();
   });
@@ -203,6 +218,7 @@ function wire(): void {
 }
 
 applyTheme();
+openSizeFilter(size, sizeLabel);
 wire();
 showStatus({});
 showIndexes();

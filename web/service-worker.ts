@@ -1,6 +1,6 @@
 /**
  * Keeps the page's own files: everything the build lists in precache.json. The table is not among them: it is copied
- * into the device's storage by the page itworker.
+ * into the device's storage by the page itself.
  */
 const worker = globalThis as unknown as ServiceWorkerGlobalScope;
 
@@ -21,7 +21,8 @@ async function readPrecache(): Promise<Precache> {
 async function install(): Promise<void> {
   const { version, files } = await readPrecache();
   const cache = await caches.open(PREFIX + version);
-  await cache.addAll(files.map((file) => new Request(new URL(file, scope), { cache: "reload" })));
+  // asks whether each is still the same: what the page has just fetched does not travel twice
+  await cache.addAll(files.map((file) => new Request(new URL(file, scope), { cache: "no-cache" })));
   await worker.skipWaiting();
 }
 

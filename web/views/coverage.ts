@@ -8,6 +8,10 @@ export function drawCoverage(
   indices: readonly IndexDescription[],
 ): void {
   const head = h("h2", { id: "coverage-title" }, "Segments × fragments");
+  if (fragmentIds.length === 0) {
+    panel.replaceChildren(head, h("p", {}, "Waiting for the table."));
+    return;
+  }
   if (indices.length === 0) {
     panel.replaceChildren(
       head,

@@ -1,4 +1,4 @@
-import type { BuildState, LaneTask } from "../build-indexes.ts";
+import { type BuildState, type CommitMark, type LaneTask, NUM_WORKERS } from "../build-indexes.ts";
 import { formatBytes, formatCount, formatMs, h } from "../dom.ts";
 
 interface IndexesOptions {
@@ -43,65 +43,64 @@ function drawHeading(state: BuildState, options: IndexesOptions): HTMLElement {
 }
 
 function drawBody(state: BuildState, options: IndexesOptions): (HTMLElement | null)[] {
-  const lanes = groupByWorker(state);
+  const { outcome, commits } = state;
   const idle = options.built
     ? "Both indexes are on this device. Rebuild them to watch the workers."
     : "Each worker builds one segment of a vector index and of a B-tree from its own fragments. Search works meanwhile, row by row.";
+  const begun = state.running || state.tasks.size > 0;
   return [
-    lanes.length === 0 ? h("p", {}, idle) : null,
-    lanes.length > 0 ? h("ul", { class: "lanes" }, ...lanes.map(([worker, tasks]) => drawLane(worker, tasks))) : null,
-    ...state.commits.map((commit) =>
-      h(
-        "div",
-        { class: "commit" },
-        `Committed ${commit.indexName}: ${commit.segments} segments, one transaction, version ${commit.version}, ${formatMs(commit.milliseconds)}`,
-      ),
-    ),
-    !state.running && state.commits.length > 0
-      ? h("p", { id: "build-done" }, `Done in ${formatMs(state.totalMs)}.`)
-      : null,
+    begun ? h("ul", { class: "lanes" }, ...drawLanes(state)) : h("p", {}, idle),
+    commits.length > 0 ? h("ul", { class: "commits" }, ...commits.map(drawCommit)) : null,
+    outcome?.kind === "done" ? h("p", { id: "build-done" }, `Done in ${formatMs(state.totalMs)}.`) : null,
+    outcome?.kind === "cancelled" ? h("p", { id: "build-cancelled" }, outcome.message) : null,
+    outcome?.kind === "failed" ? h("p", { class: "problem", role: "alert" }, outcome.message) : null,
   ];
 }
 
-function groupByWorker(state: BuildState): [workerIndex: number, tasks: LaneTask[]][] {
-  const lanes = new Map<number, LaneTask[]>();
-  for (const task of state.tasks.values()) lanes.set(task.workerIndex, [...(lanes.get(task.workerIndex) ?? []), task]);
-  return [...lanes].sort(([a], [b]) => a - b);
-}
-
-function drawLane(workerIndex: number, tasks: readonly LaneTask[]): HTMLElement {
-  const name = `Worker ${workerIndex + 1}`;
+function drawCommit(commit: CommitMark): HTMLElement {
   return h(
     "li",
-    { class: "lane" },
-    h("span", {}, name),
-    h("div", { class: "tasks" }, ...tasks.map((task) => drawTask(name, task))),
+    { class: "commit" },
+    h("strong", {}, `${commit.indexName} committed`),
+    h("span", { class: "facts" }, `version ${commit.version} · ${formatMs(commit.milliseconds)}`),
+    h("span", { class: "how" }, `${commit.segments} segments in one transaction`),
   );
 }
 
-function drawTask(worker: string, task: LaneTask): HTMLElement {
+/** A lane for every worker of the page's pool, from the start: what it will do next moves nothing else. */
+function drawLanes(state: BuildState): HTMLElement[] {
+  const lanes = new Map<number, LaneTask[]>(Array.from({ length: NUM_WORKERS }, (_, worker) => [worker, []]));
+  for (const task of state.tasks.values()) lanes.get(task.workerIndex)?.push(task);
+  return [...lanes].map(([worker, tasks]) => {
+    const name = `Worker ${worker + 1}`;
+    const busy = tasks.some((task) => !task.finished);
+    return h(
+      "li",
+      { class: "lane" },
+      h("span", { class: "worker" }, name, state.running && !busy ? h("span", { class: "idle" }, "waiting") : null),
+      ...tasks.map((task) => drawTask(name, task, state.running)),
+    );
+  });
+}
+
+function drawTask(worker: string, task: LaneTask, running: boolean): HTMLElement {
   const total = Math.max(1, task.total);
   const what = task.kind === "train" ? `${task.indexName} training` : task.indexName;
+  const plural = task.fragmentIds.length === 1 ? "" : "s";
   return h(
     "div",
     { class: "task" },
-    h(
-      "span",
-      { class: "what" },
-      `${what} · fragment${task.fragmentIds.length === 1 ? "" : "s"} ${task.fragmentIds.join(", ")}`,
-    ),
-    h("span", { class: "ms" }, formatMs(task.milliseconds)),
+    h("span", { class: "what" }, `${what} · fragment${plural} ${task.fragmentIds.join(", ")}`),
+    h("span", { class: "facts" }, describeWork(task, running)),
     h("progress", { "aria-label": `${worker}: ${what}`, max: total, value: task.finished ? total : task.done }),
-    h(
-      "span",
-      { class: "facts" },
-      [
-        task.finished ? "done" : task.phase,
-        `${formatCount(task.done)} of ${formatCount(task.total)} ${task.unit}`,
-        task.bytes > 0 ? formatBytes(task.bytes) : null,
-      ]
-        .filter(Boolean)
-        .join(" · "),
-    ),
   );
+}
+
+function describeWork(task: LaneTask, running: boolean): string {
+  const counted = `${formatCount(task.done)} of ${formatCount(task.total)} ${task.unit}`;
+  const facts = task.finished
+    ? [task.rows > 0 ? `${formatCount(task.rows)} rows` : `${formatCount(task.total)} ${task.unit}`]
+    : [running ? task.phase : "stopped", counted];
+  if (task.bytes > 0) facts.push(formatBytes(task.bytes));
+  return [...facts, formatMs(task.milliseconds)].join(" · ");
 }

@@ -1,3 +1,4 @@
+import type { SegmentStatistics } from "lancelet";
 import { formatBytes, formatCount, formatMs, h } from "../dom.ts";
 import type { Answer } from "../search.ts";
 
@@ -41,7 +42,7 @@ export function drawProvenance(panel: HTMLElement, answer: Answer | null): void 
                   {},
                   h(
                     "th",
-                    { scope: "row", title: segment.uuid },
+                    { scope: "row", title: nameOwner(segment) },
                     `${segment.indexName} `,
                     h("code", {}, segment.uuid.slice(0, 8)),
                   ),
@@ -54,9 +55,18 @@ export function drawProvenance(panel: HTMLElement, answer: Answer | null): void 
             ),
           ),
         ),
-    h("details", { open }, h("summary", {}, "Query plan"), h("pre", {}, answer.plan)),
+    h(
+      "details",
+      { open },
+      h("summary", {}, "Query plan"),
+      h("pre", { tabindex: 0, "aria-label": "Query plan" }, answer.plan),
+    ),
   ];
   panel.replaceChildren(...parts.filter((part) => part !== null));
+}
+
+function nameOwner(segment: SegmentStatistics): string {
+  return segment.workerIndex === null ? segment.uuid : `${segment.uuid}, searched by worker ${segment.workerIndex + 1}`;
 }
 
 function describeAnswer(answer: Answer): string {

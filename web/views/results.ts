@@ -1,20 +1,34 @@
 import { formatBytes, h } from "../dom.ts";
 import type { Answer, PackageRow } from "../search.ts";
 
-/** Draws the ranked packages. Opening one reads its description. */
-export function drawResults(
-  list: HTMLElement,
-  answer: Answer,
-  readDescription: (rowId: bigint) => Promise<string>,
-): void {
+type ReadDescription = (rowId: bigint) => Promise<string>;
+
+/**
+ * Draws the ranked packages. Opening one reads its description. A package that stays in the answer keeps its element,
+ * so that it stays open and keeps the focus.
+ */
+export function drawResults(list: HTMLElement, answer: Answer, readDescription: ReadDescription): void {
   if (answer.rows.length === 0) {
     list.replaceChildren(h("li", { class: "empty" }, "No package matches. Try a larger size or other words."));
     return;
   }
-  list.replaceChildren(...answer.rows.map((row) => drawRow(row, readDescription)));
+  const active = document.activeElement;
+  const drawn = new Map(
+    [...list.querySelectorAll<HTMLElement>(":scope > .result")].map((item) => [item.dataset.row, item]),
+  );
+  list.replaceChildren(
+    ...answer.rows.map((row) => {
+      const item = drawn.get(String(row.rowId)) ?? drawRow(row, readDescription);
+      item.querySelector(".near")?.replaceWith(drawNearness(row.distance));
+      return item;
+    }),
+  );
+  if (active instanceof HTMLElement && active !== document.activeElement && list.contains(active)) {
+    active.focus({ preventScroll: true });
+  }
 }
 
-function drawRow(row: PackageRow, readDescription: (rowId: bigint) => Promise<string>): HTMLElement {
+function drawRow(row: PackageRow, readDescription: ReadDescription): HTMLElement {
   const detail = h("div", { class: "detail", hidden: true });
   const button = h(
     "button",
@@ -31,30 +45,44 @@ function drawRow(row: PackageRow, readDescription: (rowId: bigint) => Promise<st
     h("span", { class: "name" }, row.name),
     h("span", { class: "meta" }, `${row.section} · ${formatBytes(row.installedKb * 1000)}`),
     h("span", { class: "summary" }, row.summary),
-    row.distance === null
-      ? null
-      : h(
-          "span",
-          { class: "near", title: `cosine distance ${row.distance.toFixed(3)}` },
-          h("i", { style: `width:${Math.max(0, Math.min(1, 1 - row.distance)) * 100}%` }),
-        ),
+    drawNearness(row.distance),
   );
-  return h("li", { class: "result" }, button, detail);
+  return h("li", { class: "result", "data-row": String(row.rowId) }, button, detail);
 }
 
-async function fillDetail(detail: HTMLElement, row: PackageRow, readDescription: (rowId: bigint) => Promise<string>) {
-  const facts = [`version ${row.version}`, row.distance === null ? null : `cosine distance ${row.distance.toFixed(3)}`];
+/** Cosine similarity as a short bar and a number. */
+function drawNearness(distance: number | null): HTMLElement {
+  if (distance === null) return h("span", { class: "near" });
+  const similarity = Math.max(0, Math.min(1, 1 - distance));
+  return h(
+    "span",
+    { class: "near", title: `cosine distance ${distance.toFixed(4)}` },
+    h("span", { class: "bar" }, h("i", { style: `width:${similarity * 100}%` })),
+    h("span", { class: "visually-hidden" }, "similarity "),
+    similarity.toFixed(2),
+  );
+}
+
+/** Descriptions come wrapped at 80 characters: lines are joined, but for those of a list. */
+function splitParagraphs(description: string): string[] {
+  return description
+    .split(/\n\s*\n/u)
+    .map((paragraph) => paragraph.trim().replace(/\n(?![\s*•-])/gu, " "))
+    .filter((paragraph) => paragraph !== "");
+}
+
+async function fillDetail(detail: HTMLElement, row: PackageRow, readDescription: ReadDescription): Promise<void> {
+  const description = await readDescription(row.rowId).catch(
+    (error: Error) => `The description could not be read: ${error.message}`,
+  );
+  if (detail.childElementCount > 0) return;
   detail.append(
-    h(
-      "p",
-      {},
-      await readDescription(row.rowId).catch((error: Error) => `The description could not be read: ${error.message}`),
-    ),
+    ...splitParagraphs(description).map((paragraph) => h("p", {}, paragraph)),
     h("ul", { class: "tags", "aria-label": "Tags" }, ...row.tags.map((tag) => h("li", {}, tag))),
     h(
       "span",
       { class: "meta" },
-      facts.filter(Boolean).join(" · "),
+      `version ${row.version}`,
       row.homepage ? " · " : null,
       row.homepage ? h("a", { href: row.homepage, rel: "noreferrer" }, row.homepage) : null,
     ),

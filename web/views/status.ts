@@ -13,7 +13,7 @@ export interface Status {
   readonly offlineReady: boolean;
 }
 
-export function drawStatus(bar: HTMLElement, status: Status, onTheme: () => void, onHelp: () => void): void {
+export function drawStatus(bar: HTMLElement, status: Status): void {
   bar.replaceChildren(
     ...[
       status.rows === null
@@ -28,8 +28,6 @@ export function drawStatus(bar: HTMLElement, status: Status, onTheme: () => void
           )
         : chip("offline", "warn", "No network: everything is answered from this device"),
     ].filter((node) => node !== null),
-    h("button", { type: "button", onclick: onTheme, "aria-label": "Change between light and dark" }, "◐"),
-    h("button", { type: "button", onclick: onHelp, "aria-label": "Keyboard shortcuts" }, "?"),
   );
 }
 
