@@ -20,6 +20,8 @@ export interface OpenTable {
   readonly snapshot: Snapshot;
   /** Says that two jobs see the same table and may share what they keep open; `null` when this one is on its own. */
   readonly key: string | null;
+  /** As `key`, for all versions of the table. */
+  readonly storeKey: string | null;
   close(): Promise<void>;
 }
 
@@ -38,14 +40,15 @@ export async function openTable(handle: TableHandle, signal?: AbortSignal): Prom
   if (isMessagePort(store)) {
     const opened = await reopenStore(store);
     const snapshot = await openSnapshot(withCoalescing(opened), { uri, version, signal });
-    return { snapshot, key: null, close: async () => opened.close?.() };
+    return { snapshot, key: null, storeKey: null, close: async () => opened.close?.() };
   }
-  const key = JSON.stringify([isStore(store) ? numberStore(store) : store, uri, version, writtenAt]);
+  const storeKey = JSON.stringify([isStore(store) ? numberStore(store) : store, uri]);
+  const key = JSON.stringify([storeKey, version, writtenAt]);
   const open = async (): Promise<Snapshot> => {
     const opened = isStore(store) ? store : withCoalescing(await reopenStore(store));
     return openSnapshot(opened, { uri, version });
   };
-  return { snapshot: await tables.get(key, open, signal), key, close: async () => {} };
+  return { snapshot: await tables.get(key, open, signal), key, storeKey, close: async () => {} };
 }
 
 function isStore(store: ReadableStore | StoreDescription): store is ReadableStore {

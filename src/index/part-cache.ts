@@ -18,18 +18,32 @@ export interface PartLease<T extends CachedPart> {
   release(): void;
 }
 
+/** What a reader keeps its decoded parts in. */
+export interface Parts {
+  /** Bytes of the parts held now, those of other readers too. */
+  readonly bytes: number;
+  has(key: string): boolean;
+  /** Takes a part out on loan, loading it where it is not held. Concurrent callers of one key share one load. */
+  lease<T extends CachedPart>(key: string, load: () => Promise<T>): Promise<PartLease<T>>;
+  /** Evicts the parts whose key starts with `prefix`. */
+  drop(prefix: string): void;
+}
+
 /**
  * Parts of open segments, bounded by bytes, least recently used first out. A part in use may be evicted, and is then
  * freed when its last user releases it, so that the budget holds at rest and a search needs one part at a time more.
  */
-export class PartCache {
-  #maxBytes: number;
+export class PartCache implements Parts {
+  readonly #maxBytes: number;
+  readonly #onGrowth: (() => void) | undefined;
   readonly #entries = new Map<string, Entry>();
   readonly #loading = new Map<string, Promise<Entry>>();
   #bytes = 0;
 
-  constructor(maxBytes: number) {
+  /** @param onGrowth called when a part was added and the bound holds again */
+  constructor(maxBytes: number, onGrowth?: () => void) {
     this.#maxBytes = Math.max(0, maxBytes);
+    this.#onGrowth = onGrowth;
   }
 
   /** Bytes of the parts held now. */
@@ -37,17 +51,18 @@ export class PartCache {
     return this.#bytes;
   }
 
-  /** Changes the bound; parts beyond it leave. */
-  resize(maxBytes: number): void {
-    this.#maxBytes = Math.max(0, maxBytes);
-    this.#shrink();
+  /** Evicts parts, least recently used first, until at most `maxBytes` are held. */
+  trim(maxBytes: number): void {
+    for (const [key, entry] of this.#entries) {
+      if (this.#bytes <= maxBytes) return;
+      this.#evict(key, entry);
+    }
   }
 
   has(key: string): boolean {
     return this.#entries.has(key);
   }
 
-  /** Takes a part out on loan, loading it where it is not held. Concurrent callers of one key share one load. */
   async lease<T extends CachedPart>(key: string, load: () => Promise<T>): Promise<PartLease<T>> {
     const held = this.#entries.get(key);
     if (held) {
@@ -74,7 +89,6 @@ export class PartCache {
     }
   }
 
-  /** Evicts the parts whose key starts with `prefix`. */
   drop(prefix: string): void {
     for (const [key, entry] of this.#entries) if (key.startsWith(prefix)) this.#evict(key, entry);
   }
@@ -90,7 +104,8 @@ export class PartCache {
   #lend<T extends CachedPart>(entry: Entry, fromCache: boolean): PartLease<T> {
     entry.users++;
     let released = false;
-    this.#shrink();
+    this.trim(this.#maxBytes);
+    if (!fromCache) this.#onGrowth?.();
     return {
       part: entry.part as T,
       fromCache,
@@ -101,13 +116,6 @@ export class PartCache {
         if (entry.evicted && entry.users === 0) entry.part.free();
       },
     };
-  }
-
-  #shrink(): void {
-    for (const [key, entry] of this.#entries) {
-      if (this.#bytes <= this.#maxBytes) return;
-      this.#evict(key, entry);
-    }
   }
 
   #evict(key: string, entry: Entry): void {

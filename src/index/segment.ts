@@ -5,7 +5,7 @@ import type { JobProgress } from "../pool/pool.ts";
 import type { ReadableStore, Store } from "../store/store.ts";
 import type { ColumnSource } from "../table/column-source.ts";
 import type { RowSet } from "../table/row-set.ts";
-import type { PartCache } from "./part-cache.ts";
+import type { Parts } from "./part-cache.ts";
 
 /**
  * The contract every index family implements. A logical index is a set of physical segments of one name; a segment
@@ -226,7 +226,7 @@ export interface IndexFamily {
        */
       readonly domain: ReadonlyMap<number, number>;
       /** Where decoded parts are kept; shared by the readers of a thread. Absent: a cache of the reader's own. */
-      readonly parts?: PartCache | undefined;
+      readonly parts?: Parts | undefined;
       /** Whether the table has stable row ids: old segments then hold those. */
       readonly stableRowIds?: boolean | undefined;
     },

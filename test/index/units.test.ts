@@ -86,7 +86,7 @@ describe("the cache of parts", () => {
     used.release();
     used.release();
     expect(freed).toEqual(["b", "c", "a"]);
-    cache.resize(10);
+    cache.trim(10);
     expect([freed.at(-1), cache.bytes]).toEqual(["d", 0]);
   });
 
