@@ -22,7 +22,7 @@ export function drawStatus(bar: HTMLElement, status: Status): void {
       status.rung === null ? null : drawStorage(status),
       status.online
         ? chip(
-            status.offlineReady ? "ready for offline" : "online",
+            status.offlineReady && status.rows !== null ? "ready for offline" : "online",
             "good",
             "The page's own files are kept once loaded",
           )
