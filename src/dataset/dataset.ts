@@ -146,8 +146,9 @@ export class Dataset {
    */
   async createIndex(column: string, indexType: string, options: CreateIndexOptions = {}): Promise<IndexSegment[]> {
     const { control, params } = splitIndexOptions(options, "create");
-    const created = await createIndex(this.#snapshot, column, indexType, { ...this.#defaults(), ...control, params });
-    this.#moveTo(created.snapshot);
+    const onCommitted = (snapshot: Snapshot): void => this.#moveTo(snapshot);
+    const shared = { ...this.#defaults(), ...control, params, onCommitted };
+    const created = await createIndex(this.#snapshot, column, indexType, shared);
     return [...created.segments];
   }
 

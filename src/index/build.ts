@@ -66,7 +66,13 @@ export async function createIndexUncommitted(
       signal,
       onProgress,
     });
-    if (error) throw error;
+    if (error) {
+      await deleteSegments(
+        snapshot,
+        results.filter((segment) => segment !== undefined),
+      );
+      throw error;
+    }
     return results[0]!;
   } finally {
     if (owned) await pool.close();
@@ -101,7 +107,10 @@ export async function trainIndexModel(
       signal,
       onProgress,
     });
-    if (error) throw error;
+    if (error) {
+      await deleteQuietly(requireWritable(snapshot.store, snapshot.uri), results[0] ? [results[0].path] : []);
+      throw error;
+    }
     return results[0]!;
   } finally {
     if (owned) await pool.close();

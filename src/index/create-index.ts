@@ -5,6 +5,7 @@ import { getRuntime } from "../runtime.ts";
 import { commitFiles } from "../table/commit-files.ts";
 import { deleteQuietly, requireWritable } from "../table/publish.ts";
 import { getFragment, type Snapshot } from "../table/snapshot.ts";
+import { callGuarded } from "../tasks/guard-callback.ts";
 import {
   createBuildTask,
   DEFAULT_MEMORY_BUDGET_BYTES,
@@ -40,6 +41,8 @@ export interface CreateIndexOptions extends PoolOptions {
   readonly numWorkers?: number | undefined;
   /** Attempts per segment, the first included. Default 3. */
   readonly maxAttempts?: number | undefined;
+  /** Hears of the version before a callback that throws can end the call. */
+  readonly onCommitted?: ((snapshot: Snapshot) => void) | undefined;
 }
 
 /** What came of it. */
@@ -114,10 +117,13 @@ async function planTrainBuildCommit(
   );
   if (mustTrain) prepareWorkers(snapshot, pool, groups.length - 1, signal);
   const trained = await trainingRun;
-  if (trained.error) throw trained.error;
   const model = trained.results[0] ?? null;
   const dropModel = (): Promise<void> =>
     deleteQuietly(requireWritable(snapshot.store, snapshot.uri), model ? [model.path] : []);
+  if (trained.error) {
+    await dropModel();
+    throw trained.error;
+  }
 
   const tasks = await Promise.all(
     groups.map((fragmentIds) => makeTask(fragmentIds, model, Math.floor(budgetBytes / groups.length))),
@@ -140,13 +146,15 @@ async function planTrainBuildCommit(
   const committed = await commitFiles(store, listSegmentFiles(segments), () =>
     commitExistingIndexSegments(snapshot, name, column, segments, { signal }),
   );
-  onProgress?.({
+  const event = {
     kind: "commit",
     indexName: name,
     version: committed.version,
     segments: segments.length,
     milliseconds: now() - started,
-  });
+  } as const;
+  options.onCommitted?.(committed);
+  callGuarded("onProgress", onProgress, event, { committed: true, version: committed.version });
   return { snapshot: committed, segments };
 }
 

@@ -2,7 +2,7 @@ import { LanceError } from "../errors.ts";
 import { resolvePool } from "../pool/global-pool.ts";
 import { requireWritable } from "../table/publish.ts";
 import type { Snapshot } from "../table/snapshot.ts";
-import { DEFAULT_MEMORY_BUDGET_BYTES, type PoolOptions } from "./build.ts";
+import { DEFAULT_MEMORY_BUDGET_BYTES, deleteSegments, type PoolOptions } from "./build.ts";
 import { checkSegmentSet } from "./check-segments.ts";
 import type { MergeTask } from "./merge-segments.ts";
 import { locateSegment } from "./open-segment.ts";
@@ -51,7 +51,13 @@ export async function mergeExistingIndexSegments(
         onProgress: options.onProgress,
       },
     );
-    if (error) throw error;
+    if (error) {
+      await deleteSegments(
+        snapshot,
+        results.filter((segment) => segment !== undefined),
+      );
+      throw error;
+    }
     return results[0]!;
   } finally {
     if (owned) await pool.close();

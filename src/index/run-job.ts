@@ -9,6 +9,7 @@ export interface TableJobOptions {
   readonly signal?: AbortSignal | undefined;
   readonly affinity?: string | undefined;
   readonly onProgress?: ((progress: JobProgress & { readonly workerIndex: number }) => void) | undefined;
+  readonly onDiscard?: ((result: unknown) => void) | undefined;
 }
 
 /**

@@ -3,6 +3,7 @@ import type { WorkerPool } from "../pool/pool.ts";
 import { getRuntime } from "../runtime.ts";
 import { onAbort } from "../store/on-abort.ts";
 import type { Snapshot } from "../table/snapshot.ts";
+import { callGuarded } from "../tasks/guard-callback.ts";
 import type { OnBuildProgress, TaskProgress } from "./progress.ts";
 import { runTableJob } from "./run-job.ts";
 
@@ -28,7 +29,8 @@ const DEFAULT_ATTEMPTS = 3;
 /**
  * Runs tasks concurrently on a pool. A task whose worker died or whose store failed runs again, alone: what the other
  * tasks built stands. Everything settles before an error is thrown.
- * @returns one result per task that succeeded (others `undefined`), and the first error
+ * @returns one result per task that ended (others `undefined`), and the first error: with one, the files that results
+ *   name are the caller's to remove
  */
 export async function runTasks<T extends object | null>(
   snapshot: Snapshot,
@@ -41,14 +43,19 @@ export async function runTasks<T extends object | null>(
   const stopListening = onAbort(outer, () => giveUp.abort(outer?.reason));
   let error: LanceError | undefined;
   const runOne = async (task: PlannedTask, index: number): Promise<T | undefined> => {
+    // A result that came with a failure: whoever planned the task removes what it names.
+    let result: T | undefined;
     try {
-      return await runWithRetry<T>(snapshot, task, { ...options, signal: giveUp.signal }, index, tasks.length);
+      const keep = (value: T): void => {
+        result = value;
+      };
+      await runWithRetry<T>(snapshot, task, { ...options, signal: giveUp.signal, keep }, index, tasks.length);
     } catch (thrown) {
       // The first failure ends the plan; what it cancels fails as a consequence.
       error ??= toLanceError(thrown);
       giveUp.abort(error);
-      return undefined;
     }
+    return result;
   };
   try {
     const results = await Promise.all(tasks.map(runOne));
@@ -58,13 +65,15 @@ export async function runTasks<T extends object | null>(
   }
 }
 
+type KeepResult<T> = { readonly keep: (result: T) => void };
+
 async function runWithRetry<T extends object | null>(
   snapshot: Snapshot,
   planned: PlannedTask,
-  options: RunTasksOptions,
+  options: RunTasksOptions & KeepResult<T>,
   index: number,
   numTasks: number,
-): Promise<T> {
+): Promise<void> {
   const maxAttempts = options.maxAttempts ?? DEFAULT_ATTEMPTS;
   for (let attempt = 1; ; attempt++) {
     throwIfAborted(options.signal);
@@ -79,9 +88,9 @@ async function runWithRetry<T extends object | null>(
 async function runAttempt<T extends object | null>(
   snapshot: Snapshot,
   planned: PlannedTask,
-  options: RunTasksOptions,
+  options: RunTasksOptions & KeepResult<T>,
   at: { readonly index: number; readonly numTasks: number; readonly attempt: number },
-): Promise<T> {
+): Promise<void> {
   const { now } = getRuntime();
   const started = now();
   let last: Pick<TaskProgress, "phase" | "done" | "total" | "unit" | "workerIndex"> = {
@@ -92,7 +101,7 @@ async function runAttempt<T extends object | null>(
     workerIndex: 0,
   };
   const report = (finished: boolean, bytes: number): void =>
-    options.onProgress?.({
+    callGuarded("onProgress", options.onProgress, {
       kind: planned.kind,
       indexName: options.indexName,
       task: at.index,
@@ -107,14 +116,15 @@ async function runAttempt<T extends object | null>(
   const job = { kind: `index.${planned.kind}`, payload: { task: planned.task } };
   const result = await runTableJob<T>(options.pool, snapshot, job, {
     signal: options.signal,
+    onDiscard: (discarded) => options.keep(discarded as T),
     onProgress: ({ phase, done, total, unit, workerIndex }) => {
       last = { phase, done, total: total ?? done, unit, workerIndex };
       report(false, 0);
     },
   });
+  options.keep(result);
   last = { ...last, done: last.total };
   report(true, sumBytes(result));
-  return result;
 }
 
 function sumBytes(result: object | null): number {

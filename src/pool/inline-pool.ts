@@ -1,5 +1,6 @@
 import { LanceError, throwIfAborted } from "../errors.ts";
 import { onAbort } from "../store/on-abort.ts";
+import { callGuarded } from "../tasks/guard-callback.ts";
 import { toJobError } from "./error-transfer.ts";
 import { FairQueue } from "./fair-queue.ts";
 import { findHandler, getJobHandlers, type JobHandlersSource, loadHandlers } from "./handlers.ts";
@@ -62,12 +63,23 @@ export function createInlinePool(handlers?: JobHandlersSource): WorkerPool {
       throwIfAborted(options.signal);
       const handler = findHandler(handlers ? await loadHandlers(handlers) : await getJobHandlers(), job.kind);
       const { onProgress } = options;
+      let callbackError: unknown;
+      const reportProgress: JobContext["reportProgress"] = (progress) => {
+        try {
+          callGuarded("onProgress", onProgress, { ...progress, workerIndex: 0 });
+        } catch (error) {
+          callbackError ??= error;
+          throw error;
+        }
+      };
       const context: JobContext = {
         signal: options.signal ?? new AbortController().signal,
         workerIndex: 0,
-        reportProgress: (progress) => onProgress?.({ ...progress, workerIndex: 0 }),
+        reportProgress,
       };
       const result = await handler(job.payload as never, context);
+      if (callbackError !== undefined || options.signal?.aborted) options.onDiscard?.(result);
+      if (callbackError !== undefined) throw callbackError;
       throwIfAborted(options.signal);
       return result;
     } catch (thrown) {

@@ -34,7 +34,10 @@ export type JobHandlers = Readonly<Record<string, JobHandler>>;
 /** How to run one job. */
 export interface RunOptions {
   readonly signal?: AbortSignal | undefined;
+  /** What it throws cancels the job, and is the cause of the error. */
   readonly onProgress?: ((progress: JobProgress & { readonly workerIndex: number }) => void) | undefined;
+  /** Takes the result of a job that ended before its cancel reached it; the call itself is rejected. */
+  readonly onDiscard?: ((result: unknown) => void) | undefined;
   /** Jobs with the same key go to the same worker, so that what it keeps open is used again. */
   readonly affinity?: string | undefined;
 }

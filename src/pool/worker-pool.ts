@@ -1,6 +1,7 @@
 import { LanceError, throwIfAborted } from "../errors.ts";
 import { getRuntime, type WorkerEndpoint } from "../runtime.ts";
 import { onAbort } from "../store/on-abort.ts";
+import { callGuarded } from "../tasks/guard-callback.ts";
 import { AffinityMap } from "./affinity.ts";
 import { toJobError } from "./error-transfer.ts";
 import { FairQueue } from "./fair-queue.ts";
@@ -40,6 +41,7 @@ interface PendingJob {
   /** Set while it runs. */
   handle: WorkerHandle | undefined;
   stopListening: () => void;
+  graceTimer: ReturnType<typeof setTimeout> | undefined;
 }
 
 interface Slot {
@@ -123,6 +125,7 @@ class ThreadPool implements WorkerPool {
         queue: options.affinity === undefined ? this.#unkeyed : this.#slotOf(options.affinity).keyed,
         handle: undefined,
         stopListening: () => {},
+        graceTimer: undefined,
       };
       this.#listenForAbort(pending);
       pending.queue?.push(pending);
@@ -152,24 +155,24 @@ class ThreadPool implements WorkerPool {
   #listenForAbort(pending: PendingJob): void {
     const { signal } = pending.options;
     if (!signal) return;
-    let graceTimer: ReturnType<typeof setTimeout> | undefined;
-    const stopListening = onAbort(signal, () => {
+    pending.stopListening = onAbort(signal, () => {
       if (pending.queue?.delete(pending)) {
         pending.reject(describeAbort(signal));
         return;
       }
-      const { handle } = pending;
-      if (!handle) return;
-      handle.cancel(pending.jobId);
-      graceTimer = setTimeout(
-        () => handle.terminate(`a cancelled job did not stop within ${this.#cancelGraceMs} ms`),
-        this.#cancelGraceMs,
-      );
+      this.#cancel(pending);
     });
-    pending.stopListening = () => {
-      stopListening();
-      clearTimeout(graceTimer);
-    };
+  }
+
+  /** Asks a running job to stop; a worker that does not let go of it is replaced. */
+  #cancel(pending: PendingJob): void {
+    const { handle } = pending;
+    if (!handle) return;
+    handle.cancel(pending.jobId);
+    pending.graceTimer ??= setTimeout(
+      () => handle.terminate(`a cancelled job did not stop within ${this.#cancelGraceMs} ms`),
+      this.#cancelGraceMs,
+    );
   }
 
   #dispatch(): void {
@@ -216,21 +219,35 @@ class ThreadPool implements WorkerPool {
   }
 
   async #runOn(slot: Slot, pending: PendingJob): Promise<void> {
-    const { signal, onProgress } = pending.options;
+    const { signal, onProgress, onDiscard } = pending.options;
+    let callbackError: LanceError | undefined;
     try {
       slot.handle ??= this.#startWorker(slot);
       pending.handle = slot.handle;
       const value = await slot.handle.run({
         jobId: pending.jobId,
         job: pending.job,
-        onProgress: onProgress && ((progress) => onProgress({ ...progress, workerIndex: slot.index })),
+        onProgress:
+          onProgress &&
+          ((progress) => {
+            if (callbackError) return;
+            try {
+              callGuarded("onProgress", onProgress, { ...progress, workerIndex: slot.index });
+            } catch (error) {
+              callbackError = error as LanceError;
+              this.#cancel(pending);
+            }
+          }),
       });
-      if (signal?.aborted) pending.reject(describeAbort(signal));
+      if (callbackError || signal?.aborted) onDiscard?.(value);
+      if (callbackError) pending.reject(callbackError);
+      else if (signal?.aborted) pending.reject(describeAbort(signal));
       else pending.resolve(value);
     } catch (thrown) {
-      pending.reject(signal?.aborted ? describeAbort(signal) : toJobError(thrown));
+      pending.reject(callbackError ?? (signal?.aborted ? describeAbort(signal) : toJobError(thrown)));
     } finally {
       pending.stopListening();
+      clearTimeout(pending.graceTimer);
     }
   }
 

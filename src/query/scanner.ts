@@ -4,6 +4,7 @@ import type { WorkerPool } from "../pool/pool.ts";
 import { getRuntime } from "../runtime.ts";
 import type { Snapshot } from "../table/snapshot.ts";
 import { takeAddresses } from "../table/take.ts";
+import { callGuarded } from "../tasks/guard-callback.ts";
 import { evaluateFilter } from "./evaluate-filter.ts";
 import { explainAnalyzed, explainScan } from "./explain.ts";
 import { findNearest } from "./nearest.ts";
@@ -53,7 +54,7 @@ export class Scanner {
       context.statistics.rowsReturned += batch.numRows;
       yield batch;
     }
-    this.#options.scanStatsCallback?.(context.statistics.finish());
+    callGuarded("scanStatsCallback", this.#options.scanStatsCallback, context.statistics.finish());
   }
 
   /** How many rows the answer has. Reads only what the filter needs. @throws as `toTable` */

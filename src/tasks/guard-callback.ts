@@ -1,4 +1,4 @@
-import { type ErrorDetails, LanceError } from "../errors.ts";
+import { type ErrorDetails, isLanceError, LanceError } from "../errors.ts";
 
 /**
  * Calls a callback of the user. What it throws ends the call it belongs to, and is the cause of the error.
@@ -17,11 +17,10 @@ export function callGuarded<T>(
   try {
     callback(value);
   } catch (cause) {
+    // Work inside of work: the inner call has said it already.
+    if (isLanceError(cause) && cause.details.callback === name) throw cause;
     const reason = cause instanceof Error ? cause.message : String(cause);
-    const outcome =
-      details.committed === true
-        ? "what it reported is done and committed"
-        : "the call was cancelled, and nothing of it is left";
+    const outcome = details.committed === true ? "what it reported is done and committed" : "the call was cancelled";
     throw new LanceError(
       "INVALID_ARGUMENT",
       `${name} threw: ${reason}; ${outcome}. Expected a callback that does not throw`,

@@ -4,6 +4,7 @@ import { formatUuid } from "../store/uuid.ts";
 import { formatDeletionName } from "../table/deletion-file.ts";
 import { VERSION_HINT_PATH } from "../table/manifest-path.ts";
 import type { Snapshot } from "../table/snapshot.ts";
+import { callGuarded } from "../tasks/guard-callback.ts";
 
 /** Bytes of one read of a copy: what is held in memory at a time. */
 const CHUNK_BYTES = 4 * 1024 * 1024;
@@ -41,11 +42,15 @@ export async function copyTable(
     throwIfAborted(signal);
     const before = doneBytes;
     const sizeBytes = await copyFile(snapshot.store, target, file, signal, (bytes) => {
-      onProgress?.({ doneBytes: before + bytes, totalBytes: Math.max(totalBytes, before + bytes), path: file.path });
+      callGuarded("onProgress", onProgress, {
+        doneBytes: before + bytes,
+        totalBytes: Math.max(totalBytes, before + bytes),
+        path: file.path,
+      });
     });
     doneBytes += sizeBytes;
     totalBytes += sizeBytes - file.sizeBytes;
-    onProgress?.({ doneBytes, totalBytes, path: file.path });
+    callGuarded("onProgress", onProgress, { doneBytes, totalBytes, path: file.path });
   }
   await publishManifest(snapshot, target, signal);
 }

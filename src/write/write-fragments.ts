@@ -8,6 +8,7 @@ import { type DataFragment, DataFragmentSchema } from "../proto/gen/lance/table_
 import type { Store } from "../store/store.ts";
 import { deleteQuietly } from "../table/publish.ts";
 import { createGiveWay } from "../tasks/give-way.ts";
+import { callGuarded } from "../tasks/guard-callback.ts";
 
 /** How far a write is. */
 export interface WriteProgress {
@@ -79,12 +80,16 @@ export async function writeFragments(
         row += count;
         rows += count;
         if (current.writer.numRows >= maxRows || current.writer.sizeBytes >= maxBytes) await closeFile();
-        onProgress?.({ rows, bytes: finishedBytes + (current?.writer.sizeBytes ?? 0), files: finished.length });
+        callGuarded("onProgress", onProgress, {
+          rows,
+          bytes: finishedBytes + (current?.writer.sizeBytes ?? 0),
+          files: finished.length,
+        });
       }
     }
     throwIfAborted(signal);
     await closeFile();
-    if (rows > 0) onProgress?.({ rows, bytes: finishedBytes, files: finished.length });
+    if (rows > 0) callGuarded("onProgress", onProgress, { rows, bytes: finishedBytes, files: finished.length });
   } catch (error) {
     await current?.writer.abort().catch(() => undefined);
     const debris = finished.map(({ file }) => file.path);
