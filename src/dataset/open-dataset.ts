@@ -1,4 +1,5 @@
 import { LanceError } from "../errors.ts";
+import { DEFAULT_MEMORY_BUDGET_BYTES } from "../index/build.ts";
 import type { WorkerPool } from "../pool/pool.ts";
 import { checkOptionNames } from "../query/check-options.ts";
 import { openStore } from "../store/open-store.ts";
@@ -26,7 +27,6 @@ export interface OpenDatasetOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-const DEFAULT_MEMORY_BUDGET_BYTES = 256 * 1024 * 1024;
 const DEFAULT_CACHE_BYTES = 64 * 1024 * 1024;
 
 /**

@@ -70,7 +70,7 @@ async function prepareCommit(
     [...kept, ...segments].map((segment) => locateSegment(snapshot, segment)),
     "commit",
   );
-  return { newIndices: await Promise.all(segments.map((segment) => toIndexMetadata({ ...segment, name }))), removed };
+  return { newIndices: await settleAll(segments.map((segment) => toIndexMetadata({ ...segment, name }))), removed };
 }
 
 function isRetryable(error: unknown): boolean {

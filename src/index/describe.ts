@@ -1,6 +1,7 @@
 import { LanceError } from "../errors.ts";
 import type { WorkerPool } from "../pool/pool.ts";
 import { getFragment, type Snapshot } from "../table/snapshot.ts";
+import { settleAll } from "../tasks/settle-all.ts";
 import { decodeBase64 } from "./base64.ts";
 import { commitIndices } from "./commit.ts";
 import { findFieldById } from "./fields.ts";
@@ -51,7 +52,7 @@ export async function describeIndices(snapshot: Snapshot): Promise<IndexDescript
     else byName.set(segment.name, [segment]);
   }
   const names = [...byName.keys()].sort();
-  return Promise.all(names.map((name) => describeIndex(snapshot, name, byName.get(name)!)));
+  return settleAll(names.map((name) => describeIndex(snapshot, name, byName.get(name)!)));
 }
 
 async function describeIndex(
@@ -110,7 +111,7 @@ export async function getIndexStatistics(
 ): Promise<IndexStatistics> {
   const committed = await getCommittedSegments(snapshot, name);
   const pool = await getSearchPool(options.pool);
-  const segments = await Promise.all(
+  const segments = await settleAll(
     committed.map(async (segment) => ({
       uuid: segment.uuid,
       ...(await runTableJob<Readonly<Record<string, unknown>>>(

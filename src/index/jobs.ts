@@ -1,5 +1,6 @@
 import { loadBuildKernels } from "../kernels/build.ts";
 import type { JobContext, JobHandlers } from "../pool/pool.ts";
+import { settleAll } from "../tasks/settle-all.ts";
 import { buildSegment, trainModel } from "./build-segment.ts";
 import { type MergeTask, mergeSegments } from "./merge-segments.ts";
 import { checkTask, openTable, type TableHandle } from "./open-table.ts";
@@ -28,7 +29,7 @@ function onTable<T extends { readonly uri: string; readonly version: number }, R
 
 /** Makes a worker ready for a build while another one trains: its start, the table and the kernels. */
 async function prepareBuild({ table: handle }: Pick<TaskPayload<never>, "table">, context: JobContext): Promise<void> {
-  const [table] = await Promise.all([openTable(handle, context.signal), loadBuildKernels()]);
+  const [table] = await settleAll([openTable(handle, context.signal), loadBuildKernels()]);
   await table.close();
 }
 

@@ -3,6 +3,7 @@ import { drawUuid } from "../store/uuid.ts";
 import { createColumnSource } from "../table/column-source.ts";
 import { requireWritable } from "../table/publish.ts";
 import type { Snapshot } from "../table/snapshot.ts";
+import { settleAll } from "../tasks/settle-all.ts";
 import { decodeBase64 } from "./base64.ts";
 import { describeSegment, type TaskContext, toFamilyContext, writeSegment } from "./build-segment.ts";
 import { checkSegmentSet } from "./check-segments.ts";
@@ -42,7 +43,7 @@ export async function mergeSegments(snapshot: Snapshot, task: MergeTask, context
     task.newFragmentIds.length === 0
       ? null
       : createColumnSource(snapshot, field.name, task.newFragmentIds, { rowIdDomain: family.rowIdDomain });
-  const keepRows = await Promise.all(
+  const keepRows = await settleAll(
     task.segments.map((segment) => readSegmentRows(snapshot, segment, family.rowIdDomain, context.signal)),
   );
   const writer = createSegmentWriter(store, drawUuid(), context.signal);

@@ -3,6 +3,7 @@ import { type IndexMetadata, IndexMetadataSchema } from "../proto/gen/lance/tabl
 import { formatUuid, parseUuid } from "../store/uuid.ts";
 import { decodeFragmentBitmap, encodeFragmentBitmap } from "../table/fragment-bitmap.ts";
 import type { Snapshot } from "../table/snapshot.ts";
+import { settleAll } from "../tasks/settle-all.ts";
 import { decodeBase64, encodeBase64 } from "./base64.ts";
 import type { IndexSegment } from "./segment.ts";
 
@@ -65,7 +66,7 @@ export async function listSegments(
   name?: string,
 ): Promise<{ readonly segment: IndexSegment; readonly metadata: IndexMetadata }[]> {
   const chosen = snapshot.indices.filter((metadata) => name === undefined || metadata.name === name);
-  return Promise.all(
+  return settleAll(
     chosen.map(async (metadata) => ({
       segment: await toIndexSegment(metadata, snapshot.manifest.maxFragmentId),
       metadata,

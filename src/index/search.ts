@@ -3,6 +3,7 @@ import { createInlinePool } from "../pool/inline-pool.ts";
 import type { WorkerPool } from "../pool/pool.ts";
 import { RowSet, type RowSetData } from "../table/row-set.ts";
 import type { Snapshot } from "../table/snapshot.ts";
+import { settleAll } from "../tasks/settle-all.ts";
 import { createSegmentDomain } from "./live-rows.ts";
 import { getFamily } from "./registry.ts";
 import { runTableJob } from "./run-job.ts";
@@ -47,12 +48,7 @@ export async function searchSegments<Q extends SegmentQuery>(
 ): Promise<SetAnswer<Q extends VectorQuery ? VectorAnswer : ScalarAnswer>> {
   throwIfAborted(options.signal);
   const pool = await getSearchPool(options.pool);
-  const settled = await Promise.allSettled(
-    segments.map((segment) => searchOne(snapshot, segment, query, { ...options, pool })),
-  );
-  const failed = settled.find((result) => result.status === "rejected");
-  if (failed) throw failed.reason;
-  const answers = settled.map((result) => (result as PromiseFulfilledResult<SegmentAnswerData>).value);
+  const answers = await settleAll(segments.map((segment) => searchOne(snapshot, segment, query, { ...options, pool })));
   const contributions = answers.map(({ metrics, workerIndex, data }, i) => ({
     uuid: segments[i]!.uuid,
     workerIndex: pool.inline ? null : workerIndex,
@@ -61,7 +57,7 @@ export async function searchSegments<Q extends SegmentQuery>(
   }));
   const metrics = createSearchMetrics();
   for (const contribution of contributions) addSearchMetrics(metrics, contribution.metrics);
-  const answer = query.kind === "vector" ? mergeNearest(answers, query.k) : uniteRows(snapshot, answers);
+  const answer = query.kind === "vector" ? uniteNearest(answers, query.k) : uniteRows(snapshot, answers);
   return { ...answer, metrics, segments: contributions } as never;
 }
 
@@ -73,7 +69,7 @@ export async function prewarmSegments(
 ): Promise<void> {
   const pool = await getSearchPool(options.pool);
   const memoryBudgetBytes = shareBudget(options.memoryBudgetBytes, pool);
-  await Promise.all(
+  await settleAll(
     segments.map((segment) =>
       runTableJob(
         pool,
@@ -123,19 +119,28 @@ function shareBudget(memoryBudgetBytes: number | undefined, pool: WorkerPool): n
   return memoryBudgetBytes === undefined ? undefined : Math.floor(memoryBudgetBytes / pool.numWorkers);
 }
 
-function mergeNearest(answers: readonly SegmentAnswerData[], k: number): Omit<VectorAnswer, "metrics"> {
-  const found: { rowId: bigint; distance: number }[] = [];
-  for (const { data } of answers) {
-    if (data.kind !== "vector") throw unexpected();
-    for (let i = 0; i < data.rowIds.length; i++) found.push({ rowId: data.rowIds[i]!, distance: data.distances[i]! });
-  }
+/** Nearest rows, of a segment, of fragments or of all. */
+export type NearestRows = Pick<VectorAnswer, "rowIds" | "distances">;
+
+/** The best k of several answers: ascending by distance, then row id. */
+export function mergeNearest(answers: readonly NearestRows[], k: number): NearestRows {
+  const found = answers.flatMap(({ rowIds, distances }) =>
+    Array.from(rowIds, (rowId, i) => ({ rowId, distance: distances[i]! })),
+  );
   found.sort((a, b) => a.distance - b.distance || (a.rowId < b.rowId ? -1 : a.rowId > b.rowId ? 1 : 0));
   const best = found.slice(0, k);
   return {
-    kind: "vector",
     rowIds: BigUint64Array.from(best, ({ rowId }) => rowId),
     distances: Float32Array.from(best, ({ distance }) => distance),
   };
+}
+
+function uniteNearest(answers: readonly SegmentAnswerData[], k: number): Omit<VectorAnswer, "metrics"> {
+  const nearest = answers.map(({ data }) => {
+    if (data.kind !== "vector") throw unexpected();
+    return data;
+  });
+  return { kind: "vector", ...mergeNearest(nearest, k) };
 }
 
 function uniteRows(snapshot: Snapshot, answers: readonly SegmentAnswerData[]): Omit<ScalarAnswer, "metrics"> {

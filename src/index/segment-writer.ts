@@ -3,6 +3,7 @@ import type { LanceSchema } from "../format/schema.ts";
 import { createLanceFileWriter } from "../format/write/create-file-writer.ts";
 import type { LanceFileWriter } from "../format/write/file-writer.ts";
 import type { Store } from "../store/store.ts";
+import { settleAll } from "../tasks/settle-all.ts";
 import type { IndexFile, SegmentWriter } from "./segment.ts";
 import { getSegmentDirectory } from "./segment-path.ts";
 
@@ -18,7 +19,7 @@ export function createSegmentWriter(store: Store, uuid: string, signal?: AbortSi
 
   const scratchPaths = new Set<string>();
   const clearScratch = async (): Promise<void> => {
-    await Promise.all([...scratchPaths].map((path) => store.delete(path)));
+    await settleAll([...scratchPaths].map((path) => store.delete(path)));
     scratchPaths.clear();
   };
   const nameScratch = (name: string): string => {

@@ -1,9 +1,11 @@
+import { planBuild } from "../index/plan-build.ts";
 import { runTableJob } from "../index/run-job.ts";
+import type { NearestRows } from "../index/search.ts";
 import type { WorkerPool } from "../pool/pool.ts";
 import { addressDomain } from "../table/row-addresses.ts";
 import { RowSet } from "../table/row-set.ts";
 import { getFragment, type Snapshot } from "../table/snapshot.ts";
-import { type FlatQuery, type FlatSearchOptions, type NearestRows, searchFlat } from "./flat-search.ts";
+import { type FlatQuery, type FlatSearchOptions, searchFlat } from "./flat-search.ts";
 import type { FlatAnswer, FlatTask } from "./jobs.ts";
 
 /** Of the memory budget, what the workers together may keep of the files they scan; indexes have the rest. */
@@ -25,8 +27,11 @@ export async function searchFlatOnPool(
     return [await searchFlat(snapshot, query, rows, options)];
   }
   const cacheBytes = Math.floor((options.memoryBudgetBytes * RANGE_SHARE) / pool.numWorkers);
+  // The same fragments always fall together: what a worker keeps of them is of use to the next query. Deleted rows are
+  // read too.
+  const fragments = query.fragmentIds.map((id) => ({ id, numRows: getFragment(snapshot, id).physicalRows }));
   const settled = await Promise.allSettled(
-    spreadFragments(snapshot, query.fragmentIds, pool.numWorkers).map((fragmentIds, part) => {
+    planBuild(fragments, pool.numWorkers).map((fragmentIds, part) => {
       const task: FlatTask = {
         query: { ...query, fragmentIds },
         rows: rows && RowSet.empty(addressDomain(snapshot, fragmentIds)).or(rows).toTransferable(),
@@ -52,19 +57,4 @@ export async function searchFlatOnPool(
 
 function isReopenable({ store }: Snapshot): boolean {
   return store.describe?.() !== undefined;
-}
-
-/** At most `numParts` groups of about the same number of rows, none empty; the same fragments always fall together. */
-function spreadFragments(snapshot: Snapshot, fragmentIds: readonly number[], numParts: number): number[][] {
-  const parts = Array.from({ length: Math.min(numParts, fragmentIds.length) }, () => ({
-    ids: [] as number[],
-    rows: 0,
-  }));
-  const fragments = fragmentIds.map((id) => getFragment(snapshot, id));
-  for (const { id, physicalRows } of fragments.sort((a, b) => b.physicalRows - a.physicalRows || a.id - b.id)) {
-    const lightest = parts.reduce((least, part) => (part.rows < least.rows ? part : least));
-    lightest.ids.push(id);
-    lightest.rows += physicalRows;
-  }
-  return parts.map(({ ids }) => ids.sort((a, b) => a - b));
 }

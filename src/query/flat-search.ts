@@ -1,6 +1,7 @@
 import type { RecordBatch } from "apache-arrow";
 import type { RowSelection } from "../format/read/row-ranges.ts";
 import type { LanceField } from "../format/schema.ts";
+import type { NearestRows } from "../index/search.ts";
 import { loadCoreKernels } from "../kernels/core.ts";
 import { countBits } from "../table/bit-words.ts";
 import type { Fragment } from "../table/fragment.ts";
@@ -20,12 +21,6 @@ export interface FlatQuery {
   readonly metric: Metric;
   readonly distanceRange: readonly [number | null, number | null];
   readonly fragmentIds: readonly number[];
-}
-
-/** Nearest rows: addresses, ascending by distance, then address. */
-export interface NearestRows {
-  readonly rowIds: BigUint64Array;
-  readonly distances: Float32Array;
 }
 
 /** How a flat search is cancelled, and whom it tells what it compared. */

@@ -1,11 +1,12 @@
 import { type OpenTable, openTable, type TableHandle } from "../index/open-table.ts";
+import type { NearestRows } from "../index/search.ts";
 import type { JobContext, JobHandlers } from "../pool/pool.ts";
 import { withTransfer } from "../pool/with-transfer.ts";
 import { withCache } from "../store/with-cache.ts";
 import { createFileCache } from "../table/file-cache.ts";
 import { RowSet, type RowSetData } from "../table/row-set.ts";
 import type { Snapshot } from "../table/snapshot.ts";
-import { type FlatQuery, type NearestRows, searchFlat } from "./flat-search.ts";
+import { type FlatQuery, searchFlat } from "./flat-search.ts";
 
 /** A flat search of some fragments, as it crosses to a worker. */
 export interface FlatTask {

@@ -1,6 +1,7 @@
 import { selectIndices } from "../expr/bitset.ts";
 import { columnsOf } from "../expr/bound.ts";
 import { compileExpression } from "../expr/compile/compile.ts";
+import { mergeNearest, type NearestRows } from "../index/search.ts";
 import { boundDistances } from "../index/vector-rule.ts";
 import { loadCoreKernels } from "../kernels/core.ts";
 import { readLiveRows } from "../table/deletions.ts";
@@ -10,7 +11,6 @@ import { takeAddresses } from "../table/take.ts";
 import { evaluateFilter } from "./evaluate-filter.ts";
 import { type FilterPlan, isConstantFilter } from "./filter-plan.ts";
 import { searchFlatOnPool } from "./flat-on-pool.ts";
-import type { NearestRows } from "./flat-search.ts";
 import type { NearestPlan } from "./nearest-plan.ts";
 import { resolveFields } from "./projection.ts";
 import type { QueryContext } from "./query-context.ts";
@@ -87,19 +87,6 @@ async function searchUncovered(
 }
 
 const EMPTY: NearestRows = { rowIds: new BigUint64Array(0), distances: new Float32Array(0) };
-
-/** The best k of several answers: ascending by distance, then row id. */
-export function mergeNearest(answers: readonly NearestRows[], k: number): NearestRows {
-  const all = answers.flatMap(({ rowIds, distances }) =>
-    Array.from(rowIds, (rowId, i) => ({ rowId, distance: distances[i]! })),
-  );
-  all.sort((a, b) => a.distance - b.distance || (a.rowId < b.rowId ? -1 : a.rowId > b.rowId ? 1 : 0));
-  const best = all.slice(0, k);
-  return {
-    rowIds: BigUint64Array.from(best, (row) => row.rowId),
-    distances: Float32Array.from(best, (row) => row.distance),
-  };
-}
 
 /** The same rows with distances to the stored vectors, those out of range left out. */
 async function measureExactly(context: QueryContext, plan: NearestPlan, rows: NearestRows): Promise<NearestRows> {

@@ -1,10 +1,9 @@
 import { createSegmentDomain, resolveRowIdDomain } from "../index/live-rows.ts";
-import { type SearchOptions, type SegmentContribution, searchSegments } from "../index/search.ts";
+import { type NearestRows, type SearchOptions, type SegmentContribution, searchSegments } from "../index/search.ts";
 import type { IndexSegment, ScalarQuery } from "../index/segment.ts";
 import { addressDomain } from "../table/row-addresses.ts";
 import { RowSet } from "../table/row-set.ts";
 import type { LogicalIndex } from "./catalog.ts";
-import type { NearestRows } from "./flat-search.ts";
 import type { NearestPlan } from "./nearest-plan.ts";
 import type { QueryContext } from "./query-context.ts";
 import { identifyRows, locateRowIds } from "./row-ids.ts";

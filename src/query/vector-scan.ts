@@ -1,12 +1,13 @@
 import type { Data, FixedSizeList } from "apache-arrow";
 import { LanceError } from "../errors.ts";
 import type { LanceField } from "../format/schema.ts";
+import type { NearestRows } from "../index/search.ts";
 import { boundDistances, findVectors } from "../index/vector-rule.ts";
 import type { CoreKernels } from "../kernels/core.ts";
 import type { WasmBuffer } from "../kernels/memory.ts";
 import type { TopK } from "../kernels/top-k.ts";
 import type { GiveWay } from "../tasks/give-way.ts";
-import type { FlatQuery, NearestRows } from "./flat-search.ts";
+import type { FlatQuery } from "./flat-search.ts";
 
 /** Rows of one fragment, as they were read. */
 export interface VectorBatch {

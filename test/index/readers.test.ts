@@ -1,16 +1,21 @@
 import { Field, FixedSizeList, Float32, Int32 } from "apache-arrow";
 import { describe, expect, test } from "vitest";
+import { LanceError } from "../../src/errors.ts";
 import { createIndexUncommitted } from "../../src/index/build.ts";
 import { commitExistingIndexSegments } from "../../src/index/commit.ts";
+import { locateSegment } from "../../src/index/open-segment.ts";
 import { getCachedPartBytes } from "../../src/index/part-budgets.ts";
+import { getFamily } from "../../src/index/registry.ts";
 import { searchSegments } from "../../src/index/search.ts";
 import type { IndexSegment, VectorQuery } from "../../src/index/segment.ts";
 import { createMemoryStore } from "../../src/store/memory.ts";
+import { overrideStore } from "../../src/store/override-store.ts";
+import type { Store } from "../../src/store/store.ts";
 import type { Snapshot } from "../../src/table/snapshot.ts";
 import { appendRows } from "../../src/write/append-rows.ts";
 import { createCountingStore } from "../support/counting-store.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
-import { createFragments, createRandom, getCommittedSegments, inlinePool, makeBatch } from "./support.ts";
+import { createFragments, createRandom, expectError, getCommittedSegments, inlinePool, makeBatch } from "./support.ts";
 
 useTestRuntime();
 
@@ -122,4 +127,28 @@ describe("what readers keep", () => {
     expect(first).toBeGreaterThan(0);
     expect(more).toEqual(more.map(() => first));
   });
+});
+
+test.each(["IVF_FLAT", "BTREE"])("%s: a failed open is told when every read has settled", async (indexType) => {
+  const store = createMemoryStore();
+  const snapshot =
+    indexType === "BTREE" ? await createFragments(store, new Int32(), [[1, 2, 3]]) : (await prepare(6)).snapshot;
+  const fragmentIds = [0];
+  const segment = await createIndexUncommitted(snapshot, "v", indexType, { pool: inlinePool, fragmentIds });
+  const [broken] = segment.files!.map(({ path }) => path);
+  let running = 0;
+  const slow = overrideStore(snapshot.store as Store, {
+    async get(path, range, options) {
+      if (path.endsWith(broken!)) throw new LanceError("IO", "broken");
+      running++;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      running--;
+      return snapshot.store.get(path, range, options);
+    },
+  });
+  const family = await getFamily(segment);
+  const open = { ...locateSegment(snapshot, segment), store: slow };
+  const failing = family.open(open, { memoryBudgetBytes: MIB, domain: new Map([[0, 200]]) });
+  await expectError(failing, "IO");
+  expect(running).toBe(0);
 });

@@ -2,6 +2,7 @@ import { LanceError } from "../../errors.ts";
 import type { LanceField } from "../../format/schema.ts";
 import { loadBuildKernels } from "../../kernels/build.ts";
 import { createGiveWay } from "../../tasks/give-way.ts";
+import { settleAll } from "../../tasks/settle-all.ts";
 import { checkSame } from "../incompatible.ts";
 import { checkParamNames, readIntegerParam } from "../params.ts";
 import type { FamilyContext, IndexFamily, SegmentWriter } from "../segment.ts";
@@ -59,7 +60,7 @@ export const btreeFamily: IndexFamily = {
   },
 
   async checkCompatible(segments, purpose) {
-    await Promise.all(segments.map((segment) => openBTreeFiles(segment)));
+    await settleAll(segments.map((segment) => openBTreeFiles(segment)));
     if (purpose === "commit") return;
     const versions = segments.map(({ segment }) => segment.indexVersion);
     checkSame(segments, "index version", versions, "They name rows in different ways: rebuild one of them.");

@@ -2,6 +2,7 @@ import { LanceError, throwIfAborted } from "../../errors.ts";
 import { type LanceFile, openLanceFile } from "../../format/read/file.ts";
 import { RowSet } from "../../table/row-set.ts";
 import { createGiveWay } from "../../tasks/give-way.ts";
+import { settleAll } from "../../tasks/settle-all.ts";
 import { checkRowCount } from "../check-rows.ts";
 import { type ReadCounts, withReadCounts } from "../count-reads.ts";
 import { PartCache, type PartLease } from "../part-cache.ts";
@@ -52,7 +53,7 @@ export async function openBTreeFiles(
     const { path, sizeBytes } = getSegmentFile(open, name);
     return openLanceFile(open.store, path, { sizeBytes, signal });
   };
-  const [lookup, data] = await Promise.all([openFile(PAGE_LOOKUP), openFile(PAGE_DATA)]);
+  const [lookup, data] = await settleAll([openFile(PAGE_LOOKUP), openFile(PAGE_DATA)]);
   for (const file of [lookup, data]) {
     checkRowCount(file);
     const received = file.schema.fields[0]?.logicalType;

@@ -3,6 +3,7 @@ import { LanceError } from "../../errors.ts";
 import { loadBuildKernels } from "../../kernels/build.ts";
 import { VectorIndexDetailsSchema } from "../../proto/gen/lance/index_pb.ts";
 import type { RowSet } from "../../table/row-set.ts";
+import { settleAll } from "../../tasks/settle-all.ts";
 import { checkSame } from "../incompatible.ts";
 import type { IndexFamily, OpenSegment } from "../segment.ts";
 import { type IvfHeader, openIvfHeader } from "./header.ts";
@@ -91,7 +92,7 @@ async function openCompatible(
   purpose: "commit" | "merge",
   signal?: AbortSignal,
 ): Promise<IvfHeader[]> {
-  const headers = await Promise.all(segments.map((segment) => openIvfHeader(segment, { signal })));
+  const headers = await settleAll(segments.map((segment) => openIvfHeader(segment, { signal })));
   const rebuild = "Build them with the same parameters.";
   checkSame(
     segments,

@@ -3,6 +3,7 @@ import { LanceError } from "../../errors.ts";
 import { type LanceFile, openLanceFile } from "../../format/read/file.ts";
 import { type IVF, IVFSchema } from "../../proto/gen/lance/index_pb.ts";
 import type { ReadableStore } from "../../store/store.ts";
+import { settleAll } from "../../tasks/settle-all.ts";
 import { checkRowCount } from "../check-rows.ts";
 import type { OpenSegment } from "../segment.ts";
 import { getSegmentFile } from "../segment-path.ts";
@@ -40,10 +41,10 @@ export async function openIvfHeader(
       ...(signal ? { signal } : {}),
     });
   };
-  const [index, storage] = await Promise.all([openFile(INDEX_FILE), openFile(AUXILIARY_FILE)]);
+  const [index, storage] = await settleAll([openFile(INDEX_FILE), openFile(AUXILIARY_FILE)]);
   checkRowCount(storage);
   const metric = readIndexKind(index);
-  const [model, ranges] = await Promise.all([readIvf(index, signal), readIvf(storage, signal)]);
+  const [model, ranges] = await settleAll([readIvf(index, signal), readIvf(storage, signal)]);
   const { dimension, centroids } = readCentroids(index, model);
   if (dimension !== getDimension(open.field)) {
     throw corrupt(

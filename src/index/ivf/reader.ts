@@ -2,6 +2,7 @@ import { LanceError, throwIfAborted } from "../../errors.ts";
 import { type CoreKernels, loadCoreKernels } from "../../kernels/core.ts";
 import { RowSet } from "../../table/row-set.ts";
 import { createGiveWay } from "../../tasks/give-way.ts";
+import { settleAll } from "../../tasks/settle-all.ts";
 import { type ReadCounts, withReadCounts } from "../count-reads.ts";
 import { type CachedPart, PartCache, type PartLease } from "../part-cache.ts";
 import { startSearchMetrics } from "../search-metrics.ts";
@@ -32,7 +33,7 @@ const LOAD_BYTES = 16 * 2 ** 20;
 export async function openIvfFlat(open: OpenSegment, context: OpenContext): Promise<SegmentReader> {
   const counts: ReadCounts = { reads: 0, bytes: 0 };
   const store = withReadCounts(open.store, counts);
-  const [header, core] = await Promise.all([openIvfHeader(open, { store, signal: context.signal }), loadCoreKernels()]);
+  const [header, core] = await settleAll([openIvfHeader(open, { store, signal: context.signal }), loadCoreKernels()]);
   return createReader(open, context, { header, core, counts });
 }
 

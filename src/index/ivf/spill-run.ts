@@ -1,5 +1,6 @@
 import { LanceError } from "../../errors.ts";
 import type { StoreWriter } from "../../store/store.ts";
+import { settleAll } from "../../tasks/settle-all.ts";
 import type { SegmentWriter } from "../segment.ts";
 import type { PartitionRun } from "./partition-run.ts";
 
@@ -25,7 +26,7 @@ export async function spillRuns(
   const offsets = new Float64Array(numPartitions + 1);
   try {
     for (let partition = 0; partition < numPartitions; partition++) {
-      const pieces = (await Promise.all(runs.map((run) => run.read(partition, partition + 1)))).flat();
+      const pieces = (await settleAll(runs.map((run) => run.read(partition, partition + 1)))).flat();
       for (const piece of pieces) {
         await buffered.write(piece.rowIds);
         lengths[partition]! += piece.rowIds.length;

@@ -1,6 +1,7 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { IVFSchema } from "../../proto/gen/lance/index_pb.ts";
 import { createGiveWay } from "../../tasks/give-way.ts";
+import { settleAll } from "../../tasks/settle-all.ts";
 import { createIndexField } from "../file-batch.ts";
 import type { FamilyContext, SegmentWriter } from "../segment.ts";
 import { AUXILIARY_FILE, DISTANCE_KEY, INDEX_FILE, INDEX_KEY, IVF_KEY, STORAGE_KEY, TENSOR_F32 } from "./ivf-files.ts";
@@ -42,7 +43,7 @@ async function writeStorage(
   const lengths = new Uint32Array(numPartitions);
   for (let from = 0; from < numPartitions; ) {
     const to = findWindowEnd(runs, from, numPartitions, 8 + 4 * dimension);
-    const pieces = await Promise.all(runs.map((run) => run.read(from, to)));
+    const pieces = await settleAll(runs.map((run) => run.read(from, to)));
     const ordered: VectorRows[] = [];
     for (let i = 0; i < to - from; i++) {
       for (const piece of pieces) {
