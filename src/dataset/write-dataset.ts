@@ -3,6 +3,7 @@ import { LanceError } from "../errors.ts";
 import type { Store } from "../store/store.ts";
 import { findLatestManifest } from "../table/find-version.ts";
 import { openSnapshot, type Snapshot } from "../table/snapshot.ts";
+import { appendRows } from "../write/append-rows.ts";
 import { createTable } from "../write/create-table.ts";
 import { type TabularData, toRecordBatches } from "../write/input.ts";
 import type { WriteProgress } from "../write/write-fragments.ts";
@@ -37,28 +38,43 @@ export async function writeDataset(
   options: WriteDatasetOptions = {},
 ): Promise<Dataset> {
   checkOpenOptions(options, "writeDataset", WRITE_KEYS);
-  const { mode = "create", schema, signal, onProgress, maxRowsPerFile, maxBytesPerFile } = options;
+  const { mode = "create" } = options;
   if (mode !== "create" && mode !== "append") {
     throw new LanceError("INVALID_ARGUMENT", `mode: expected "create" or "append", received ${JSON.stringify(mode)}`, {
       mode,
     });
   }
   const { store, uri } = await openTableStore(uriOrStore, options);
+  const ownsStore = typeof uriOrStore === "string";
+  try {
+    const snapshot = await writeRows(store, uri, data, options);
+    return wrapSnapshot(snapshot, store, ownsStore, options);
+  } catch (error) {
+    if (ownsStore) await store.close?.();
+    throw error;
+  }
+}
+
+async function writeRows(
+  store: Store,
+  uri: string,
+  data: TabularData,
+  options: WriteDatasetOptions,
+): Promise<Snapshot> {
+  const { mode, schema, signal, onProgress, maxRowsPerFile, maxBytesPerFile } = options;
   const fileOptions = { maxRowsPerFile, maxBytesPerFile, onProgress, signal };
   if (mode === "append" && (await findLatestManifest(store, { signal }))) {
     const standing = await openSnapshot(store, { uri, signal });
     checkAppendVersion(standing, options.dataStorageVersion);
-    const dataset = wrapSnapshot(standing, store, typeof uriOrStore === "string", options);
-    await dataset.insert(data, fileOptions);
-    return dataset;
+    return appendRows(standing, data, fileOptions);
   }
   const source = await toRecordBatches(data, { schema, signal });
-  const snapshot = await createTable(store, source, {
+  return createTable(store, source, {
     uri,
     storageVersion: options.dataStorageVersion,
+    appendToExisting: mode === "append",
     ...fileOptions,
   });
-  return wrapSnapshot(snapshot, store, typeof uriOrStore === "string", options);
 }
 
 const WRITE_KEYS: readonly (keyof WriteDatasetOptions)[] = [

@@ -1,13 +1,17 @@
-import { LanceError } from "../errors.ts";
+import { create } from "@bufbuild/protobuf";
+import { isLanceError, LanceError } from "../errors.ts";
 import { fromArrowSchema } from "../format/from-arrow-schema.ts";
+import type { LanceField } from "../format/schema.ts";
 import type { LanceFileVersion } from "../format/write/file-writer.ts";
 import { planColumns } from "../format/write/leaf-column.ts";
+import { Transaction_AppendSchema } from "../proto/gen/lance/transaction_pb.ts";
 import type { Store } from "../store/store.ts";
+import { commit } from "../table/commit.ts";
 import { commitFiles } from "../table/commit-files.ts";
 import { createDatasetManifest, DEFAULT_STORAGE_VERSION } from "../table/create-dataset.ts";
 import { findLatestManifest } from "../table/find-version.ts";
 import { requireWritable } from "../table/publish.ts";
-import type { Snapshot } from "../table/snapshot.ts";
+import { openSnapshot, type Snapshot } from "../table/snapshot.ts";
 import { checkColumnNames } from "./check-column-names.ts";
 import type { BatchSource } from "./input.ts";
 import { toPlainSchema } from "./plain-schema.ts";
@@ -21,6 +25,8 @@ export interface CreateTableOptions extends Omit<WriteFragmentsOptions, "schema"
   readonly stableRowIds?: boolean | undefined;
   readonly config?: Readonly<Record<string, string>> | undefined;
   readonly properties?: Readonly<Record<string, string>> | undefined;
+  /** Where another writer made the table meanwhile, with the same columns, the rows are appended to it. */
+  readonly appendToExisting?: boolean | undefined;
 }
 
 /**
@@ -38,7 +44,7 @@ export async function createTable(store: Store, source: BatchSource, options: Cr
   checkColumnNames(schema.fields);
   planColumns(schema);
   const standing = await findLatestManifest(store, { signal });
-  if (standing) {
+  if (standing && !options.appendToExisting) {
     throw new LanceError(
       "ALREADY_EXISTS",
       `there is a Lance table at ${uri} (version ${standing.version}); append to it, or choose another place`,
@@ -46,17 +52,53 @@ export async function createTable(store: Store, source: BatchSource, options: Cr
     );
   }
   const fragments = await writeFragments(store, source.batches, { ...options, schema, version });
-  return commitFiles(store, listDataFiles(fragments), () =>
-    createDatasetManifest(store, {
-      uri,
-      schema,
-      fragments,
-      storageVersion: version,
-      ...(signal ? { signal } : {}),
-      ...(stableRowIds === undefined ? {} : { stableRowIds }),
-      ...(config ? { config } : {}),
-      ...(properties ? { properties } : {}),
-    }),
+  return commitFiles(store, listDataFiles(fragments), async () => {
+    try {
+      return await createDatasetManifest(store, {
+        uri,
+        schema,
+        fragments,
+        storageVersion: version,
+        ...(signal ? { signal } : {}),
+        ...(stableRowIds === undefined ? {} : { stableRowIds }),
+        ...(config ? { config } : {}),
+        ...(properties ? { properties } : {}),
+      });
+    } catch (error) {
+      if (!options.appendToExisting || !isLanceError(error, "ALREADY_EXISTS")) throw error;
+      const existing = await openSnapshot(store, { uri, signal });
+      checkSameFiles(existing, schema.fields, version, error);
+      if (fragments.length === 0) return existing;
+      const value = create(Transaction_AppendSchema, { fragments });
+      return commit(existing, { case: "append", value }, { signal, properties });
+    }
+  });
+}
+
+/** Data files name columns by field id: they fit another table only where the ids stand for the same columns. */
+function checkSameFiles(existing: Snapshot, fields: readonly LanceField[], version: string, cause: LanceError): void {
+  if (existing.storageVersion === version && hasSameFields(existing.schema.fields, fields)) return;
+  throw new LanceError(
+    "COMMIT_CONFLICT",
+    `another writer made ${existing.uri} in the same moment, with other columns: ${existing.schema.fields.map(({ name }) => name).join(", ")}; call again to append to it`,
+    { retryable: true, uri: existing.uri },
+    { cause },
+  );
+}
+
+function hasSameFields(left: readonly LanceField[], right: readonly LanceField[]): boolean {
+  return (
+    left.length === right.length &&
+    left.every((field, i) => {
+      const other = right[i]!;
+      return (
+        field.id === other.id &&
+        field.name === other.name &&
+        field.logicalType === other.logicalType &&
+        field.nullable === other.nullable &&
+        hasSameFields(field.children, other.children)
+      );
+    })
   );
 }
 
