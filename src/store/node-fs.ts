@@ -1,6 +1,6 @@
 import type { Dirent } from "node:fs";
-import { type FileHandle, link, mkdir, open, readdir, realpath, rename, stat, unlink } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { type FileHandle, link, mkdir, open, readdir, realpath, rename, rmdir, stat, unlink } from "node:fs/promises";
+import { dirname, join, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { LanceError, throwIfAborted } from "../errors.ts";
 import { createGuardedWriter } from "./guarded-writer.ts";
@@ -15,7 +15,8 @@ const READ_STEP_BYTES = 16 * 1024 * 1024;
 
 /**
  * A store over a directory, in Node or Deno. `create` links a synced temporary file into place, which the file system
- * refuses atomically when the path exists; `overwrite` and writers rename one. Temporary files are hidden.
+ * refuses atomically when the path exists; `overwrite` and writers rename one. Temporary files are hidden. A directory
+ * below `directory` is removed with its last file.
  * @param directory a path or `file://` URL; made when first written to
  */
 export function createNodeFsStore(directory: string): Store {
@@ -48,7 +49,7 @@ export function createNodeFsStore(directory: string): Store {
       const writer = createGuardedWriter({
         path,
         signal: options.signal,
-        sink: createTempFileSink({ ...temp, target, path, mode: options.mode }),
+        sink: createTempFileSink({ ...temp, root, target, path, mode: options.mode }),
       });
       await writer.write(bytes);
       await writer.close();
@@ -61,7 +62,7 @@ export function createNodeFsStore(directory: string): Store {
       return createGuardedWriter({
         path,
         signal: options?.signal,
-        sink: createTempFileSink({ ...temp, target, path, mode: "overwrite" }),
+        sink: createTempFileSink({ ...temp, root, target, path, mode: "overwrite" }),
       });
     },
     async *list(prefix, options) {
@@ -79,9 +80,14 @@ export function createNodeFsStore(directory: string): Store {
     async delete(path, options) {
       assertPath(path);
       throwIfAborted(options?.signal);
-      await unlink(locate(path)).catch((error: unknown) => {
-        if (!isMissing(error)) throw toStoreError(error, "delete", path);
-      });
+      const target = locate(path);
+      try {
+        await unlink(target);
+      } catch (error) {
+        if (isMissing(error)) return;
+        throw toStoreError(error, "delete", path);
+      }
+      await pruneDirectories(root, dirname(target));
     },
   };
 }
@@ -134,20 +140,39 @@ interface TempFile {
   readonly temp: string;
 }
 
+/** A directory just made may be pruned before its first file is there. */
+const MAX_DIRECTORY_ATTEMPTS = 20;
+
 async function createTempFile(target: string, path: string): Promise<TempFile> {
-  try {
-    const directory = dirname(target);
-    const firstMade = await mkdir(directory, { recursive: true });
-    if (firstMade) await syncDirectoriesAbove(directory, dirname(firstMade));
-    const temp = join(directory, createTempName());
-    return { handle: await open(temp, "wx"), temp };
-  } catch (error) {
-    throw toStoreError(error, "write", path);
+  const directory = dirname(target);
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const firstMade = await mkdir(directory, { recursive: true });
+      if (firstMade) await syncDirectoriesAbove(directory, dirname(firstMade));
+      const temp = join(directory, createTempName());
+      return { handle: await open(temp, "wx"), temp };
+    } catch (error) {
+      if (codeOf(error) !== "ENOENT" || attempt === MAX_DIRECTORY_ATTEMPTS) throw toStoreError(error, "write", path);
+    }
   }
 }
 
-function createTempFileSink(file: TempFile & { target: string; path: string; mode: "create" | "overwrite" }) {
-  const { handle, temp, target, path, mode } = file;
+/** Removes a directory and those above it that are empty, up to the store's root, which stays. */
+async function pruneDirectories(root: string, directory: string): Promise<void> {
+  for (let at = directory; at.startsWith(root + sep); at = dirname(at)) {
+    try {
+      await rmdir(at);
+    } catch {
+      // It holds something, or another delete was faster: what stays is of no harm.
+      return;
+    }
+  }
+}
+
+function createTempFileSink(
+  file: TempFile & { root: string; target: string; path: string; mode: "create" | "overwrite" },
+) {
+  const { handle, temp, root, target, path, mode } = file;
   return {
     async write(bytes: Uint8Array) {
       let done = 0;
@@ -163,6 +188,7 @@ function createTempFileSink(file: TempFile & { target: string; path: string; mod
     async discard() {
       await handle.close().catch(() => {});
       await unlink(temp);
+      await pruneDirectories(root, dirname(target));
     },
   };
 }

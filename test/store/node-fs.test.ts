@@ -48,6 +48,42 @@ describe("node-fs", () => {
     expect(await readdir(directory)).toEqual(["folder"]);
   });
 
+  it("leaves no empty folder behind a delete or an aborted write, and keeps its own", async () => {
+    const root = join(directory, "table");
+    const store = createNodeFsStore(root);
+    await store.put("a/b/c/one", createPattern(4), { mode: "create" });
+    await store.put("a/two", createPattern(4), { mode: "create" });
+    await store.delete("a/b/c/one");
+    expect(await readdir(join(root, "a"))).toEqual(["two"]);
+    const writer = await store.createWriter("d/e/three");
+    await writer.write(createPattern(4));
+    await writer.abort();
+    expect(await readdir(root)).toEqual(["a"]);
+    await mkdir(join(root, "others"));
+    await store.delete("others/missing");
+    await store.delete("a/two");
+    expect(await readdir(root)).toEqual(["others"]);
+    await store.put("top", createPattern(1), { mode: "create" });
+    await store.delete("top");
+    await rm(join(root, "others"), { recursive: true });
+    await store.delete("top");
+    expect(await readdir(directory)).toEqual(["table"]);
+  });
+
+  it("writes beside deletes that remove the folder again and again", async () => {
+    const store = createNodeFsStore(directory);
+    const pairs = Array.from({ length: 40 }, async (_, i) => {
+      for (let round = 0; round < 5; round++) {
+        const path = `deep/folder/${i % 4}/file-${i}-${round}`;
+        await store.put(path, createPattern(1), { mode: "create" });
+        expect((await store.get(path))?.totalBytes).toBe(1);
+        await store.delete(path);
+      }
+    });
+    await Promise.all(pairs);
+    expect(await readdir(directory)).toEqual([]);
+  });
+
   it("says what stands in the way of a write", async () => {
     const store = createNodeFsStore(directory);
     await store.put("file", createPattern(1), { mode: "create" });
