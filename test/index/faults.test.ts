@@ -1,3 +1,6 @@
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Field, FixedSizeList, Float32, Int32 } from "apache-arrow";
 import { describe, expect, test } from "vitest";
 import { isLanceError } from "../../src/errors.ts";
@@ -5,6 +8,7 @@ import { createIndex } from "../../src/index/create-index.ts";
 import { searchSegments } from "../../src/index/search.ts";
 import type { IndexSegment, SegmentQuery } from "../../src/index/segment.ts";
 import { createMemoryStore, type MemoryObjects } from "../../src/store/memory.ts";
+import { createNodeFsStore } from "../../src/store/node-fs.ts";
 import { openSnapshot, type Snapshot } from "../../src/table/snapshot.ts";
 import { createFaultyStore } from "../support/faulty-store.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
@@ -148,4 +152,21 @@ describe.each(NAMES)("%s", (name) => {
     );
     expect(error.message).toContain(path);
   });
+});
+
+test.each(NAMES)("%s: a failed build leaves no folder behind in a file system", async (name) => {
+  const directory = await mkdtemp(join(tmpdir(), "lancelet-faults-"));
+  try {
+    const { type, makeValue } = FAMILIES[name];
+    const random = createRandom(2);
+    const values = () => Array.from({ length: 50 }, () => makeValue(random));
+    const snapshot = await createFragments(createNodeFsStore(directory), type, [values(), values()]);
+    const before = await readdir(directory);
+    const refusePaths = /page_lookup|auxiliary/;
+    const store = createFaultyStore(createNodeFsStore(directory), { refusePaths });
+    await expectError(build({ ...snapshot, store }, name), "IO");
+    expect(await readdir(directory)).toEqual(before);
+  } finally {
+    await rm(directory, { recursive: true });
+  }
 });
