@@ -237,6 +237,8 @@ export interface IndexFamily {
 export interface IndexKind {
   /** As native names it: `IVF_PQ`, `IVF_HNSW_SQ`, … */
   nameIndex(details: Uint8Array): string;
-  /** The metric by the details, else by the segment's files; `null` when nothing tells. @throws CORRUPT, IO, ABORTED */
-  readMetric(open: OpenSegment, details: Uint8Array, signal?: AbortSignal): Promise<string | null>;
+  /** The metric the details name; `null` where they are empty, or do not parse. */
+  nameMetric(details: Uint8Array): string | null;
+  /** The metric by the segment's files; `null` when nothing tells. @throws CORRUPT, IO, ABORTED */
+  readMetric(open: OpenSegment, signal?: AbortSignal): Promise<string | null>;
 }

@@ -59,6 +59,15 @@ test("details are believed without a read, also of vector indexes that cannot be
   }
 });
 
+test("an index on several fields, or on a column that is gone, is not opened", async () => {
+  const snapshot = await openFixture("ivf_flat_cosine");
+  const [segment] = await getCommittedSegments(snapshot, "v_idx");
+  for (const fields of [[], [0, 1], [999]]) {
+    expect(await readIndexMetric(snapshot, { ...segment!, fields })).toBe("cosine");
+    expect(await readIndexMetric(snapshot, { ...withDetails(segment!, EMPTY), fields })).toBeNull();
+  }
+});
+
 test("an index without a metric", async () => {
   const snapshot = await openFixture("btree");
   for (const { name } of snapshot.indices) {

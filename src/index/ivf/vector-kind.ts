@@ -9,9 +9,10 @@ import { AUXILIARY_FILE, DISTANCE_KEY, INDEX_FILE, INDEX_KEY } from "./ivf-files
 export const vectorKind: IndexKind = {
   nameIndex: nameVectorIndex,
 
-  async readMetric(open, details, signal) {
-    // Empty details are legal for any family, and read as l2 when parsed: then the files alone say the metric.
-    if (details.length > 0) return nameMetric(details);
+  // Empty details are legal for any family, and read as l2 when parsed: then the files alone say the metric.
+  nameMetric: (details) => (details.length > 0 ? nameMetric(details) : null),
+
+  async readMetric(open, signal) {
     const index = await readMetadata(open, INDEX_FILE, signal);
     const metric = readDistance(index[INDEX_KEY]) ?? (await readMetadata(open, AUXILIARY_FILE, signal))[DISTANCE_KEY];
     return metric?.toLowerCase() ?? null;
