@@ -23,6 +23,7 @@ const ENTRY_OVERHEAD_BYTES = 128;
 export function createRangeCache(maxBytes: number): RangeCache {
   /** In order of last use. */
   const order = new Set<Entry>();
+  /** Ascending by start. None lies inside of another, so that the ends ascend too. */
   const byPath = new Map<string, Entry[]>();
   let sizeBytes = 0;
 
@@ -31,7 +32,7 @@ export function createRangeCache(maxBytes: number): RangeCache {
     if (!order.delete(entry)) return;
     sizeBytes -= costOf(entry);
     const siblings = byPath.get(entry.path)!;
-    siblings.splice(siblings.indexOf(entry), 1);
+    siblings.splice(countStarts(siblings, entry.start) - 1, 1);
     if (siblings.length === 0) byPath.delete(entry.path);
   };
 
@@ -46,8 +47,8 @@ export function createRangeCache(maxBytes: number): RangeCache {
       // Of an object whose size the host hides, only what was asked for in absolute terms can be found again.
       if (totalBytes === undefined && range.offset === undefined) return undefined;
       const { start, end } = resolveRange(range, totalBytes ?? Number.MAX_SAFE_INTEGER);
-      const entry = siblings.find((each) => each.start <= start && end <= each.end);
-      if (!entry) return undefined;
+      const entry = siblings[countStarts(siblings, start) - 1];
+      if (!entry || end > entry.end) return undefined;
       order.delete(entry);
       order.add(entry);
       const bytes = entry.result.bytes.subarray(start - entry.start, end - entry.start);
@@ -57,13 +58,17 @@ export function createRangeCache(maxBytes: number): RangeCache {
       const { start, end } = resolveRange(range, result.totalBytes);
       if (end - start !== result.bytes.byteLength || end - start > maxBytes / 2) return;
       const siblings = byPath.get(path) ?? [];
-      if (siblings.some((each) => each.start <= start && end <= each.end)) return;
-      for (const each of [...siblings]) if (start <= each.start && each.end <= end) drop(each);
+      const before = countStarts(siblings, start);
+      if (before > 0 && end <= siblings[before - 1]!.end) return;
+      let inside = before > 0 && siblings[before - 1]!.start === start ? before - 1 : before;
+      const covered: Entry[] = [];
+      for (; inside < siblings.length && siblings[inside]!.end <= end; inside++) covered.push(siblings[inside]!);
+      for (const each of covered) drop(each);
       const entry: Entry = { path, start, end, result: { ...result, bytes: detachSlice(result.bytes) } };
       order.add(entry);
       sizeBytes += costOf(entry);
       const now = byPath.get(path);
-      if (now) now.push(entry);
+      if (now) now.splice(countStarts(now, start), 0, entry);
       else byPath.set(path, [entry]);
       for (const oldest of order) {
         if (sizeBytes <= maxBytes) break;
@@ -74,6 +79,18 @@ export function createRangeCache(maxBytes: number): RangeCache {
       for (const each of [...(byPath.get(path) ?? [])]) drop(each);
     },
   };
+}
+
+/** How many entries start at or before an offset. */
+function countStarts(entries: readonly Entry[], offset: number): number {
+  let low = 0;
+  let high = entries.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (entries[middle]!.start <= offset) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** A small view of a large buffer would keep all of it alive and uncounted. */
