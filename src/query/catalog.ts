@@ -2,9 +2,10 @@ import type { LanceField } from "../format/schema.ts";
 import { decodeBase64 } from "../index/base64.ts";
 import { getEffectiveCoverage, listSegments } from "../index/metadata.ts";
 import { readIndexMetric } from "../index/read-metric.ts";
-import { findFamily, nameIndexType } from "../index/registry.ts";
+import { findFamily, getNewestVersion, nameIndexType } from "../index/registry.ts";
 import type { IndexFamily, IndexSegment } from "../index/segment.ts";
 import { getFragment, type Snapshot } from "../table/snapshot.ts";
+import { settleAll } from "../tasks/settle-all.ts";
 
 /** One logical index of a snapshot, as the planner sees it. */
 export interface LogicalIndex {
@@ -67,7 +68,7 @@ async function readCatalog(snapshot: Snapshot): Promise<Catalog> {
   for (const { segment } of await listSegments(snapshot)) {
     byName.set(segment.name, [...(byName.get(segment.name) ?? []), segment]);
   }
-  const read = await Promise.all([...byName].map(([name, segments]) => readIndex(snapshot, name, segments)));
+  const read = await settleAll([...byName].map(([name, segments]) => readIndex(snapshot, name, segments)));
   return {
     indices: read.filter((index): index is LogicalIndex => "family" in index),
     unusable: read.filter((index): index is UnusableIndex => !("family" in index)),
@@ -85,7 +86,7 @@ async function readIndex(
   const usable: IndexSegment[] = [];
   if (family && field && newest.fields.length === 1) {
     for (const segment of segments) {
-      if ((await findFamily(segment)) !== family || segment.indexVersion > newestVersion(family)) continue;
+      if ((await findFamily(segment)) !== family || segment.indexVersion > getNewestVersion(family)) continue;
       const fragmentIds = getEffectiveCoverage(segment, snapshot);
       if (fragmentIds.length > 0) usable.push({ ...segment, fragmentIds });
     }
@@ -109,8 +110,4 @@ async function readIndex(
     segments: usable,
     coverage: new Set(usable.flatMap((segment) => segment.fragmentIds)),
   };
-}
-
-function newestVersion(family: IndexFamily): number {
-  return Math.max(family.indexVersion(false), family.indexVersion(true));
 }
