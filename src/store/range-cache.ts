@@ -19,6 +19,9 @@ export interface RangeCache {
 /** What one entry costs beside its bytes, so that many empty slices are bounded too. */
 const ENTRY_OVERHEAD_BYTES = 128;
 
+/** From here on entries leave in groups. */
+const MANY_ENTRIES = 1024;
+
 /** @param maxBytes bound on the sum of all slices; a slice above half of it is not kept */
 export function createRangeCache(maxBytes: number): RangeCache {
   /** In order of last use. */
@@ -34,6 +37,23 @@ export function createRangeCache(maxBytes: number): RangeCache {
     const siblings = byPath.get(entry.path)!;
     siblings.splice(countStarts(siblings, entry.start) - 1, 1);
     if (siblings.length === 0) byPath.delete(entry.path);
+  };
+
+  /** Of many entries a sixteenth goes at once: taking them out of their lists one by one would move each list each time. */
+  const evict = () => {
+    const target = order.size > MANY_ENTRIES ? (maxBytes / 16) * 15 : maxBytes;
+    const gone = new Set<Entry>();
+    for (const oldest of order) {
+      if (sizeBytes <= target) break;
+      gone.add(oldest);
+      order.delete(oldest);
+      sizeBytes -= costOf(oldest);
+    }
+    for (const path of new Set(Array.from(gone, (entry) => entry.path))) {
+      const left = byPath.get(path)!.filter((entry) => !gone.has(entry));
+      if (left.length === 0) byPath.delete(path);
+      else byPath.set(path, left);
+    }
   };
 
   return {
@@ -70,10 +90,7 @@ export function createRangeCache(maxBytes: number): RangeCache {
       const now = byPath.get(path);
       if (now) now.splice(countStarts(now, start), 0, entry);
       else byPath.set(path, [entry]);
-      for (const oldest of order) {
-        if (sizeBytes <= maxBytes) break;
-        drop(oldest);
-      }
+      if (sizeBytes > maxBytes) evict();
     },
     remove(path) {
       for (const each of [...(byPath.get(path) ?? [])]) drop(each);
