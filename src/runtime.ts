@@ -23,7 +23,7 @@ export interface Runtime {
   readonly spawnWorker?: () => WorkerEndpoint;
   /** Logical cores, at least 1. */
   readonly hardwareConcurrency: number;
-  /** True on a page's main thread, which must never run a task over 50 ms. */
+  /** True on a page's main thread, which must never run a task over 50 ms. Servers have no such thread. */
   readonly mainThread: boolean;
   /** Monotonic milliseconds. */
   now(): number;

@@ -294,8 +294,10 @@ export class Dataset {
     await this.close();
   }
 
+  /** Workers of the handle's own only where they can open the store themselves, and so keep what they read. */
   #searchPool(): WorkerPool | undefined {
-    return this.#resources.pool ?? getGlobalPool() ?? this.#ownPool.get();
+    const { pool, store } = this.#resources;
+    return pool ?? getGlobalPool() ?? (store.describe() === undefined ? undefined : this.#ownPool.get());
   }
 
   #defaults(): { readonly pool: WorkerPool | undefined; readonly memoryBudgetBytes: number } {

@@ -25,7 +25,7 @@ export function createDenoRuntime(): Runtime {
     loadKernelModule,
     ...(typeof Worker === "function" ? { spawnWorker } : {}),
     hardwareConcurrency: globalThis.navigator?.hardwareConcurrency ?? 1,
-    mainThread: true,
+    mainThread: false,
     now: () => performance.now(),
   };
 }

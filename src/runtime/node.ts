@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
-import { isMainThread, Worker } from "node:worker_threads";
+import { Worker } from "node:worker_threads";
 import type { KernelModuleName, Runtime, WorkerEndpoint } from "../runtime.ts";
 import { memoizeModules, serveKernelModules } from "./kernel-modules.ts";
 import { adaptNodeWorker } from "./node-endpoint.ts";
@@ -25,7 +25,7 @@ export function createNodeRuntime(): Runtime {
     loadKernelModule,
     spawnWorker,
     hardwareConcurrency: availableParallelism(),
-    mainThread: isMainThread,
+    mainThread: false,
     now: () => performance.now(),
   };
 }
