@@ -11,7 +11,7 @@ import {
 } from "./bound.ts";
 import { formatLiteral } from "./format-literal.ts";
 import { coerceLiteral } from "./literal.ts";
-import { compareScalars } from "./scalar-order.ts";
+import { compareScalars, satisfies } from "./scalar-order.ts";
 import type { ScalarValue } from "./scalar-query.ts";
 import { describeCastType, isSameType, type ValueType } from "./value-type.ts";
 
@@ -133,21 +133,7 @@ function compareLiterals(operator: ComparisonOperator, left: BoundLiteral, right
 }
 
 function isTrue(operator: ComparisonOperator, left: BoundLiteral, right: BoundLiteral): boolean {
-  const order = compareScalars(left, right);
-  switch (operator) {
-    case "=":
-      return order === 0;
-    case "!=":
-      return order !== 0;
-    case "<":
-      return order < 0;
-    case "<=":
-      return order <= 0;
-    case ">":
-      return order > 0;
-    case ">=":
-      return order >= 0;
-  }
+  return satisfies(operator, compareScalars(left, right));
 }
 
 /** Gives a literal its column's type; where only a wider type holds both, both keep theirs and the wider one decides. */

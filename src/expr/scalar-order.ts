@@ -1,3 +1,4 @@
+import type { ComparisonOperator } from "./ast.ts";
 import type { BoundLiteral } from "./bound.ts";
 import type { ScalarValue } from "./scalar-query.ts";
 import { convertTicks, MILLISECONDS_PER_DAY } from "./temporal.ts";
@@ -30,4 +31,22 @@ function toComparable(literal: BoundLiteral): ScalarValue {
   if (type.kind !== "date") return value!;
   const milliseconds = type.unit === "day" ? BigInt(value as number) * BigInt(MILLISECONDS_PER_DAY) : (value as bigint);
   return convertTicks(milliseconds, "ms", "ns");
+}
+
+/** Whether two values in this order (below, at or above zero) satisfy the operator. */
+export function satisfies(operator: ComparisonOperator, order: number): boolean {
+  switch (operator) {
+    case "=":
+      return order === 0;
+    case "!=":
+      return order !== 0;
+    case "<":
+      return order < 0;
+    case "<=":
+      return order <= 0;
+    case ">":
+      return order > 0;
+    case ">=":
+      return order >= 0;
+  }
 }

@@ -2,6 +2,7 @@ import type { RecordBatch } from "apache-arrow";
 import type { ComparisonOperator } from "../ast.ts";
 import { clearTail, createBits, fillBits, uniteBits } from "../bitset.ts";
 import { type BoundExpression, typeOf } from "../bound.ts";
+import { satisfies } from "../scalar-order.ts";
 import { isSameType } from "../value-type.ts";
 import { evaluateArithmetic, evaluateCast, evaluateNegative } from "./arithmetic.ts";
 import { compareWithLiteral } from "./compare-literal.ts";
@@ -211,21 +212,4 @@ function isFull(words: Uint32Array, length: number): boolean {
   const last = words.length - 1;
   for (let i = 0; i < last; i++) if (words[i] !== 0xffffffff) return false;
   return last < 0 || words[last] === fillBits(length)[last];
-}
-
-function satisfies(operator: ComparisonOperator, order: number): boolean {
-  switch (operator) {
-    case "=":
-      return order === 0;
-    case "!=":
-      return order !== 0;
-    case "<":
-      return order < 0;
-    case "<=":
-      return order <= 0;
-    case ">":
-      return order > 0;
-    case ">=":
-      return order >= 0;
-  }
 }
