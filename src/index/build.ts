@@ -60,23 +60,25 @@ export async function createIndexUncommitted(
     const task = await createBuildTask(snapshot, column, indexType, { ...options, name, memoryBudgetBytes });
     const planned = { kind: "build", task: { ...task }, fragmentIds: task.fragmentIds } as const;
     const { signal, onProgress } = options;
-    const { results, error } = await runTasks<IndexSegment>(snapshot, [planned], {
-      indexName: name,
-      pool,
-      signal,
-      onProgress,
-    });
-    if (error) {
-      await deleteSegments(
-        snapshot,
-        results.filter((segment) => segment !== undefined),
-      );
-      throw error;
-    }
-    return results[0]!;
+    return await runSegmentTask(snapshot, planned, { indexName: name, pool, signal, onProgress });
   } finally {
     if (owned) await pool.close();
   }
+}
+
+/** Runs one task that makes a segment; when it fails or is cancelled, nothing of it is left. */
+export async function runSegmentTask(
+  snapshot: Snapshot,
+  planned: Parameters<typeof runTasks>[1][number],
+  options: Parameters<typeof runTasks>[2],
+): Promise<IndexSegment> {
+  const { results, error } = await runTasks<IndexSegment>(snapshot, [planned], options);
+  if (!error) return results[0]!;
+  await deleteSegments(
+    snapshot,
+    results.filter((segment) => segment !== undefined),
+  );
+  throw error;
 }
 
 /**

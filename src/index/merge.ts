@@ -2,12 +2,11 @@ import { LanceError } from "../errors.ts";
 import { resolvePool } from "../pool/global-pool.ts";
 import { requireWritable } from "../table/publish.ts";
 import type { Snapshot } from "../table/snapshot.ts";
-import { DEFAULT_MEMORY_BUDGET_BYTES, deleteSegments, type PoolOptions } from "./build.ts";
+import { DEFAULT_MEMORY_BUDGET_BYTES, type PoolOptions, runSegmentTask } from "./build.ts";
 import { checkSegmentSet } from "./check-segments.ts";
 import type { MergeTask } from "./merge-segments.ts";
 import { locateSegment } from "./open-segment.ts";
 import { getFamily } from "./registry.ts";
-import { runTasks } from "./run-tasks.ts";
 import type { IndexSegment } from "./segment.ts";
 
 /** How a group is merged. */
@@ -41,24 +40,9 @@ export async function mergeExistingIndexSegments(
   const fragmentIds = [...segments.flatMap((segment) => segment.fragmentIds), ...task.newFragmentIds];
   const { pool, owned } = resolvePool({ pool: options.pool, ownedWorkers: 1 });
   try {
-    const { results, error } = await runTasks<IndexSegment>(
-      snapshot,
-      [{ kind: "merge", task: { ...task }, fragmentIds }],
-      {
-        indexName: first.name,
-        pool,
-        signal: options.signal,
-        onProgress: options.onProgress,
-      },
-    );
-    if (error) {
-      await deleteSegments(
-        snapshot,
-        results.filter((segment) => segment !== undefined),
-      );
-      throw error;
-    }
-    return results[0]!;
+    const { signal, onProgress } = options;
+    const planned = { kind: "merge", task: { ...task }, fragmentIds } as const;
+    return await runSegmentTask(snapshot, planned, { indexName: first.name, pool, signal, onProgress });
   } finally {
     if (owned) await pool.close();
   }
