@@ -1,10 +1,10 @@
 import { create } from "@bufbuild/protobuf";
 import { PageLayoutSchema } from "../../proto/gen/lance/encodings21_pb.ts";
-import { NULL_LIST, type PageRows } from "./column-buffer.ts";
 import type { EncodedPage } from "./encodings.ts";
+import type { LanceFileVersion } from "./file-writer.ts";
 import { encodeFullZipPage } from "./full-zip.ts";
 import { type ItemRun, sliceItems } from "./item-buffer.ts";
-import { buildLevels, LAYER, type PageLevels } from "./levels.ts";
+import { type PageLevels, sliceLevels } from "./levels.ts";
 import { encodeMiniBlockPage } from "./mini-block.ts";
 
 /** Rows this wide are zipped (native's bound), so that a take reads exactly its row. */
@@ -14,18 +14,31 @@ const FULL_ZIP_VARIABLE_BYTES = 4096;
 /** Longer runs of null and empty lists get a page of their own, else their levels would not fit a chunk. */
 const MAX_BARE_ROWS = 1024;
 
-/** Encodes collected rows as pages: one, or a few where long runs of null and empty lists are cut out. */
-export function encodePages(rows: PageRows, options: { largeChunks: boolean }): EncodedPage[] {
-  return cutBareRuns(rows).map((part) => encodePage(part, options));
+/** What an encoder may know of the rows beside their values and levels. */
+export interface EncodePageOptions {
+  readonly numRows: number;
+  readonly version: LanceFileVersion;
+  /** Of the leaf field, where a user may ask for a compression. */
+  readonly metadata: Readonly<Record<string, Uint8Array>>;
 }
 
-function encodePage(rows: PageRows, options: { largeChunks: boolean }): EncodedPage {
-  const { items, numRows } = rows;
-  if (rows.listLengths === null && items.numNulls === items.count) return encodeAllNullPage(numRows);
-  const levels = buildLevels(rows);
-  if (items.numNulls === items.count) return encodeBarePage(levels, numRows);
+/** Some rows of a page. */
+interface PagePart {
+  readonly items: ItemRun;
+  readonly levels: PageLevels;
+  readonly numRows: number;
+}
+
+/** Encodes collected rows as pages: one, or a few where long runs of null and empty lists are cut out. */
+export function encodePage(items: ItemRun, levels: PageLevels, options: EncodePageOptions): EncodedPage[] {
+  const parts = cutBareRuns({ items, levels, numRows: options.numRows });
+  return parts.map((part) => encodePart(part, options));
+}
+
+function encodePart({ items, levels, numRows }: PagePart, options: EncodePageOptions): EncodedPage {
+  if (items.numNulls === items.count) return encodeNullPage(levels, numRows);
   if (needsFullZip(items)) return encodeFullZipPage(items, levels, numRows);
-  return encodeMiniBlockPage(items, levels, { numRows, largeChunks: options.largeChunks });
+  return encodeMiniBlockPage(items, levels, { numRows, largeChunks: options.version === "2.2" });
 }
 
 function needsFullZip(items: ItemRun): boolean {
@@ -39,14 +52,10 @@ function needsFullZip(items: ItemRun): boolean {
   return false;
 }
 
-function encodeAllNullPage(numRows: number): EncodedPage {
-  const layout = create(PageLayoutSchema, { layout: { case: "constant", value: { layers: [LAYER.nullableItem] } } });
-  return { numRows, buffers: [], layout };
-}
-
-/** A list page without one valid item: plain levels, no values. */
-function encodeBarePage(levels: PageLevels, numRows: number): EncodedPage {
+/** A page without one valid item: plain levels, where there is more than one way to be null, and no values. */
+function encodeNullPage(levels: PageLevels, numRows: number): EncodedPage {
   const layout = create(PageLayoutSchema, { layout: { case: "constant", value: { layers: levels.layers } } });
+  if (levels.repetition === null && levels.layers.length === 1) return { numRows, buffers: [], layout };
   return { numRows, buffers: [bytesOf(levels.repetition), bytesOf(levels.definition)], layout };
 }
 
@@ -54,35 +63,43 @@ function bytesOf(levels: Uint16Array | null): Uint8Array {
   return levels ? new Uint8Array(levels.buffer, levels.byteOffset, levels.byteLength) : new Uint8Array(0);
 }
 
-function cutBareRuns(rows: PageRows): PageRows[] {
-  const { listLengths } = rows;
-  if (listLengths === null || rows.items.numNulls === rows.items.count) return [rows];
-  const parts: PageRows[] = [];
-  let partRow = 0;
-  let partItem = 0;
-  let runRow = 0;
-  let item = 0;
-  const closePart = (endRow: number) => {
-    if (endRow > partRow) {
+function cutBareRuns(page: PagePart): PagePart[] {
+  const { items, levels } = page;
+  const { repetition, definition, maxRepetition, maxVisible } = levels;
+  if (repetition === null || definition === null || items.numNulls === items.count) return [page];
+  const parts: PagePart[] = [];
+  const start = { level: 0, item: 0, row: 0 };
+  const closePart = (level: number, item: number, row: number) => {
+    if (row > start.row) {
       parts.push({
-        numRows: endRow - partRow,
-        listLengths: listLengths.subarray(partRow, endRow),
-        items: sliceItems(rows.items, partItem, item),
+        items: sliceItems(items, start.item, item),
+        levels: sliceLevels(levels, start.level, level),
+        numRows: row - start.row,
       });
     }
-    partRow = endRow;
-    partItem = item;
+    Object.assign(start, { level, item, row });
   };
-  for (let row = 0; row <= listLengths.length; row++) {
-    const length = row < listLengths.length ? listLengths[row]! : 1;
-    if (length === 0 || length === NULL_LIST) continue;
-    if (row - runRow >= MAX_BARE_ROWS) {
-      closePart(runRow);
-      closePart(row);
+  // The run of rows without items that ends before `row`, and the row now read.
+  let run = { level: 0, item: 0, row: 0 };
+  let current = { level: 0, item: 0, row: -1 };
+  let item = 0;
+  const endRow = (level: number) => {
+    if (current.row < 0 || item === current.item) return;
+    if (current.row - run.row >= MAX_BARE_ROWS) {
+      closePart(run.level, run.item, run.row);
+      closePart(current.level, current.item, current.row);
     }
-    runRow = row + 1;
-    if (row < listLengths.length) item += length;
+    run = { level, item, row: current.row + 1 };
+  };
+  for (let level = 0; level < levels.count; level++) {
+    if (repetition[level] === maxRepetition) {
+      endRow(level);
+      current = { level, item, row: current.row + 1 };
+    }
+    if (definition[level]! <= maxVisible) item++;
   }
-  closePart(rows.numRows);
+  endRow(levels.count);
+  if (page.numRows - run.row >= MAX_BARE_ROWS) closePart(run.level, run.item, run.row);
+  closePart(levels.count, item, page.numRows);
   return parts;
 }

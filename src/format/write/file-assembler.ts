@@ -11,7 +11,8 @@ import {
 import type { StoreWriter } from "../../store/store.ts";
 import { type LanceSchema, writeFields } from "../schema.ts";
 import type { ColumnBuffer } from "./column-buffer.ts";
-import { encodePages } from "./encode-page.ts";
+import { encodePage } from "./encode-page.ts";
+import { buildLevels } from "./levels.ts";
 
 /** Readers of 2.1 and later reject page and global buffers that start elsewhere (format page section 2.1). */
 const BUFFER_ALIGNMENT = 64;
@@ -48,7 +49,13 @@ export class FileAssembler {
   /** Encodes and writes what a column has collected. */
   async writePages(columnIndex: number, buffer: ColumnBuffer): Promise<void> {
     let row = buffer.firstRow;
-    for (const page of encodePages(buffer.rows(), { largeChunks: this.minorVersion >= 2 })) {
+    const rows = buffer.rows();
+    const pages = encodePage(rows.items, buildLevels(rows), {
+      numRows: rows.numRows,
+      version: this.minorVersion >= 2 ? "2.2" : "2.1",
+      metadata: buffer.column.leaf.metadata,
+    });
+    for (const page of pages) {
       const bufferOffsets: bigint[] = [];
       const bufferSizes: bigint[] = [];
       for (const bytes of page.buffers) {

@@ -10,9 +10,9 @@ import type { PageLevels } from "./levels.ts";
  * should read exactly them.
  */
 export function encodeFullZipPage(items: ItemRun, levels: PageLevels, numRows: number): EncodedPage {
-  const bitsRep = levels.repetition ? 1 : 0;
+  const bitsRep = 32 - Math.clz32(levels.maxRepetition);
   const bitsDef = 32 - Math.clz32(levels.maxDefinition);
-  const controls = bitsRep + bitsDef > 0 ? buildControls(levels, bitsDef) : null;
+  const controls = buildControls(levels, { bitsRep, bitsDef });
   const isVariable = items.type.kind === "variable";
   const rowStarts = isVariable || levels.repetition ? new Float64Array(numRows + 1) : null;
   const page = isVariable
@@ -37,13 +37,26 @@ export function encodeFullZipPage(items: ItemRun, levels: PageLevels, numRows: n
   return { numRows, buffers: rowStarts ? [page, packRowStarts(rowStarts)] : [page], layout };
 }
 
-/** One byte per level: repetition above definition. One list and one item layer never need more. */
-function buildControls(levels: PageLevels, bitsDef: number): Uint8Array {
-  const controls = new Uint8Array(levels.count);
-  const { repetition, definition } = levels;
-  if (repetition) for (let i = 0; i < controls.length; i++) controls[i] = repetition[i]! << bitsDef;
-  if (definition) for (let i = 0; i < controls.length; i++) controls[i] = controls[i]! | definition[i]!;
-  return controls;
+/** What stands before each value: repetition above definition, in as few whole bytes as hold both. */
+interface ControlWords {
+  readonly byteWidth: number;
+  readonly bytes: Uint8Array;
+}
+
+function buildControls(levels: PageLevels, { bitsRep, bitsDef }: { bitsRep: number; bitsDef: number }): ControlWords {
+  const { repetition, definition, count } = levels;
+  const bits = bitsRep + bitsDef;
+  const byteWidth = bits === 0 ? 0 : bits <= 8 ? 1 : bits <= 16 ? 2 : 4;
+  const words = byteWidth === 4 ? new Uint32Array(count) : byteWidth === 2 ? new Uint16Array(count) : null;
+  const target = words ?? new Uint8Array(byteWidth === 0 ? 0 : count);
+  if (repetition) for (let i = 0; i < target.length; i++) target[i] = repetition[i]! << bitsDef;
+  if (definition) for (let i = 0; i < target.length; i++) target[i] = target[i]! | definition[i]!;
+  return { byteWidth, bytes: new Uint8Array(target.buffer) };
+}
+
+function copyControl(page: Uint8Array, at: number, { byteWidth, bytes }: ControlWords, level: number): number {
+  for (let i = 0; i < byteWidth; i++) page[at + i] = bytes[level * byteWidth + i]!;
+  return at + byteWidth;
 }
 
 function measureRow(items: ItemRun): number {
@@ -56,7 +69,7 @@ function measureRow(items: ItemRun): number {
 function zipFixed(
   items: ItemRun,
   levels: PageLevels,
-  controls: Uint8Array | null,
+  controls: ControlWords,
   rowStarts: Float64Array | null,
 ): Uint8Array {
   const rowBytes = measureRow(items);
@@ -64,14 +77,14 @@ function zipFixed(
   const dimension = type.kind === "fixedSizeList" ? type.dimension : 1;
   const validityBytes = elementNulls ? Math.ceil(dimension / 8) : 0;
   const valueBytes = rowBytes - validityBytes;
-  if (!controls && !elementNulls && !rowStarts) return values;
-  const page = new Uint8Array((controls ? levels.count : 0) + items.count * rowBytes);
+  if (controls.byteWidth === 0 && !elementNulls && !rowStarts) return values;
+  const page = new Uint8Array(controls.bytes.length + items.count * rowBytes);
   let at = 0;
   let value = 0;
   let row = 0;
   for (let level = 0; level < levels.count; level++) {
-    if (rowStarts && levels.repetition![level] === 1) rowStarts[row++] = at;
-    if (controls) page[at++] = controls[level]!;
+    if (rowStarts && levels.repetition![level] === levels.maxRepetition) rowStarts[row++] = at;
+    at = copyControl(page, at, controls, level);
     if (levels.definition && levels.definition[level]! > levels.maxVisible) continue;
     if (validityBytes > 0)
       packValidity(page.subarray(at, at + validityBytes), elementNulls, value * dimension, dimension);
@@ -84,23 +97,18 @@ function zipFixed(
 }
 
 /** A null has its control word alone; a valid value is its length, then its bytes. */
-function zipVariable(
-  items: ItemRun,
-  levels: PageLevels,
-  controls: Uint8Array | null,
-  rowStarts: Float64Array,
-): Uint8Array {
+function zipVariable(items: ItemRun, levels: PageLevels, controls: ControlWords, rowStarts: Float64Array): Uint8Array {
   const { ends, values } = items;
   const lengthBytes = items.type.kind === "variable" ? items.type.offsetBits / 8 : 4;
   const numBytes = ends[items.count]! - ends[0]!;
-  const page = new Uint8Array(levels.count + items.count * lengthBytes + numBytes);
+  const page = new Uint8Array(controls.bytes.length + items.count * lengthBytes + numBytes);
   const view = new DataView(page.buffer);
   let at = 0;
   let value = 0;
   let row = 0;
   for (let level = 0; level < levels.count; level++) {
-    if (levels.repetition === null || levels.repetition[level] === 1) rowStarts[row++] = at;
-    if (controls) page[at++] = controls[level]!;
+    if (levels.repetition === null || levels.repetition[level] === levels.maxRepetition) rowStarts[row++] = at;
+    at = copyControl(page, at, controls, level);
     const definition = levels.definition ? levels.definition[level]! : 0;
     if (definition > levels.maxVisible) continue;
     if (definition === 0) {

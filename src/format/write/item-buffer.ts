@@ -7,7 +7,7 @@ import type { ItemType } from "./leaf-column.ts";
 export interface ItemRun {
   readonly type: ItemType;
   readonly count: number;
-  /** One byte per value, 1 = null; `null` when all are valid. */
+  /** One byte per value, 1 = not valid, be it null itself or under a null struct; `null` when all are valid. */
   readonly nulls: Uint8Array | null;
   readonly numNulls: number;
   /** Fixed width: the values. Bool: bits from `firstBit`. Variable: the bytes `ends` points into. */
@@ -17,6 +17,8 @@ export interface ItemRun {
   readonly ends: Uint32Array;
   /** Fixed-size list: one byte per element, 1 = null; `null` when all are valid. */
   readonly elementNulls: Uint8Array | null;
+  /** Arrow dictionary columns: the values, while the run itself holds indices of the declared width. */
+  readonly dictionary: ItemRun | null;
 }
 
 const NO_WORDS = new Uint32Array(0);
@@ -110,6 +112,7 @@ export class ItemBuffer {
       firstBit: 0,
       ends: type.kind === "variable" ? this.#ends.view() : NO_WORDS,
       elementNulls: this.#numElementNulls > 0 ? this.#elementNulls.view() : null,
+      dictionary: null,
     };
   }
 
@@ -184,6 +187,7 @@ export function sliceItems(run: ItemRun, from: number, to: number): ItemRun {
     firstBit: run.firstBit + (type.kind === "bool" ? from : 0),
     ends: type.kind === "variable" ? run.ends.subarray(from, to + 1) : run.ends,
     elementNulls: elementNulls && countOnes(elementNulls) > 0 ? elementNulls : null,
+    dictionary: run.dictionary,
   };
 }
 

@@ -10,12 +10,18 @@ export const LAYER = {
   nullAndEmptyList: 6,
 } as const;
 
-/** Repetition and definition levels of a page. Definition 0 is valid; repetition 1 starts a row. */
+/**
+ * Repetition and definition levels of a page. Definition 0 is valid, and layers take their levels leaf first. Repetition
+ * `maxRepetition` starts a row, smaller ones an inner list, 0 goes on in the innermost one.
+ */
 export interface PageLevels {
+  /** Leaf first. */
   readonly layers: number[];
   readonly count: number;
   readonly repetition: Uint16Array | null;
   readonly definition: Uint16Array | null;
+  /** Lists around the item; 0 for none. */
+  readonly maxRepetition: number;
   readonly maxDefinition: number;
   /** Levels at most this stand for an item; higher ones for a null or empty list. */
   readonly maxVisible: number;
@@ -32,6 +38,7 @@ export function buildLevels(rows: PageRows): PageLevels {
       count: rows.items.count,
       repetition: null,
       definition: nulls ? Uint16Array.from(nulls) : null,
+      maxRepetition: 0,
       maxDefinition: itemLevels,
       maxVisible: itemLevels,
     };
@@ -79,5 +86,24 @@ function buildListLevels(
       : numEmptyLists > 0
         ? LAYER.emptyableList
         : LAYER.allValidList;
-  return { layers: [itemLayer, listLayer], count, repetition, definition, maxDefinition, maxVisible: itemLevels };
+  return {
+    layers: [itemLayer, listLayer],
+    count,
+    repetition,
+    definition,
+    maxRepetition: 1,
+    maxDefinition,
+    maxVisible: itemLevels,
+  };
+}
+
+/** Levels `[from, to)`, as views; numbered as the whole. */
+export function sliceLevels(levels: PageLevels, from: number, to: number): PageLevels {
+  if (from === 0 && to === levels.count) return levels;
+  return {
+    ...levels,
+    count: to - from,
+    repetition: levels.repetition?.subarray(from, to) ?? null,
+    definition: levels.definition?.subarray(from, to) ?? null,
+  };
 }

@@ -44,7 +44,7 @@ export function encodeMiniBlockPage(
     else words.setUint16(index * 2, word, true);
   });
   const buffers = [new Uint8Array(words.buffer), out.view()];
-  if (levels.repetition) buffers.push(buildRepetitionIndex(levels.repetition, chunks));
+  if (levels.repetition) buffers.push(buildRepetitionIndex(levels, chunks));
   const layout = create(PageLayoutSchema, {
     layout: {
       case: "miniBlock",
@@ -209,18 +209,19 @@ function writeVariable(target: Uint8Array, items: ItemRun, chunk: Chunk, offsetB
 }
 
 /** Per chunk: rows that end in it, and levels of the row it leaves unfinished (format page section 2.2). */
-function buildRepetitionIndex(repetition: Uint16Array, chunks: readonly Chunk[]): Uint8Array {
+function buildRepetitionIndex(levels: PageLevels, chunks: readonly Chunk[]): Uint8Array {
+  const repetition = levels.repetition!;
   const index = new BigUint64Array(chunks.length * 2);
   chunks.forEach((chunk, i) => {
     const end = chunk.firstLevel + chunk.numLevels;
     let starts = 0;
     let lastStart = -1;
     for (let level = chunk.firstLevel; level < end; level++) {
-      if (repetition[level] === 0) continue;
+      if (repetition[level] !== levels.maxRepetition) continue;
       if (level > chunk.firstLevel) starts++;
       lastStart = level;
     }
-    const rowGoesOn = !chunk.isLast && repetition[end] === 0;
+    const rowGoesOn = !chunk.isLast && repetition[end] !== levels.maxRepetition;
     index[i * 2] = BigInt(starts + (rowGoesOn ? 0 : 1));
     index[i * 2 + 1] = rowGoesOn ? BigInt(lastStart < 0 ? chunk.numLevels : end - lastStart) : 0n;
   });
