@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file lance/transaction.proto.
  */
 export const file_lance_transaction: GenFile = /*@__PURE__*/
-  fileDesc("ChdsYW5jZS90cmFuc2FjdGlvbi5wcm90bxILbGFuY2UudGFibGUinhkKC1RyYW5zYWN0aW9uEhQKDHJlYWRfdmVyc2lvbhgBIAEoBBIMCgR1dWlkGAIgASgJEgsKA3RhZxgDIAEoCRJTChZ0cmFuc2FjdGlvbl9wcm9wZXJ0aWVzGAQgAygLMjMubGFuY2UudGFibGUuVHJhbnNhY3Rpb24uVHJhbnNhY3Rpb25Qcm9wZXJ0aWVzRW50cnkSMQoGYXBwZW5kGGQgASgLMh8ubGFuY2UudGFibGUuVHJhbnNhY3Rpb24uQXBwZW5kSAASMQoGZGVsZXRlGGUgASgLMh8ubGFuY2UudGFibGUuVHJhbnNhY3Rpb24uRGVsZXRlSAASNwoJb3ZlcndyaXRlGGYgASgLMiIubGFuY2UudGFibGUuVHJhbnNhY3Rpb24uT3ZlcndyaXRlSAASPAoMY3JlYXRlX2luZGV4GGcgASgLMiQubGFuY2UudGFibGUuVHJhbnNhY3Rpb24uQ3JlYXRlSW5kZXhIABIzCgdyZXdyaXRlGGggASgLMiAubGFuY2UudGFibGUuVHJhbnNhY3Rpb24uUmV3cml0ZUgAEi8KBW1lcmdlGGkgASgLMh4ubGFuY2UudGFibGUuVHJhbnNhY3Rpb24uTWVyZ2VIABIzCgdyZXN0b3JlGGogASgLMiAubGFuY2UudGFibGUuVHJhbnNhY3Rpb24uUmVzdG9yZUgAEkYKEXJlc2VydmVfZnJhZ21lbnRzGGsgASgLMikubGFuY2UudGFibGUuVHJhbnNhY3Rpb24uUmVzZXJ2ZUZyYWdtZW50c0gAEjEKBnVwZGF0ZRhsIAEoCzIfLmxhbmNlLnRhYmxlLlRyYW5zYWN0aW9uLlVwZGF0ZUgAEjMKB3Byb2plY3QYbSABKAsyIC5sYW5jZS50YWJsZS5UcmFuc2FjdGlvbi5Qcm9qZWN0SAASOAoNdXBkYXRlX2NvbmZpZxhuIAEoCzIfLmxhbmNlLnRhYmxlLlRyYW5zYWN0aW9uLk9wYXF1ZUgAEkQKEGRhdGFfcmVwbGFjZW1lbnQYbyABKAsyKC5sYW5jZS50YWJsZS5UcmFuc2FjdGlvbi5EYXRhUmVwbGFjZW1lbnRIABI/ChR1cGRhdGVfbWVtX3dhbF9zdGF0ZRhwIAEoCzIfLmxhbmNlLnRhYmxlLlRyYW5zYWN0aW9uLk9wYXF1ZUgAEjAKBWNsb25lGHEgASgLMh8ubGFuY2UudGFibGUuVHJhbnNhY3Rpb24uT3BhcXVlSAASNwoMdXBkYXRlX2Jhc2VzGHIgASgLMh8ubGFuY2UudGFibGUuVHJhbnNhY3Rpb24uT3BhcXVlSAASNwoMZGF0YV9vdmVybGF5GHMgASgLMh8ubGFuY2UudGFibGUuVHJhbnNhY3Rpb24uT3BhcXVlSAAaNgoGQXBwZW5kEiwKCWZyYWdtZW50cxgBIAMoCzIZLmxhbmNlLnRhYmxlLkRhdGFGcmFnbWVudBpvCgZEZWxldGUSNAoRdXBkYXRlZF9mcmFnbWVudHMYASADKAsyGS5sYW5jZS50YWJsZS5EYXRhRnJhZ21lbnQSHAoUZGVsZXRlZF9mcmFnbWVudF9pZHMYAiADKAQSEQoJcHJlZGljYXRlGAMgASgJGqcDCglPdmVyd3JpdGUSLAoJZnJhZ21lbnRzGAEgAygLMhkubGFuY2UudGFibGUuRGF0YUZyYWdtZW50EiEKBnNjaGVtYRgCIAMoCzIRLmxhbmNlLmZpbGUuRmllbGQSTwoPc2NoZW1hX21ldGFkYXRhGAMgAygLMjYubGFuY2UudGFibGUuVHJhbnNhY3Rpb24uT3ZlcndyaXRlLlNjaGVtYU1ldGFkYXRhRW50cnkSWAoUY29uZmlnX3Vwc2VydF92YWx1ZXMYBCADKAsyOi5sYW5jZS50YWJsZS5UcmFuc2FjdGlvbi5PdmVyd3JpdGUuQ29uZmlnVXBzZXJ0VmFsdWVzRW50cnkSLAoNaW5pdGlhbF9iYXNlcxgFIAMoCzIVLmxhbmNlLnRhYmxlLkJhc2VQYXRoGjUKE1NjaGVtYU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgMOgI4ARo5ChdDb25maWdVcHNlcnRWYWx1ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGnMKC0NyZWF0ZUluZGV4Ei8KC25ld19pbmRpY2VzGAEgAygLMhoubGFuY2UudGFibGUuSW5kZXhNZXRhZGF0YRIzCg9yZW1vdmVkX2luZGljZXMYAiADKAsyGi5sYW5jZS50YWJsZS5JbmRleE1ldGFkYXRhGsEECgdSZXdyaXRlEjAKDW9sZF9mcmFnbWVudHMYASADKAsyGS5sYW5jZS50YWJsZS5EYXRhRnJhZ21lbnQSMAoNbmV3X2ZyYWdtZW50cxgCIAMoCzIZLmxhbmNlLnRhYmxlLkRhdGFGcmFnbWVudBI9CgZncm91cHMYAyADKAsyLS5sYW5jZS50YWJsZS5UcmFuc2FjdGlvbi5SZXdyaXRlLlJld3JpdGVHcm91cBJKChFyZXdyaXR0ZW5faW5kaWNlcxgEIAMoCzIvLmxhbmNlLnRhYmxlLlRyYW5zYWN0aW9uLlJld3JpdGUuUmV3cml0dGVuSW5kZXga0gEKDlJld3JpdHRlbkluZGV4EiEKBm9sZF9pZBgBIAEoCzIRLmxhbmNlLnRhYmxlLlVVSUQSIQoGbmV3X2lkGAIgASgLMhEubGFuY2UudGFibGUuVVVJRBIuChFuZXdfaW5kZXhfZGV0YWlscxgDIAEoCzITLmxhbmNlLmFueS5BbnlWYWx1ZRIZChFuZXdfaW5kZXhfdmVyc2lvbhgEIAEoDRIvCg9uZXdfaW5kZXhfZmlsZXMYBSADKAsyFi5sYW5jZS50YWJsZS5JbmRleEZpbGUacgoMUmV3cml0ZUdyb3VwEjAKDW9sZF9mcmFnbWVudHMYASADKAsyGS5sYW5jZS50YWJsZS5EYXRhRnJhZ21lbnQSMAoNbmV3X2ZyYWdtZW50cxgCIAMoCzIZLmxhbmNlLnRhYmxlLkRhdGFGcmFnbWVudBr7AQoFTWVyZ2USLAoJZnJhZ21lbnRzGAEgAygLMhkubGFuY2UudGFibGUuRGF0YUZyYWdtZW50EiEKBnNjaGVtYRgCIAMoCzIRLmxhbmNlLmZpbGUuRmllbGQSSwoPc2NoZW1hX21ldGFkYXRhGAMgAygLMjIubGFuY2UudGFibGUuVHJhbnNhY3Rpb24uTWVyZ2UuU2NoZW1hTWV0YWRhdGFFbnRyeRIdChVwcmVzZXJ2ZXNfbnVsbGFiaWxpdHkYBCABKAgaNQoTU2NoZW1hTWV0YWRhdGFFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAw6AjgBGhoKB1Jlc3RvcmUSDwoHdmVyc2lvbhgBIAEoBBopChBSZXNlcnZlRnJhZ21lbnRzEhUKDW51bV9mcmFnbWVudHMYASABKA0a5wEKBlVwZGF0ZRIcChRyZW1vdmVkX2ZyYWdtZW50X2lkcxgBIAMoBBI0ChF1cGRhdGVkX2ZyYWdtZW50cxgCIAMoCzIZLmxhbmNlLnRhYmxlLkRhdGFGcmFnbWVudBIwCg1uZXdfZnJhZ21lbnRzGAMgAygLMhkubGFuY2UudGFibGUuRGF0YUZyYWdtZW50EhcKD2ZpZWxkc19tb2RpZmllZBgEIAMoDRIpCiFmaWVsZHNfZm9yX3ByZXNlcnZpbmdfZnJhZ19iaXRtYXAYBiADKA0SEwoLdXBkYXRlX21vZGUYByABKAUaSwoHUHJvamVjdBIhCgZzY2hlbWEYASADKAsyES5sYW5jZS5maWxlLkZpZWxkEh0KFXByZXNlcnZlc19udWxsYWJpbGl0eRgCIAEoCBqeAQoPRGF0YVJlcGxhY2VtZW50EkQKDHJlcGxhY2VtZW50cxgBIAMoCzIuLmxhbmNlLnRhYmxlLlRyYW5zYWN0aW9uLkRhdGFSZXBsYWNlbWVudC5Hcm91cBpFCgVHcm91cBITCgtmcmFnbWVudF9pZBgBIAEoBBInCghuZXdfZmlsZRgCIAEoCzIVLmxhbmNlLnRhYmxlLkRhdGFGaWxlGggKBk9wYXF1ZRo8ChpUcmFuc2FjdGlvblByb3BlcnRpZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQgsKCW9wZXJhdGlvbmIGcHJvdG8z", [file_lance_file, file_lance_any, file_lance_table]);
+  fileDesc("ChdsYW5jZS90cmFuc2FjdGlvbi5wcm90bxILbGFuY2UudGFibGUizyoKC1RyYW5zYWN0aW9uEhQKDHJlYWRfdmVyc2lvbhgBIAEoBBIMCgR1dWlkGAIgASgJEgsKA3RhZxgDIAEoCRJTChZ0cmFuc2FjdGlvbl9wcm9wZXJ0aWVzGAQgAygLMjMubGFuY2UudGFibGUuVHJhbnNhY3Rpb24uVHJhbnNhY3Rpb25Qcm9wZXJ0aWVzRW50cnkSMQoGYXBwZW5kGGQgASgLMh8ubGFuY2UudGFibGUuVHJhbnNhY3Rpb24uQXBwZW5kSAASMQoGZGVsZXRlGGUgASgLMh8ubGFuY2UudGFibGUuVHJhbnNhY3Rpb24uRGVsZXRlSAASNwoJb3ZlcndyaXRlGGYgASgLMiIubGFuY2UudGFibGUuVHJhbnNhY3Rpb24uT3ZlcndyaXRlSAASPAoMY3JlYXRlX2luZGV4GGcgASgLMiQubGFuY2UudGFibGUuVHJhbnNhY3Rpb24uQ3JlYXRlSW5kZXhIABIzCgdyZXdyaXRlGGggASgLMiAubGFuY2UudGFibGUuVHJhbnNhY3Rpb24uUmV3cml0ZUgAEi8KBW1lcmdlGGkgASgLMh4ubGFuY2UudGFibGUuVHJhbnNhY3Rpb24uTWVyZ2VIABIzCgdyZXN0b3JlGGogASgLMiAubGFuY2UudGFibGUuVHJhbnNhY3Rpb24uUmVzdG9yZUgAEkYKEXJlc2VydmVfZnJhZ21lbnRzGGsgASgLMikubGFuY2UudGFibGUuVHJhbnNhY3Rpb24uUmVzZXJ2ZUZyYWdtZW50c0gAEjEKBnVwZGF0ZRhsIAEoCzIfLmxhbmNlLnRhYmxlLlRyYW5zYWN0aW9uLlVwZGF0ZUgAEjMKB3Byb2plY3QYbSABKAsyIC5sYW5jZS50YWJsZS5UcmFuc2FjdGlvbi5Qcm9qZWN0SAASPgoNdXBkYXRlX2NvbmZpZxhuIAEoCzIlLmxhbmNlLnRhYmxlLlRyYW5zYWN0aW9uLlVwZGF0ZUNvbmZpZ0gAEkQKEGRhdGFfcmVwbGFjZW1lbnQYbyABKAsyKC5sYW5jZS50YWJsZS5UcmFuc2FjdGlvbi5EYXRhUmVwbGFjZW1lbnRIABI/ChR1cGRhdGVfbWVtX3dhbF9zdGF0ZRhwIAEoCzIfLmxhbmNlLnRhYmxlLlRyYW5zYWN0aW9uLk9wYXF1ZUgAEi8KBWNsb25lGHEgASgLMh4ubGFuY2UudGFibGUuVHJhbnNhY3Rpb24uQ2xvbmVIABI8Cgx1cGRhdGVfYmFzZXMYciABKAsyJC5sYW5jZS50YWJsZS5UcmFuc2FjdGlvbi5VcGRhdGVCYXNlc0gAEjcKDGRhdGFfb3ZlcmxheRhzIAEoCzIfLmxhbmNlLnRhYmxlLlRyYW5zYWN0aW9uLk9wYXF1ZUgAGjYKBkFwcGVuZBIsCglmcmFnbWVudHMYASADKAsyGS5sYW5jZS50YWJsZS5EYXRhRnJhZ21lbnQabwoGRGVsZXRlEjQKEXVwZGF0ZWRfZnJhZ21lbnRzGAEgAygLMhkubGFuY2UudGFibGUuRGF0YUZyYWdtZW50EhwKFGRlbGV0ZWRfZnJhZ21lbnRfaWRzGAIgAygEEhEKCXByZWRpY2F0ZRgDIAEoCRqnAwoJT3ZlcndyaXRlEiwKCWZyYWdtZW50cxgBIAMoCzIZLmxhbmNlLnRhYmxlLkRhdGFGcmFnbWVudBIhCgZzY2hlbWEYAiADKAsyES5sYW5jZS5maWxlLkZpZWxkEk8KD3NjaGVtYV9tZXRhZGF0YRgDIAMoCzI2LmxhbmNlLnRhYmxlLlRyYW5zYWN0aW9uLk92ZXJ3cml0ZS5TY2hlbWFNZXRhZGF0YUVudHJ5ElgKFGNvbmZpZ191cHNlcnRfdmFsdWVzGAQgAygLMjoubGFuY2UudGFibGUuVHJhbnNhY3Rpb24uT3ZlcndyaXRlLkNvbmZpZ1Vwc2VydFZhbHVlc0VudHJ5EiwKDWluaXRpYWxfYmFzZXMYBSADKAsyFS5sYW5jZS50YWJsZS5CYXNlUGF0aBo1ChNTY2hlbWFNZXRhZGF0YUVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoDDoCOAEaOQoXQ29uZmlnVXBzZXJ0VmFsdWVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARpzCgtDcmVhdGVJbmRleBIvCgtuZXdfaW5kaWNlcxgBIAMoCzIaLmxhbmNlLnRhYmxlLkluZGV4TWV0YWRhdGESMwoPcmVtb3ZlZF9pbmRpY2VzGAIgAygLMhoubGFuY2UudGFibGUuSW5kZXhNZXRhZGF0YRrBBAoHUmV3cml0ZRIwCg1vbGRfZnJhZ21lbnRzGAEgAygLMhkubGFuY2UudGFibGUuRGF0YUZyYWdtZW50EjAKDW5ld19mcmFnbWVudHMYAiADKAsyGS5sYW5jZS50YWJsZS5EYXRhRnJhZ21lbnQSPQoGZ3JvdXBzGAMgAygLMi0ubGFuY2UudGFibGUuVHJhbnNhY3Rpb24uUmV3cml0ZS5SZXdyaXRlR3JvdXASSgoRcmV3cml0dGVuX2luZGljZXMYBCADKAsyLy5sYW5jZS50YWJsZS5UcmFuc2FjdGlvbi5SZXdyaXRlLlJld3JpdHRlbkluZGV4GtIBCg5SZXdyaXR0ZW5JbmRleBIhCgZvbGRfaWQYASABKAsyES5sYW5jZS50YWJsZS5VVUlEEiEKBm5ld19pZBgCIAEoCzIRLmxhbmNlLnRhYmxlLlVVSUQSLgoRbmV3X2luZGV4X2RldGFpbHMYAyABKAsyEy5sYW5jZS5hbnkuQW55VmFsdWUSGQoRbmV3X2luZGV4X3ZlcnNpb24YBCABKA0SLwoPbmV3X2luZGV4X2ZpbGVzGAUgAygLMhYubGFuY2UudGFibGUuSW5kZXhGaWxlGnIKDFJld3JpdGVHcm91cBIwCg1vbGRfZnJhZ21lbnRzGAEgAygLMhkubGFuY2UudGFibGUuRGF0YUZyYWdtZW50EjAKDW5ld19mcmFnbWVudHMYAiADKAsyGS5sYW5jZS50YWJsZS5EYXRhRnJhZ21lbnQa+wEKBU1lcmdlEiwKCWZyYWdtZW50cxgBIAMoCzIZLmxhbmNlLnRhYmxlLkRhdGFGcmFnbWVudBIhCgZzY2hlbWEYAiADKAsyES5sYW5jZS5maWxlLkZpZWxkEksKD3NjaGVtYV9tZXRhZGF0YRgDIAMoCzIyLmxhbmNlLnRhYmxlLlRyYW5zYWN0aW9uLk1lcmdlLlNjaGVtYU1ldGFkYXRhRW50cnkSHQoVcHJlc2VydmVzX251bGxhYmlsaXR5GAQgASgIGjUKE1NjaGVtYU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgMOgI4ARoaCgdSZXN0b3JlEg8KB3ZlcnNpb24YASABKAQaKQoQUmVzZXJ2ZUZyYWdtZW50cxIVCg1udW1fZnJhZ21lbnRzGAEgASgNGrYFCgZVcGRhdGUSHAoUcmVtb3ZlZF9mcmFnbWVudF9pZHMYASADKAQSNAoRdXBkYXRlZF9mcmFnbWVudHMYAiADKAsyGS5sYW5jZS50YWJsZS5EYXRhRnJhZ21lbnQSMAoNbmV3X2ZyYWdtZW50cxgDIAMoCzIZLmxhbmNlLnRhYmxlLkRhdGFGcmFnbWVudBIXCg9maWVsZHNfbW9kaWZpZWQYBCADKA0SKQohZmllbGRzX2Zvcl9wcmVzZXJ2aW5nX2ZyYWdfYml0bWFwGAYgAygNEhMKC3VwZGF0ZV9tb2RlGAcgASgFEkcKDWluc2VydGVkX3Jvd3MYCCABKAsyKy5sYW5jZS50YWJsZS5UcmFuc2FjdGlvbi5LZXlFeGlzdGVuY2VGaWx0ZXJIAIgBARJdChh1cGRhdGVkX2ZyYWdtZW50X29mZnNldHMYCSADKAsyOy5sYW5jZS50YWJsZS5UcmFuc2FjdGlvbi5VcGRhdGUuVXBkYXRlZEZyYWdtZW50T2Zmc2V0c0VudHJ5EmoKH3VwZGF0ZWRfZnJhZ21lbnRfb2Zmc2V0X2JpdG1hcHMYCiADKAsyQS5sYW5jZS50YWJsZS5UcmFuc2FjdGlvbi5VcGRhdGUuVXBkYXRlZEZyYWdtZW50T2Zmc2V0Qml0bWFwc0VudHJ5GmIKG1VwZGF0ZWRGcmFnbWVudE9mZnNldHNFbnRyeRILCgNrZXkYASABKAQSMgoFdmFsdWUYAiABKAsyIy5sYW5jZS50YWJsZS5UcmFuc2FjdGlvbi5VSW50MzJMaXN0OgI4ARpDCiFVcGRhdGVkRnJhZ21lbnRPZmZzZXRCaXRtYXBzRW50cnkSCwoDa2V5GAEgASgEEg0KBXZhbHVlGAIgASgMOgI4AUIQCg5faW5zZXJ0ZWRfcm93cxocCgpVSW50MzJMaXN0Eg4KBnZhbHVlcxgBIAMoDRonChFFeGFjdEtleVNldEZpbHRlchISCgprZXlfaGFzaGVzGAEgAygEGl0KC0Jsb29tRmlsdGVyEg4KBmJpdG1hcBgBIAEoDBIQCghudW1fYml0cxgCIAEoDRIXCg9udW1iZXJfb2ZfaXRlbXMYAyABKAQSEwoLcHJvYmFiaWxpdHkYBCABKAEaowEKEktleUV4aXN0ZW5jZUZpbHRlchIRCglmaWVsZF9pZHMYASADKAUSOwoFZXhhY3QYAiABKAsyKi5sYW5jZS50YWJsZS5UcmFuc2FjdGlvbi5FeGFjdEtleVNldEZpbHRlckgAEjUKBWJsb29tGAMgASgLMiQubGFuY2UudGFibGUuVHJhbnNhY3Rpb24uQmxvb21GaWx0ZXJIAEIGCgRkYXRhGjsKDlVwZGF0ZU1hcEVudHJ5EgsKA2tleRgBIAEoCRISCgV2YWx1ZRgCIAEoCUgAiAEBQggKBl92YWx1ZRpdCglVcGRhdGVNYXASPwoOdXBkYXRlX2VudHJpZXMYASADKAsyJy5sYW5jZS50YWJsZS5UcmFuc2FjdGlvbi5VcGRhdGVNYXBFbnRyeRIPCgdyZXBsYWNlGAIgASgIGqEICgxVcGRhdGVDb25maWcSTgoNdXBzZXJ0X3ZhbHVlcxgBIAMoCzI3LmxhbmNlLnRhYmxlLlRyYW5zYWN0aW9uLlVwZGF0ZUNvbmZpZy5VcHNlcnRWYWx1ZXNFbnRyeRITCgtkZWxldGVfa2V5cxgCIAMoCRJSCg9zY2hlbWFfbWV0YWRhdGEYAyADKAsyOS5sYW5jZS50YWJsZS5UcmFuc2FjdGlvbi5VcGRhdGVDb25maWcuU2NoZW1hTWV0YWRhdGFFbnRyeRJQCg5maWVsZF9tZXRhZGF0YRgEIAMoCzI4LmxhbmNlLnRhYmxlLlRyYW5zYWN0aW9uLlVwZGF0ZUNvbmZpZy5GaWVsZE1ldGFkYXRhRW50cnkSOgoOY29uZmlnX3VwZGF0ZXMYBiABKAsyIi5sYW5jZS50YWJsZS5UcmFuc2FjdGlvbi5VcGRhdGVNYXASQgoWdGFibGVfbWV0YWRhdGFfdXBkYXRlcxgHIAEoCzIiLmxhbmNlLnRhYmxlLlRyYW5zYWN0aW9uLlVwZGF0ZU1hcBJDChdzY2hlbWFfbWV0YWRhdGFfdXBkYXRlcxgIIAEoCzIiLmxhbmNlLnRhYmxlLlRyYW5zYWN0aW9uLlVwZGF0ZU1hcBJfChZmaWVsZF9tZXRhZGF0YV91cGRhdGVzGAkgAygLMj8ubGFuY2UudGFibGUuVHJhbnNhY3Rpb24uVXBkYXRlQ29uZmlnLkZpZWxkTWV0YWRhdGFVcGRhdGVzRW50cnkaoQEKE0ZpZWxkTWV0YWRhdGFVcGRhdGUSWQoIbWV0YWRhdGEYBSADKAsyRy5sYW5jZS50YWJsZS5UcmFuc2FjdGlvbi5VcGRhdGVDb25maWcuRmllbGRNZXRhZGF0YVVwZGF0ZS5NZXRhZGF0YUVudHJ5Gi8KDU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARozChFVcHNlcnRWYWx1ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGjUKE1NjaGVtYU1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARpvChJGaWVsZE1ldGFkYXRhRW50cnkSCwoDa2V5GAEgASgNEkgKBXZhbHVlGAIgASgLMjkubGFuY2UudGFibGUuVHJhbnNhY3Rpb24uVXBkYXRlQ29uZmlnLkZpZWxkTWV0YWRhdGFVcGRhdGU6AjgBGl8KGUZpZWxkTWV0YWRhdGFVcGRhdGVzRW50cnkSCwoDa2V5GAEgASgFEjEKBXZhbHVlGAIgASgLMiIubGFuY2UudGFibGUuVHJhbnNhY3Rpb24uVXBkYXRlTWFwOgI4ARqQAQoFQ2xvbmUSEgoKaXNfc2hhbGxvdxgBIAEoCBIVCghyZWZfbmFtZRgCIAEoCUgAiAEBEhMKC3JlZl92ZXJzaW9uGAMgASgEEhAKCHJlZl9wYXRoGAQgASgJEhgKC2JyYW5jaF9uYW1lGAUgASgJSAGIAQFCCwoJX3JlZl9uYW1lQg4KDF9icmFuY2hfbmFtZRo3CgtVcGRhdGVCYXNlcxIoCgluZXdfYmFzZXMYASADKAsyFS5sYW5jZS50YWJsZS5CYXNlUGF0aBpLCgdQcm9qZWN0EiEKBnNjaGVtYRgBIAMoCzIRLmxhbmNlLmZpbGUuRmllbGQSHQoVcHJlc2VydmVzX251bGxhYmlsaXR5GAIgASgIGp4BCg9EYXRhUmVwbGFjZW1lbnQSRAoMcmVwbGFjZW1lbnRzGAEgAygLMi4ubGFuY2UudGFibGUuVHJhbnNhY3Rpb24uRGF0YVJlcGxhY2VtZW50Lkdyb3VwGkUKBUdyb3VwEhMKC2ZyYWdtZW50X2lkGAEgASgEEicKCG5ld19maWxlGAIgASgLMhUubGFuY2UudGFibGUuRGF0YUZpbGUaCAoGT3BhcXVlGjwKGlRyYW5zYWN0aW9uUHJvcGVydGllc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCwoJb3BlcmF0aW9uYgZwcm90bzM", [file_lance_file, file_lance_any, file_lance_table]);
 
 /**
  * @generated from message lance.table.Transaction
@@ -109,9 +109,9 @@ export type Transaction = Message<"lance.table.Transaction"> & {
     case: "project";
   } | {
     /**
-     * @generated from field: lance.table.Transaction.Opaque update_config = 110;
+     * @generated from field: lance.table.Transaction.UpdateConfig update_config = 110;
      */
-    value: Transaction_Opaque;
+    value: Transaction_UpdateConfig;
     case: "updateConfig";
   } | {
     /**
@@ -127,15 +127,15 @@ export type Transaction = Message<"lance.table.Transaction"> & {
     case: "updateMemWalState";
   } | {
     /**
-     * @generated from field: lance.table.Transaction.Opaque clone = 113;
+     * @generated from field: lance.table.Transaction.Clone clone = 113;
      */
-    value: Transaction_Opaque;
+    value: Transaction_Clone;
     case: "clone";
   } | {
     /**
-     * @generated from field: lance.table.Transaction.Opaque update_bases = 114;
+     * @generated from field: lance.table.Transaction.UpdateBases update_bases = 114;
      */
-    value: Transaction_Opaque;
+    value: Transaction_UpdateBases;
     case: "updateBases";
   } | {
     /**
@@ -443,9 +443,30 @@ export type Transaction_Update = Message<"lance.table.Transaction.Update"> & {
   fieldsForPreservingFragBitmap: number[];
 
   /**
+   * 0 rows are deleted and written anew, 1 columns are written anew
+   *
    * @generated from field: int32 update_mode = 7;
    */
   updateMode: number;
+
+  /**
+   * @generated from field: optional lance.table.Transaction.KeyExistenceFilter inserted_rows = 8;
+   */
+  insertedRows?: Transaction_KeyExistenceFilter | undefined;
+
+  /**
+   * before field 10
+   *
+   * @generated from field: map<uint64, lance.table.Transaction.UInt32List> updated_fragment_offsets = 9;
+   */
+  updatedFragmentOffsets: { [key: string]: Transaction_UInt32List };
+
+  /**
+   * portable Roaring
+   *
+   * @generated from field: map<uint64, bytes> updated_fragment_offset_bitmaps = 10;
+   */
+  updatedFragmentOffsetBitmaps: { [key: string]: Uint8Array };
 };
 
 /**
@@ -454,6 +475,279 @@ export type Transaction_Update = Message<"lance.table.Transaction.Update"> & {
  */
 export const Transaction_UpdateSchema: GenMessage<Transaction_Update> = /*@__PURE__*/
   messageDesc(file_lance_transaction, 0, 8);
+
+/**
+ * @generated from message lance.table.Transaction.UInt32List
+ */
+export type Transaction_UInt32List = Message<"lance.table.Transaction.UInt32List"> & {
+  /**
+   * @generated from field: repeated uint32 values = 1;
+   */
+  values: number[];
+};
+
+/**
+ * Describes the message lance.table.Transaction.UInt32List.
+ * Use `create(Transaction_UInt32ListSchema)` to create a new message.
+ */
+export const Transaction_UInt32ListSchema: GenMessage<Transaction_UInt32List> = /*@__PURE__*/
+  messageDesc(file_lance_transaction, 0, 9);
+
+/**
+ * @generated from message lance.table.Transaction.ExactKeySetFilter
+ */
+export type Transaction_ExactKeySetFilter = Message<"lance.table.Transaction.ExactKeySetFilter"> & {
+  /**
+   * @generated from field: repeated uint64 key_hashes = 1;
+   */
+  keyHashes: bigint[];
+};
+
+/**
+ * Describes the message lance.table.Transaction.ExactKeySetFilter.
+ * Use `create(Transaction_ExactKeySetFilterSchema)` to create a new message.
+ */
+export const Transaction_ExactKeySetFilterSchema: GenMessage<Transaction_ExactKeySetFilter> = /*@__PURE__*/
+  messageDesc(file_lance_transaction, 0, 10);
+
+/**
+ * @generated from message lance.table.Transaction.BloomFilter
+ */
+export type Transaction_BloomFilter = Message<"lance.table.Transaction.BloomFilter"> & {
+  /**
+   * @generated from field: bytes bitmap = 1;
+   */
+  bitmap: Uint8Array;
+
+  /**
+   * @generated from field: uint32 num_bits = 2;
+   */
+  numBits: number;
+
+  /**
+   * @generated from field: uint64 number_of_items = 3;
+   */
+  numberOfItems: bigint;
+
+  /**
+   * @generated from field: double probability = 4;
+   */
+  probability: number;
+};
+
+/**
+ * Describes the message lance.table.Transaction.BloomFilter.
+ * Use `create(Transaction_BloomFilterSchema)` to create a new message.
+ */
+export const Transaction_BloomFilterSchema: GenMessage<Transaction_BloomFilter> = /*@__PURE__*/
+  messageDesc(file_lance_transaction, 0, 11);
+
+/**
+ * Keys of the rows an update inserts, when it matched on the primary key.
+ *
+ * @generated from message lance.table.Transaction.KeyExistenceFilter
+ */
+export type Transaction_KeyExistenceFilter = Message<"lance.table.Transaction.KeyExistenceFilter"> & {
+  /**
+   * @generated from field: repeated int32 field_ids = 1;
+   */
+  fieldIds: number[];
+
+  /**
+   * @generated from oneof lance.table.Transaction.KeyExistenceFilter.data
+   */
+  data: {
+    /**
+     * @generated from field: lance.table.Transaction.ExactKeySetFilter exact = 2;
+     */
+    value: Transaction_ExactKeySetFilter;
+    case: "exact";
+  } | {
+    /**
+     * @generated from field: lance.table.Transaction.BloomFilter bloom = 3;
+     */
+    value: Transaction_BloomFilter;
+    case: "bloom";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message lance.table.Transaction.KeyExistenceFilter.
+ * Use `create(Transaction_KeyExistenceFilterSchema)` to create a new message.
+ */
+export const Transaction_KeyExistenceFilterSchema: GenMessage<Transaction_KeyExistenceFilter> = /*@__PURE__*/
+  messageDesc(file_lance_transaction, 0, 12);
+
+/**
+ * @generated from message lance.table.Transaction.UpdateMapEntry
+ */
+export type Transaction_UpdateMapEntry = Message<"lance.table.Transaction.UpdateMapEntry"> & {
+  /**
+   * @generated from field: string key = 1;
+   */
+  key: string;
+
+  /**
+   * absent = the key goes
+   *
+   * @generated from field: optional string value = 2;
+   */
+  value?: string | undefined;
+};
+
+/**
+ * Describes the message lance.table.Transaction.UpdateMapEntry.
+ * Use `create(Transaction_UpdateMapEntrySchema)` to create a new message.
+ */
+export const Transaction_UpdateMapEntrySchema: GenMessage<Transaction_UpdateMapEntry> = /*@__PURE__*/
+  messageDesc(file_lance_transaction, 0, 13);
+
+/**
+ * @generated from message lance.table.Transaction.UpdateMap
+ */
+export type Transaction_UpdateMap = Message<"lance.table.Transaction.UpdateMap"> & {
+  /**
+   * @generated from field: repeated lance.table.Transaction.UpdateMapEntry update_entries = 1;
+   */
+  updateEntries: Transaction_UpdateMapEntry[];
+
+  /**
+   * @generated from field: bool replace = 2;
+   */
+  replace: boolean;
+};
+
+/**
+ * Describes the message lance.table.Transaction.UpdateMap.
+ * Use `create(Transaction_UpdateMapSchema)` to create a new message.
+ */
+export const Transaction_UpdateMapSchema: GenMessage<Transaction_UpdateMap> = /*@__PURE__*/
+  messageDesc(file_lance_transaction, 0, 14);
+
+/**
+ * @generated from message lance.table.Transaction.UpdateConfig
+ */
+export type Transaction_UpdateConfig = Message<"lance.table.Transaction.UpdateConfig"> & {
+  /**
+   * Fields 1 to 4 are how older writers said it.
+   *
+   * @generated from field: map<string, string> upsert_values = 1;
+   */
+  upsertValues: { [key: string]: string };
+
+  /**
+   * @generated from field: repeated string delete_keys = 2;
+   */
+  deleteKeys: string[];
+
+  /**
+   * @generated from field: map<string, string> schema_metadata = 3;
+   */
+  schemaMetadata: { [key: string]: string };
+
+  /**
+   * @generated from field: map<uint32, lance.table.Transaction.UpdateConfig.FieldMetadataUpdate> field_metadata = 4;
+   */
+  fieldMetadata: { [key: number]: Transaction_UpdateConfig_FieldMetadataUpdate };
+
+  /**
+   * @generated from field: lance.table.Transaction.UpdateMap config_updates = 6;
+   */
+  configUpdates?: Transaction_UpdateMap | undefined;
+
+  /**
+   * @generated from field: lance.table.Transaction.UpdateMap table_metadata_updates = 7;
+   */
+  tableMetadataUpdates?: Transaction_UpdateMap | undefined;
+
+  /**
+   * @generated from field: lance.table.Transaction.UpdateMap schema_metadata_updates = 8;
+   */
+  schemaMetadataUpdates?: Transaction_UpdateMap | undefined;
+
+  /**
+   * @generated from field: map<int32, lance.table.Transaction.UpdateMap> field_metadata_updates = 9;
+   */
+  fieldMetadataUpdates: { [key: number]: Transaction_UpdateMap };
+};
+
+/**
+ * Describes the message lance.table.Transaction.UpdateConfig.
+ * Use `create(Transaction_UpdateConfigSchema)` to create a new message.
+ */
+export const Transaction_UpdateConfigSchema: GenMessage<Transaction_UpdateConfig> = /*@__PURE__*/
+  messageDesc(file_lance_transaction, 0, 15);
+
+/**
+ * @generated from message lance.table.Transaction.UpdateConfig.FieldMetadataUpdate
+ */
+export type Transaction_UpdateConfig_FieldMetadataUpdate = Message<"lance.table.Transaction.UpdateConfig.FieldMetadataUpdate"> & {
+  /**
+   * @generated from field: map<string, string> metadata = 5;
+   */
+  metadata: { [key: string]: string };
+};
+
+/**
+ * Describes the message lance.table.Transaction.UpdateConfig.FieldMetadataUpdate.
+ * Use `create(Transaction_UpdateConfig_FieldMetadataUpdateSchema)` to create a new message.
+ */
+export const Transaction_UpdateConfig_FieldMetadataUpdateSchema: GenMessage<Transaction_UpdateConfig_FieldMetadataUpdate> = /*@__PURE__*/
+  messageDesc(file_lance_transaction, 0, 15, 0);
+
+/**
+ * @generated from message lance.table.Transaction.Clone
+ */
+export type Transaction_Clone = Message<"lance.table.Transaction.Clone"> & {
+  /**
+   * @generated from field: bool is_shallow = 1;
+   */
+  isShallow: boolean;
+
+  /**
+   * @generated from field: optional string ref_name = 2;
+   */
+  refName?: string | undefined;
+
+  /**
+   * @generated from field: uint64 ref_version = 3;
+   */
+  refVersion: bigint;
+
+  /**
+   * @generated from field: string ref_path = 4;
+   */
+  refPath: string;
+
+  /**
+   * @generated from field: optional string branch_name = 5;
+   */
+  branchName?: string | undefined;
+};
+
+/**
+ * Describes the message lance.table.Transaction.Clone.
+ * Use `create(Transaction_CloneSchema)` to create a new message.
+ */
+export const Transaction_CloneSchema: GenMessage<Transaction_Clone> = /*@__PURE__*/
+  messageDesc(file_lance_transaction, 0, 16);
+
+/**
+ * @generated from message lance.table.Transaction.UpdateBases
+ */
+export type Transaction_UpdateBases = Message<"lance.table.Transaction.UpdateBases"> & {
+  /**
+   * @generated from field: repeated lance.table.BasePath new_bases = 1;
+   */
+  newBases: BasePath[];
+};
+
+/**
+ * Describes the message lance.table.Transaction.UpdateBases.
+ * Use `create(Transaction_UpdateBasesSchema)` to create a new message.
+ */
+export const Transaction_UpdateBasesSchema: GenMessage<Transaction_UpdateBases> = /*@__PURE__*/
+  messageDesc(file_lance_transaction, 0, 17);
 
 /**
  * @generated from message lance.table.Transaction.Project
@@ -475,7 +769,7 @@ export type Transaction_Project = Message<"lance.table.Transaction.Project"> & {
  * Use `create(Transaction_ProjectSchema)` to create a new message.
  */
 export const Transaction_ProjectSchema: GenMessage<Transaction_Project> = /*@__PURE__*/
-  messageDesc(file_lance_transaction, 0, 9);
+  messageDesc(file_lance_transaction, 0, 18);
 
 /**
  * @generated from message lance.table.Transaction.DataReplacement
@@ -492,7 +786,7 @@ export type Transaction_DataReplacement = Message<"lance.table.Transaction.DataR
  * Use `create(Transaction_DataReplacementSchema)` to create a new message.
  */
 export const Transaction_DataReplacementSchema: GenMessage<Transaction_DataReplacement> = /*@__PURE__*/
-  messageDesc(file_lance_transaction, 0, 10);
+  messageDesc(file_lance_transaction, 0, 19);
 
 /**
  * @generated from message lance.table.Transaction.DataReplacement.Group
@@ -514,7 +808,7 @@ export type Transaction_DataReplacement_Group = Message<"lance.table.Transaction
  * Use `create(Transaction_DataReplacement_GroupSchema)` to create a new message.
  */
 export const Transaction_DataReplacement_GroupSchema: GenMessage<Transaction_DataReplacement_Group> = /*@__PURE__*/
-  messageDesc(file_lance_transaction, 0, 10, 0);
+  messageDesc(file_lance_transaction, 0, 19, 0);
 
 /**
  * @generated from message lance.table.Transaction.Opaque
@@ -527,5 +821,5 @@ export type Transaction_Opaque = Message<"lance.table.Transaction.Opaque"> & {
  * Use `create(Transaction_OpaqueSchema)` to create a new message.
  */
 export const Transaction_OpaqueSchema: GenMessage<Transaction_Opaque> = /*@__PURE__*/
-  messageDesc(file_lance_transaction, 0, 11);
+  messageDesc(file_lance_transaction, 0, 20);
 
