@@ -1,16 +1,24 @@
 import { LanceError } from "../errors.ts";
 
-/** What `fetch` rejects with when the network, the host or CORS stood in the way: browsers do not say which. */
+/**
+ * What `fetch` rejects with when the network, the host or CORS stood in the way: browsers do not say which.
+ * `details.unreachable` marks it, so that what is kept on the device may answer instead.
+ */
 export function explainFetchFailure(error: unknown, path: string, url: string): LanceError {
   if ((error as { name?: string } | null)?.name === "AbortError") {
     return new LanceError("ABORTED", "the operation was cancelled", { path }, { cause: error });
   }
   const reason = error instanceof Error ? error.message : String(error);
+  const offline = (globalThis as { navigator?: { onLine?: boolean } }).navigator?.onLine === false;
+  const advice = offline
+    ? "this device is offline"
+    : "check the network, and where the host is another origin that it allows CORS: it must send " +
+      '"Access-Control-Allow-Origin" for this page, allow the "Range" request header, and best send ' +
+      '"Access-Control-Expose-Headers: Content-Range, Content-Length, ETag"';
   return new LanceError(
     "IO",
-    `could not fetch ${url}: ${reason}; check the network, and where the host is another origin that it allows CORS ` +
-      '("Access-Control-Allow-Origin", the "Range" request header, and best "Access-Control-Expose-Headers: Content-Range, ETag")',
-    { path, url },
+    `could not fetch ${url}: ${reason}; ${advice}`,
+    { path, url, unreachable: true, offline },
     { cause: error },
   );
 }
@@ -61,7 +69,7 @@ export function refuseChanged(facts: {
 }): LanceError {
   return new LanceError(
     "IO",
-    `${facts.url} changed while it was read: ${facts.what} was ${facts.expected}, is ${facts.received}; open the table again`,
+    `${facts.url} changed while it was read: ${facts.what} was ${facts.expected}, is ${facts.received}. Files of a Lance table are written once, so the table was replaced by another one; open it again, and publish new versions beside the old ones rather than over them`,
     facts,
   );
 }

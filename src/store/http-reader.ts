@@ -153,6 +153,14 @@ export function createHttpReader(transport: HttpTransport, options: HttpReaderOp
 
   const readSuffix = async (call: HttpCall, suffix: number): Promise<GetResult | undefined> => {
     let totalBytes = known.sizeOf(call.path);
+    let head: GetResult | undefined;
+    if (totalBytes === undefined && crossOrigin && suffix > 0) {
+      // From its start, since only absolute ranges go without a preflight: most objects read so are no larger.
+      head = await readSpan(call, { start: 0, end: suffix });
+      if (!head) return undefined;
+      totalBytes = head.totalBytesIsLowerBound ? undefined : head.totalBytes;
+      if (totalBytes !== undefined && totalBytes <= suffix) return head;
+    }
     if (totalBytes === undefined && !crossOrigin && suffix > 0) {
       const response = await send(call, `bytes=-${suffix}`);
       if (!response) return undefined;
@@ -169,7 +177,11 @@ export function createHttpReader(transport: HttpTransport, options: HttpReaderOp
     totalBytes ??= await learnSize(call);
     if (totalBytes === undefined) return undefined;
     known.learn(call, { totalBytes });
-    return readSpan(call, resolveRange({ suffix }, totalBytes));
+    const wanted = resolveRange({ suffix }, totalBytes);
+    const headEnd = head?.bytes.byteLength ?? 0;
+    if (!head || headEnd <= wanted.start) return readSpan(call, wanted);
+    const rest = await readSpan(call, { start: headEnd, end: totalBytes });
+    return rest && { ...rest, bytes: joinBytes(head.bytes.subarray(wanted.start), rest.bytes) };
   };
 
   return {
@@ -182,6 +194,13 @@ export function createHttpReader(transport: HttpTransport, options: HttpReaderOp
       return response && takeWhole(call, response, {});
     },
   };
+}
+
+function joinBytes(first: Uint8Array, second: Uint8Array): Uint8Array {
+  const joined = new Uint8Array(first.byteLength + second.byteLength);
+  joined.set(first);
+  joined.set(second, first.byteLength);
+  return joined;
 }
 
 /** Versions and refs are found by probing, and S3 says 403 for what is missing where listing is not allowed. */
@@ -201,7 +220,7 @@ function refuseLength(call: HttpCall, expected: ByteSpan, receivedBytes: number 
   const received = receivedBytes ?? "more";
   return new LanceError(
     "IO",
-    `${call.url} sent a slice of the wrong length from ${expected.start} on: expected ${expected.end - expected.start} bytes, received ${received}`,
+    `${call.url} sent a slice of the wrong length from ${expected.start} on: expected ${expected.end - expected.start} bytes, received ${received}; a host that compresses slices does this, turn that off for Lance files`,
     { path: call.path, expected, received },
   );
 }

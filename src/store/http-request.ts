@@ -22,15 +22,22 @@ const FIRST_DELAY_MS = 100;
  */
 export async function requestObject(
   transport: HttpTransport,
-  target: { url: string; path: string; range?: string | undefined; signal?: AbortSignal | undefined },
+  target: {
+    url: string;
+    path: string;
+    range?: string | undefined;
+    /** Default: the hint and the refs are revalidated. */
+    revalidate?: boolean;
+    signal?: AbortSignal | undefined;
+  },
 ): Promise<Response> {
-  const { url, path, range, signal } = target;
+  const { url, path, range, signal, revalidate = isMutablePath(path) } = target;
   const init: RequestInit = {
     headers: range === undefined ? transport.headers : { ...transport.headers, range },
     ...(transport.credentials ? { credentials: transport.credentials } : {}),
     ...(signal ? { signal } : {}),
     // Everything but the hint and the refs is written once, so the HTTP cache may answer.
-    ...(isMutablePath(path) ? { cache: "no-cache" } : {}),
+    ...(revalidate ? { cache: "no-cache" } : {}),
   };
   for (let attempt = 0; ; attempt++) {
     throwIfAborted(signal);

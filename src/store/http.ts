@@ -1,7 +1,9 @@
 import { LanceError, throwIfAborted } from "../errors.ts";
+import { createHttpLister } from "./http-list.ts";
 import { createHttpReader } from "./http-reader.ts";
+import type { HttpTransport } from "./http-request.ts";
 import type { StoreKind } from "./open-store.ts";
-import { assertPath } from "./paths.ts";
+import { assertPath, assertPrefix } from "./paths.ts";
 import { assertRange } from "./ranges.ts";
 import type { Store } from "./store.ts";
 import { readOnlyError } from "./store-errors.ts";
@@ -17,6 +19,11 @@ export interface HttpStoreOptions {
   readonly maxWholeBytes?: number;
   /** Extra attempts after 408, 429 and 5xx. Default 2. */
   readonly maxRetries?: number;
+  /**
+   * Whether the host is asked for listings as S3 gives them. Default `auto`: hosts known to speak S3 are asked first,
+   * others when the table has no version hint. `bucketUrl` names a bucket whose address is not in the table's.
+   */
+  readonly list?: "auto" | "none" | { readonly bucketUrl: string };
 }
 
 const MAX_WHOLE_BYTES = 8 * 1024 * 1024;
@@ -34,16 +41,16 @@ const MAX_RETRIES = 2;
 export function createHttpStore(url: string, options: HttpStoreOptions = {}): Store {
   const root = parseRoot(url);
   const maxWholeBytes = options.maxWholeBytes ?? MAX_WHOLE_BYTES;
-  const reader = createHttpReader(
-    {
-      // Called as a method of another object, browsers refuse it.
-      fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)),
-      headers: options.headers ?? {},
-      ...(options.credentials ? { credentials: options.credentials } : {}),
-      maxRetries: options.maxRetries ?? MAX_RETRIES,
-    },
-    { maxWholeBytes, crossOrigin: isCrossOrigin(root) },
-  );
+  const transport = {
+    // Called as a method of another object, browsers refuse it.
+    fetch: options.fetch ?? ((input, init) => globalThis.fetch(input, init)),
+    headers: options.headers ?? {},
+    ...(options.credentials ? { credentials: options.credentials } : {}),
+    maxRetries: options.maxRetries ?? MAX_RETRIES,
+  } satisfies HttpTransport;
+  const reader = createHttpReader(transport, { maxWholeBytes, crossOrigin: isCrossOrigin(root) });
+  const list = checkListOption(options.list ?? "auto");
+  const lister = createHttpLister(transport, root, { list });
   const describable =
     !options.fetch && !options.headers && !options.credentials && root.search === "" && root.password === "";
   const refuse = async (operation: string, path: string): Promise<never> => {
@@ -51,8 +58,22 @@ export function createHttpStore(url: string, options: HttpStoreOptions = {}): St
     throw readOnlyError("http", operation, path);
   };
   return {
-    capabilities: { write: false, list: false, ranges: true, atomicCreate: false, durable: true },
-    describe: () => (describable ? { kind: "http", url: root.href, maxWholeBytes } : undefined),
+    capabilities: {
+      write: false,
+      // Known once the host has been asked.
+      get list() {
+        return lister.works;
+      },
+      ranges: true,
+      atomicCreate: false,
+      durable: true,
+    },
+    describe: () => (describable ? { kind: "http", url: root.href, maxWholeBytes, list } : undefined),
+    async peekList(prefix, call) {
+      assertPrefix(prefix);
+      throwIfAborted(call.signal);
+      return lister.peek(prefix, call);
+    },
     async get(path, range = {}, call) {
       assertPath(path);
       assertRange(range);
@@ -61,9 +82,10 @@ export function createHttpStore(url: string, options: HttpStoreOptions = {}): St
     },
     put: (path) => refuse("put", path),
     createWriter: (path) => refuse("createWriter", path),
-    // biome-ignore lint/correctness/useYield: a host has no listing; the iterable rejects at its first step
-    async *list(prefix) {
-      throw readOnlyError("http", "list", prefix);
+    async *list(prefix, call) {
+      assertPrefix(prefix);
+      throwIfAborted(call?.signal);
+      yield* lister.list(prefix, call);
     },
     delete: (path) => refuse("delete", path),
   };
@@ -74,8 +96,23 @@ export const httpStoreKind: StoreKind = {
   kind: "http",
   schemes: ["https", "http"],
   openUri: (uri, { storageOptions }) => createHttpStore(uri, storageOptions as HttpStoreOptions | undefined),
-  reopen: ({ url, maxWholeBytes }) => createHttpStore(String(url), { maxWholeBytes: Number(maxWholeBytes) }),
+  reopen: ({ url, maxWholeBytes, list }) =>
+    createHttpStore(String(url), {
+      maxWholeBytes: Number(maxWholeBytes),
+      list: list as NonNullable<HttpStoreOptions["list"]>,
+    }),
 };
+
+function checkListOption(list: unknown): "auto" | "none" | { readonly bucketUrl: string } {
+  if (list === "auto" || list === "none") return list;
+  const bucketUrl = (list as { bucketUrl?: unknown } | null)?.bucketUrl;
+  if (typeof bucketUrl === "string" && URL.canParse(bucketUrl)) return { bucketUrl };
+  throw new LanceError(
+    "INVALID_ARGUMENT",
+    `list: expected "auto", "none" or { bucketUrl }, received ${JSON.stringify(list)}`,
+    { list },
+  );
+}
 
 function parseRoot(url: string): URL {
   let root: URL;

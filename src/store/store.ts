@@ -26,6 +26,8 @@ export interface GetResult {
 /** Options every store call takes. */
 export interface StoreCallOptions {
   readonly signal?: AbortSignal | undefined;
+  /** What is read passes through once, as for a copy: caches answer from what they hold and keep nothing more. */
+  readonly transient?: boolean | undefined;
 }
 
 /** What a back end can do, declared rather than tried. */
@@ -56,6 +58,14 @@ export interface ReadableStore {
    * @throws ABORTED, IO
    */
   get(path: string, range?: ByteRange, options?: StoreCallOptions): Promise<GetResult | undefined>;
+  /**
+   * The first objects of a listing, where the host turns out to have one; `likely` asks only a host that is known to.
+   * @returns `undefined` when it has none, or was not asked
+   */
+  peekList?(
+    prefix: string,
+    options: StoreCallOptions & { limit: number; when: "likely" | "possible" },
+  ): Promise<readonly ListedObject[] | undefined>;
   readonly capabilities?: StoreCapabilities;
   describe?(): StoreDescription | undefined;
 }

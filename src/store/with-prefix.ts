@@ -1,6 +1,6 @@
 import { assertPath, assertPrefix } from "./paths.ts";
 import { assertRange } from "./ranges.ts";
-import type { Store, StoreDescription } from "./store.ts";
+import type { Store, StoreCallOptions, StoreDescription } from "./store.ts";
 
 /** The `kind` of a description that wraps another one; {@link reopenStore} knows it without registration. */
 export const PREFIX_KIND = "prefix";
@@ -18,7 +18,9 @@ export function withPrefix(store: Store, prefix: string): Store {
     return folder + path;
   };
   return {
-    capabilities: store.capabilities,
+    get capabilities() {
+      return store.capabilities;
+    },
     describe(): StoreDescription | undefined {
       const inner = store.describe();
       return inner && { kind: PREFIX_KIND, prefix: folder, store: inner };
@@ -27,6 +29,13 @@ export function withPrefix(store: Store, prefix: string): Store {
       assertRange(range);
       return store.get(below(path), range, options);
     },
+    ...(store.peekList && {
+      async peekList(inner: string, options: StoreCallOptions & { limit: number; when: "likely" | "possible" }) {
+        assertPrefix(inner);
+        const head = await store.peekList!(folder + inner, options);
+        return head?.map((object) => ({ ...object, path: object.path.slice(folder.length) }));
+      },
+    }),
     async put(path, bytes, options) {
       await store.put(below(path), bytes, options);
     },

@@ -7,21 +7,30 @@ import {
   VERSION_HINT_PATH,
   VERSIONS_PREFIX,
 } from "./manifest-path.ts";
-import { gallopFrom, type ProbedManifest, probeVersion } from "./probe-version.ts";
+import { findHighest, gallopFrom, type KnownVersion, type ProbedManifest, probeVersion } from "./probe-version.ts";
 
 /** V2 names sort newest first, so the head of a listing answers; the rest of its page tells of mixed names. */
 const LISTED_NAMES = 1000;
+/** Of a host that lists over the network only the head is asked for: the newest V2 name, or the news that names are V1. */
+const PEEKED_NAMES = 2;
 /** A listed manifest may be cleaned up before it is read, when newer ones have come meanwhile. */
 const LISTING_ATTEMPTS = 3;
 /** How far ahead of a hint whose version is gone the newest one is looked for. */
 const MAX_HINT_LAG = 1024;
-/** Where a host can neither list nor show a hint: how far from version 1 the oldest kept version may be. */
-const BLIND_PROBES = 64;
+/** Where a host can neither list nor show a hint, every version up to here is asked for, */
+const BLIND_DENSE = 64;
+/** then versions this factor apart: a run of kept versions is met when it spans a tenth of its numbers, */
+const BLIND_FACTOR = 1.1;
+/** up to here, */
+const BLIND_LAST = 2 ** 20;
+/** and beyond a run that was met, versions up to this factor away: tagged old versions may survive a clean-up. */
+const BLIND_AHEAD = 16;
 const MAX_HINT = 2 ** 52;
 
 /**
  * The newest version's manifest. With a listing: one listing and one read. Without: the hint file, checked by asking
- * for the versions after it. With neither: probing from version 1 on.
+ * for the versions after it. Without a hint: a listing where the host turns out to have one, else probing, which finds
+ * a table when one of versions 1 to 64 is kept, or when the versions kept last span a tenth of their numbers.
  *
  * @returns `undefined` when there is no table
  * @throws CORRUPT (V1 and V2 names mixed), ABORTED, IO
@@ -31,16 +40,9 @@ export async function findLatestManifest(
   options: StoreCallOptions = {},
 ): Promise<ProbedManifest | undefined> {
   throwIfAborted(options.signal);
-  if (canList(store)) {
-    for (let attempt = 0; attempt < LISTING_ATTEMPTS; attempt++) {
-      const names = await listManifestNames(store, { ...options, newestOnly: true });
-      if (names.length === 0) return undefined;
-      const newest = names.reduce((a, b) => (b.version > a.version ? b : a));
-      const found = await probeVersion(store, newest.version, { ...options, naming: newest.naming });
-      if (found !== undefined) return found;
-    }
-    return undefined;
-  }
+  if (canList(store)) return findListed(store, options);
+  const likely = await peekLatest(store, "likely", options);
+  if (likely !== undefined) return likely.found;
   const hint = await readVersionHint(store, options);
   if (hint !== undefined) {
     // A hint may lag so far behind that its version was cleaned up: look on ahead of it.
@@ -49,7 +51,8 @@ export async function findLatestManifest(
       if (found !== undefined) return gallopFrom(store, found, options);
     }
   }
-  return gallopBlindly(store, options);
+  const possible = await peekLatest(store, "possible", options);
+  return possible === undefined ? probeBlindly(store, options) : possible.found;
 }
 
 /**
@@ -71,7 +74,8 @@ export function noTable(store: ReadableStore, uri?: string): LanceError {
     `no Lance table${uri === undefined ? "" : ` at ${uri}`}: ${
       listed
         ? `nothing in ${VERSIONS_PREFIX}`
-        : `no ${VERSION_HINT_PATH}, and none of versions 1 to ${BLIND_PROBES}. Give the version if the table exists on a host that cannot list`
+        : `the host neither lists nor has ${VERSION_HINT_PATH}, and none of versions 1 to ${BLIND_DENSE} nor of those probed beyond is there. ` +
+          "Check the address; give the version if the table exists on a host that cannot list; a host that keeps its files private may say that they are missing"
     }`,
     uri === undefined ? {} : { uri },
   );
@@ -95,13 +99,45 @@ export async function listManifestNames(
   let listed = 0;
   for await (const { path } of store.list(VERSIONS_PREFIX, { signal: options.signal })) {
     listed++;
-    if (path.indexOf("/", VERSIONS_PREFIX.length) >= 0) continue;
-    const name = parseManifestPath(path);
+    const name = readName(path);
     if (name !== undefined) names.push(name);
     if (options.newestOnly && listed >= LISTED_NAMES && names[0]?.naming === "v2") break;
   }
   checkOneNaming(names);
   return names;
+}
+
+async function findListed(store: Store, options: StoreCallOptions): Promise<ProbedManifest | undefined> {
+  for (let attempt = 0; attempt < LISTING_ATTEMPTS; attempt++) {
+    const names = await listManifestNames(store, { ...options, newestOnly: true });
+    if (names.length === 0) return undefined;
+    const newest = names.reduce((a, b) => (b.version > a.version ? b : a));
+    const found = await probeVersion(store, newest.version, { ...options, naming: newest.naming });
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** By the head of a listing, where the host has one. @returns `undefined` where it has none */
+async function peekLatest(
+  store: ReadableStore,
+  when: "likely" | "possible",
+  options: StoreCallOptions,
+): Promise<{ readonly found: ProbedManifest | undefined } | undefined> {
+  const head = await store.peekList?.(VERSIONS_PREFIX, { ...options, limit: PEEKED_NAMES, when });
+  if (head === undefined) return undefined;
+  const [first] = head.map(({ path }) => readName(path));
+  if (first?.naming === "v2") {
+    const found = await probeVersion(store, first.version, { ...options, naming: "v2" });
+    if (found !== undefined) return { found };
+  }
+  if (head.length === 0) return { found: undefined };
+  // V1 names do not sort by version, and strangers may stand first: all names are needed.
+  return canList(store) ? { found: await findListed(store, options) } : undefined;
+}
+
+function readName(path: string): ManifestName | undefined {
+  return path.indexOf("/", VERSIONS_PREFIX.length) >= 0 ? undefined : parseManifestPath(path);
 }
 
 /** The version the hint file names; a missing or broken hint is no error, since it is only a hint. */
@@ -119,11 +155,27 @@ async function readVersionHint(store: ReadableStore, options: StoreCallOptions):
   }
 }
 
-async function gallopBlindly(store: ReadableStore, options: StoreCallOptions): Promise<ProbedManifest | undefined> {
-  for (let version = 1; version <= BLIND_PROBES; version++) {
-    throwIfAborted(options.signal);
-    const found = await probeVersion(store, version, options);
-    if (found !== undefined) return gallopFrom(store, found, options);
+async function probeBlindly(store: ReadableStore, options: StoreCallOptions): Promise<ProbedManifest | undefined> {
+  const dense = Array.from({ length: BLIND_DENSE }, (_, i) => i + 1);
+  for (const naming of ["v2", "v1"] as const) {
+    const call = { ...options, naming };
+    let met: KnownVersion | undefined =
+      (await findHighest(store, dense, call)) ?? (await findHighest(store, spread(BLIND_DENSE, BLIND_LAST), call));
+    while (met !== undefined) {
+      throwIfAborted(options.signal);
+      const end: ProbedManifest | undefined = await gallopFrom(store, met, options);
+      if (end === undefined) break;
+      const farther = await findHighest(store, spread(end.version + 1, end.version * BLIND_AHEAD), call);
+      if (farther === undefined) return end;
+      met = farther;
+    }
   }
   return undefined;
+}
+
+/** Versions a fixed factor apart, after `from` and up to `last`. */
+function spread(from: number, last: number): number[] {
+  const versions: number[] = [];
+  for (let version = from + 1; version <= last; version = Math.ceil(version * BLIND_FACTOR)) versions.push(version);
+  return versions;
 }

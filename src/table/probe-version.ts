@@ -1,4 +1,5 @@
 import type { GetResult, ReadableStore, StoreCallOptions } from "../store/store.ts";
+import { mapBounded } from "../tasks/settle-all.ts";
 import { formatManifestPath, type ManifestNaming } from "./manifest-path.ts";
 import { MANIFEST_TAIL_BYTES } from "./read-manifest.ts";
 
@@ -9,6 +10,15 @@ export interface ProbedManifest {
   readonly path: string;
   readonly tail: GetResult;
 }
+
+/** A version that is there. */
+export interface KnownVersion {
+  readonly version: number;
+  readonly naming: ManifestNaming;
+}
+
+/** Versions asked for at once where nothing tells which exist. */
+const CONCURRENT_PROBES = 16;
 
 /**
  * Asks for one version by its two possible names, V2 first. One or two reads of 64 KiB.
@@ -30,27 +40,61 @@ export async function probeVersion(
 }
 
 /**
+ * The highest of some versions that exists under one naming. One read of a byte each, many at once.
+ *
+ * @returns `undefined` when none does
+ */
+export async function findHighest(
+  store: ReadableStore,
+  versions: readonly number[],
+  options: StoreCallOptions & { naming: ManifestNaming },
+): Promise<KnownVersion | undefined> {
+  const { naming } = options;
+  const there = await mapBounded(versions, CONCURRENT_PROBES, (version) =>
+    isThere(store, { version, naming }, options),
+  );
+  const hits = versions.filter((_, i) => there[i]);
+  return hits.length === 0 ? undefined : { version: Math.max(...hits), naming };
+}
+
+/**
  * The last version of the unbroken run that starts at `from`: gallops ahead, then halves. Commits add one version at
- * a time and clean-up never removes the newest, so the run that holds a recent version ends at the newest.
+ * a time and clean-up never removes the newest, so the run that holds a recent version ends at the newest. The next
+ * version is read whole, since it may be the answer; beyond it a byte tells.
+ *
+ * @returns `undefined` when the versions went away meanwhile
  */
 export async function gallopFrom(
   store: ReadableStore,
-  from: ProbedManifest,
+  from: KnownVersion & { readonly tail?: GetResult },
   options: StoreCallOptions = {},
-): Promise<ProbedManifest> {
-  const probe = (version: number) => probeVersion(store, version, { ...options, naming: from.naming });
-  let known = from;
+): Promise<ProbedManifest | undefined> {
+  const { naming } = from;
+  const call = { signal: options.signal, naming };
+  const path = formatManifestPath(from.version, naming);
+  const first =
+    from.tail === undefined ? await probeVersion(store, from.version, call) : { ...from, path, tail: from.tail };
+  if (first === undefined) return undefined;
+  let held: ProbedManifest = first;
+  const next = await probeVersion(store, first.version + 1, call);
+  if (next === undefined) return first;
+  held = next;
+  let known = next.version;
   let missing = Number.POSITIVE_INFINITY;
   for (let step = 1; missing === Number.POSITIVE_INFINITY; step *= 2) {
-    const found = await probe(known.version + step);
-    if (found === undefined) missing = known.version + step;
-    else known = found;
+    if (await isThere(store, { version: known + step, naming }, options)) known += step;
+    else missing = known + step;
   }
-  while (missing - known.version > 1) {
-    const middle = known.version + Math.floor((missing - known.version) / 2);
-    const found = await probe(middle);
-    if (found === undefined) missing = middle;
-    else known = found;
+  while (missing - known > 1) {
+    const middle = known + Math.floor((missing - known) / 2);
+    if (await isThere(store, { version: middle, naming }, options)) known = middle;
+    else missing = middle;
   }
-  return known;
+  if (known > held.version) held = (await probeVersion(store, known, call)) ?? held;
+  return held;
+}
+
+async function isThere(store: ReadableStore, version: KnownVersion, options: StoreCallOptions): Promise<boolean> {
+  const path = formatManifestPath(version.version, version.naming);
+  return (await store.get(path, { offset: 0, length: 1 }, { signal: options.signal })) !== undefined;
 }

@@ -23,6 +23,10 @@ export interface HostBehaviour {
   /** Shifts the bytes it sends for a slice. */
   readonly shiftBytes?: number;
   readonly delayMs?: number;
+  /** Answers `ListObjectsV2` at its root. */
+  readonly lists?: boolean;
+  /** Sends CORS headers, so that pages of other origins may read; `exposed` headers beside the safelisted ones. */
+  readonly cors?: { readonly exposed?: string };
 }
 
 /** One request as the host saw it. */
@@ -58,6 +62,10 @@ export async function startStaticHost(): Promise<StaticHost> {
       headers: request.headers,
       ...(range === undefined ? {} : { range }),
     });
+    if (behaviour.cors) allowOrigins(response, behaviour.cors.exposed);
+    if (request.method === "OPTIONS") return end(response, 204);
+    const url = new URL(request.url!, "http://host");
+    if (behaviour.lists && url.searchParams.get("list-type") === "2") return sendListing(response, objects, url);
     if (behaviour.delayMs) await new Promise((resolve) => setTimeout(resolve, behaviour.delayMs));
     answer(response, { bytes: objects.get(path), range, behaviour });
   });
@@ -74,6 +82,23 @@ export async function startStaticHost(): Promise<StaticHost> {
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+function allowOrigins(response: ServerResponse, exposed: string | undefined): void {
+  response.setHeader("access-control-allow-origin", "*");
+  response.setHeader("access-control-allow-headers", "range");
+  if (exposed) response.setHeader("access-control-expose-headers", exposed);
+}
+
+function sendListing(response: ServerResponse, objects: ReadonlyMap<string, Uint8Array>, url: URL): ServerResponse {
+  const prefix = url.searchParams.get("prefix") ?? "";
+  const keys = [...objects.keys()].map((path) => `table/${path}`).filter((key) => key.startsWith(prefix));
+  const rows = keys
+    .sort()
+    .slice(0, Number(url.searchParams.get("max-keys")))
+    .map((key) => `<Contents><Key>${key}</Key><Size>${objects.get(key.slice(6))!.length}</Size></Contents>`);
+  response.setHeader("content-type", "application/xml");
+  return end(response, 200, Buffer.from(`<ListBucketResult>${rows.join("")}</ListBucketResult>`));
 }
 
 function answer(
