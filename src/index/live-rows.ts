@@ -1,6 +1,7 @@
-import { readFragmentRowIds } from "../table/column-source.ts";
 import { readLiveRows } from "../table/deletions.ts";
 import { addressDomain } from "../table/row-addresses.ts";
+import { getRowIdPieces } from "../table/row-id-index.ts";
+import { pickRowIds } from "../table/row-id-pieces.ts";
 import { RowSet } from "../table/row-set.ts";
 import { getFragment, type Snapshot } from "../table/snapshot.ts";
 import { getEffectiveCoverage } from "./metadata.ts";
@@ -50,8 +51,7 @@ export async function readSegmentRows(
   if (resolveRowIdDomain(snapshot, declared) === "address") return live;
   const rows = RowSet.empty(createSegmentDomain(snapshot, segment, declared));
   for (const fragmentId of fragmentIds) {
-    const ids = readFragmentRowIds(getFragment(snapshot, fragmentId));
-    rows.addIds(BigUint64Array.from(live.offsets(fragmentId), (offset) => ids[offset]!));
+    rows.addIds(pickRowIds(getRowIdPieces(snapshot, fragmentId), live.offsets(fragmentId)));
   }
   return rows;
 }

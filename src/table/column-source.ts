@@ -5,7 +5,8 @@ import { readDeletions } from "./deletions.ts";
 import type { Fragment } from "./fragment.ts";
 import { gatherData } from "./gather-data.ts";
 import { addressesOf } from "./row-addresses.ts";
-import { decodeRowIds } from "./row-id-sequence.ts";
+import { readFragmentPieces } from "./row-id-index.ts";
+import { pickRowIds } from "./row-id-pieces.ts";
 import { DEFAULT_BATCH_ROWS, scanFragment } from "./scan-fragment.ts";
 import { getFragment, type Snapshot } from "./snapshot.ts";
 
@@ -141,25 +142,8 @@ function lowerBound(values: Uint32Array, wanted: number): number {
 
 function createIdentifier(fragment: Fragment, stable: boolean): (offsets: Uint32Array) => BigUint64Array {
   if (!stable) return (offsets) => addressesOf(fragment.id, offsets);
-  const ids = readFragmentRowIds(fragment);
-  return (offsets) => BigUint64Array.from(offsets, (offset) => ids[offset]!);
-}
-
-/**
- * Stable row ids of a fragment's physical rows.
- *
- * @throws UNSUPPORTED when they are kept outside of the manifest, CORRUPT
- */
-export function readFragmentRowIds(fragment: Fragment): BigUint64Array<ArrayBuffer> {
-  const bytes = fragment.proto.inlineRowIds;
-  if (bytes === undefined) {
-    throw new LanceError(
-      "UNSUPPORTED",
-      `fragment ${fragment.id} of a table with stable row ids keeps none in the manifest; it cannot be read yet`,
-      { fragmentId: fragment.id },
-    );
-  }
-  return decodeRowIds(bytes, fragment.physicalRows);
+  const ids = readFragmentPieces(fragment);
+  return (offsets) => pickRowIds(ids, offsets);
 }
 
 /** mulberry32 (T. Ettinger, public domain): the same rows for the same seed, everywhere. */

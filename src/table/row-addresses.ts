@@ -1,5 +1,8 @@
 import type { Snapshot } from "./snapshot.ts";
 
+/** No row's id or address. */
+export const NO_ROW = 0xffff_ffff_ffff_ffffn;
+
 /** A row's address: fragment id in the high 32 bits, physical offset in the low ones. */
 export function toRowAddress(fragmentId: number, offset: number): bigint {
   return (BigInt(fragmentId) << 32n) | BigInt(offset);
