@@ -1,16 +1,11 @@
-import { clone, create } from "@bufbuild/protobuf";
-import { LanceError } from "../errors.ts";
-import { type DataFragment, DataFragmentSchema } from "../proto/gen/lance/table_pb.ts";
+import { create } from "@bufbuild/protobuf";
 import { Transaction_DeleteSchema } from "../proto/gen/lance/transaction_pb.ts";
 import { commit } from "../table/commit.ts";
 import { commitFiles } from "../table/commit-files.ts";
-import { formatDeletionName, writeDeletionFile } from "../table/deletion-file.ts";
-import { readDeletions } from "../table/deletions.ts";
 import { checkWriterFlags } from "../table/feature-flags.ts";
-import type { Fragment } from "../table/fragment.ts";
-import { deleteQuietly, requireWritable } from "../table/publish.ts";
-import { getFragment, type Snapshot } from "../table/snapshot.ts";
-import { createGiveWay } from "../tasks/give-way.ts";
+import { requireWritable } from "../table/publish.ts";
+import type { Snapshot } from "../table/snapshot.ts";
+import { stageDeletions } from "./stage-deletions.ts";
 
 /** How rows are deleted. */
 export interface DeleteRowsOptions {
@@ -44,68 +39,12 @@ export async function deleteRows(
   const { predicate, signal, properties } = options;
   checkWriterFlags(snapshot.manifest);
   const store = requireWritable(snapshot.store, snapshot.uri);
-  const updatedFragments: DataFragment[] = [];
-  const deletedFragmentIds: bigint[] = [];
-  const written: string[] = [];
-  let numDeletedRows = 0;
-  const giveWay = createGiveWay(signal);
-  try {
-    for (const [fragmentId, offsets] of rows) {
-      await giveWay();
-      const fragment = getFragment(snapshot, fragmentId);
-      const deleted = uniteOffsets(await readDeletions(snapshot, fragment, signal), offsets, fragment);
-      if (deleted.length === fragment.numDeletedRows) continue;
-      numDeletedRows += deleted.length - fragment.numDeletedRows;
-      if (deleted.length === fragment.physicalRows) {
-        deletedFragmentIds.push(fragment.proto.id);
-        continue;
-      }
-      const file = await writeDeletionFile(store, {
-        fragmentId,
-        readVersion: snapshot.version,
-        offsets: deleted,
-        ...(signal ? { signal } : {}),
-      });
-      written.push(`_deletions/${formatDeletionName(fragmentId, file)}`);
-      updatedFragments.push({ ...clone(DataFragmentSchema, fragment.proto), deletionFile: file });
-    }
-  } catch (error) {
-    await deleteQuietly(store, written);
-    throw error;
-  }
+  const staged = await stageDeletions(snapshot, store, rows, signal);
+  const { updatedFragments, removedFragmentIds: deletedFragmentIds, numDeletedRows, paths } = staged;
   if (numDeletedRows === 0) return { snapshot, numDeletedRows };
   const value = create(Transaction_DeleteSchema, { updatedFragments, deletedFragmentIds, predicate });
-  const committed = await commitFiles(store, written, () =>
+  const committed = await commitFiles(store, paths, () =>
     commit(snapshot, { case: "delete", value }, { signal, properties }),
   );
   return { snapshot: committed, numDeletedRows };
-}
-
-/** All deletions of a fragment, ascending, each once. */
-function uniteOffsets(before: Uint32Array | null, added: Uint32Array, fragment: Fragment): Uint32Array {
-  const bits = new Uint8Array((fragment.physicalRows + 7) >> 3);
-  let count = 0;
-  for (const offsets of [before, added]) {
-    if (offsets === null) continue;
-    for (let i = 0; i < offsets.length; i++) {
-      const offset = offsets[i]!;
-      if (offset >= fragment.physicalRows) {
-        throw new LanceError(
-          "INVALID_ARGUMENT",
-          `fragment ${fragment.id} has rows 0 to ${fragment.physicalRows - 1}; cannot delete row ${offset}`,
-          { fragmentId: fragment.id, offset, physicalRows: fragment.physicalRows },
-        );
-      }
-      const mask = 1 << (offset & 7);
-      if ((bits[offset >> 3]! & mask) === 0) count++;
-      bits[offset >> 3]! |= mask;
-    }
-  }
-  const united = new Uint32Array(count);
-  let at = 0;
-  for (let byte = 0; byte < bits.length; byte++) {
-    for (let rest = bits[byte]!; rest !== 0; rest &= rest - 1)
-      united[at++] = byte * 8 + (31 - Math.clz32(rest & -rest));
-  }
-  return united;
 }

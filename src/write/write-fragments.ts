@@ -9,6 +9,7 @@ import type { Store } from "../store/store.ts";
 import { deleteQuietly } from "../table/publish.ts";
 import { createGiveWay } from "../tasks/give-way.ts";
 import { callGuarded } from "../tasks/guard-callback.ts";
+import { createDataFileName, describeDataFile, toDataPath } from "./data-files.ts";
 
 /** How far a write is. */
 export interface WriteProgress {
@@ -35,7 +36,6 @@ const DEFAULT_MAX_ROWS = 1024 * 1024;
 const DEFAULT_MAX_BYTES = 90 * 1024 ** 3;
 /** Rows between two looks at the size, the signal, the progress and the event loop. */
 const PIECE_ROWS = 8192;
-const DATA_DIRECTORY = "data";
 
 /**
  * Writes batches as data files of a table, one fragment each; the commit gives them ids. When it fails, nothing is
@@ -72,7 +72,7 @@ export async function writeFragments(
           const name = createDataFileName();
           current = {
             name,
-            writer: await createLanceFileWriter(store, `${DATA_DIRECTORY}/${name}`, { schema, version, signal }),
+            writer: await createLanceFileWriter(store, toDataPath(name), { schema, version, signal }),
           };
         }
         const count = Math.min(batch.numRows - row, PIECE_ROWS, maxRows - current.writer.numRows);
@@ -99,34 +99,10 @@ export async function writeFragments(
   return finished.map(({ name, file }) => describeFragment(name, file));
 }
 
-/** The paths of data files that fragments name, as the store knows them. */
-export function listDataFiles(fragments: readonly DataFragment[]): string[] {
-  return fragments.flatMap((fragment) => fragment.files.map((file) => `${DATA_DIRECTORY}/${file.path}`));
-}
+export { listDataFiles } from "./data-files.ts";
 
 function describeFragment(name: string, file: WrittenFile): DataFragment {
-  return create(DataFragmentSchema, {
-    physicalRows: BigInt(file.numRows),
-    files: [
-      {
-        path: name,
-        fields: [...file.fieldIds],
-        columnIndices: [...file.columnIndices],
-        fileMajorVersion: file.majorVersion,
-        fileMinorVersion: file.minorVersion,
-        fileSizeBytes: BigInt(file.sizeBytes),
-      },
-    ],
-  });
-}
-
-/** Lance's scheme (format page section 1.1): binary digits first, so that object stores spread the keys. */
-function createDataFileName(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  const digits = Array.from(bytes, (byte, i) =>
-    i < 3 ? byte.toString(2).padStart(8, "0") : byte.toString(16).padStart(2, "0"),
-  );
-  return `${digits.join("")}.lance`;
+  return create(DataFragmentSchema, { physicalRows: BigInt(file.numRows), files: [describeDataFile(name, file)] });
 }
 
 function checkLimit(name: string, value: number): number {

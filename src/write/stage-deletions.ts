@@ -1,0 +1,96 @@
+import { clone } from "@bufbuild/protobuf";
+import { LanceError } from "../errors.ts";
+import { type DataFragment, DataFragmentSchema } from "../proto/gen/lance/table_pb.ts";
+import type { Store } from "../store/store.ts";
+import { formatDeletionName, writeDeletionFile } from "../table/deletion-file.ts";
+import { readDeletions } from "../table/deletions.ts";
+import type { Fragment } from "../table/fragment.ts";
+import { deleteQuietly } from "../table/publish.ts";
+import { getFragment, type Snapshot } from "../table/snapshot.ts";
+import { createGiveWay } from "../tasks/give-way.ts";
+
+/** Deletions whose files are written and that no version names yet. */
+export interface StagedDeletions {
+  /** Fragments that keep some rows, with their new deletion file. */
+  readonly updatedFragments: DataFragment[];
+  /** Fragments without a row left. */
+  readonly removedFragmentIds: bigint[];
+  /** Rows that were live. */
+  readonly numDeletedRows: number;
+  /** Files written, to be removed when the commit fails. */
+  readonly paths: string[];
+}
+
+/**
+ * Writes one new deletion file per fragment touched, holding all its deletions so far. Fragments left as they were are
+ * not named. When it fails, nothing is left.
+ *
+ * @param rows physical row offsets by fragment id, in any order; rows deleted before are allowed
+ * @throws INVALID_ARGUMENT (an offset beyond its fragment), NOT_FOUND (no such fragment), QUOTA_EXCEEDED, IO, ABORTED
+ */
+export async function stageDeletions(
+  snapshot: Snapshot,
+  store: Store,
+  rows: ReadonlyMap<number, Uint32Array>,
+  signal: AbortSignal | undefined,
+): Promise<StagedDeletions> {
+  const updatedFragments: DataFragment[] = [];
+  const removedFragmentIds: bigint[] = [];
+  const paths: string[] = [];
+  let numDeletedRows = 0;
+  const giveWay = createGiveWay(signal);
+  try {
+    for (const [fragmentId, offsets] of rows) {
+      await giveWay();
+      const fragment = getFragment(snapshot, fragmentId);
+      const deleted = uniteOffsets(await readDeletions(snapshot, fragment, signal), offsets, fragment);
+      if (deleted.length === fragment.numDeletedRows) continue;
+      numDeletedRows += deleted.length - fragment.numDeletedRows;
+      if (deleted.length === fragment.physicalRows) {
+        removedFragmentIds.push(fragment.proto.id);
+        continue;
+      }
+      const file = await writeDeletionFile(store, {
+        fragmentId,
+        readVersion: snapshot.version,
+        offsets: deleted,
+        ...(signal ? { signal } : {}),
+      });
+      paths.push(`_deletions/${formatDeletionName(fragmentId, file)}`);
+      updatedFragments.push({ ...clone(DataFragmentSchema, fragment.proto), deletionFile: file });
+    }
+  } catch (error) {
+    await deleteQuietly(store, paths);
+    throw error;
+  }
+  return { updatedFragments, removedFragmentIds, numDeletedRows, paths };
+}
+
+/** All deletions of a fragment, ascending, each once. */
+function uniteOffsets(before: Uint32Array | null, added: Uint32Array, fragment: Fragment): Uint32Array {
+  const bits = new Uint8Array((fragment.physicalRows + 7) >> 3);
+  let count = 0;
+  for (const offsets of [before, added]) {
+    if (offsets === null) continue;
+    for (let i = 0; i < offsets.length; i++) {
+      const offset = offsets[i]!;
+      if (offset >= fragment.physicalRows) {
+        throw new LanceError(
+          "INVALID_ARGUMENT",
+          `fragment ${fragment.id} has rows 0 to ${fragment.physicalRows - 1}; cannot delete row ${offset}`,
+          { fragmentId: fragment.id, offset, physicalRows: fragment.physicalRows },
+        );
+      }
+      const mask = 1 << (offset & 7);
+      if ((bits[offset >> 3]! & mask) === 0) count++;
+      bits[offset >> 3]! |= mask;
+    }
+  }
+  const united = new Uint32Array(count);
+  let at = 0;
+  for (let byte = 0; byte < bits.length; byte++) {
+    for (let rest = bits[byte]!; rest !== 0; rest &= rest - 1)
+      united[at++] = byte * 8 + (31 - Math.clz32(rest & -rest));
+  }
+  return united;
+}
