@@ -43,6 +43,7 @@ function encodePart({ items, levels, numRows }: PagePart, options: EncodePageOpt
 
 function needsFullZip(items: ItemRun): boolean {
   const { type } = items;
+  if (items.layout?.zipped) return true;
   if (type.kind === "fixed") return type.byteWidth >= FULL_ZIP_FIXED_BYTES;
   if (type.kind === "fixedSizeList") return type.byteWidth * type.dimension >= FULL_ZIP_FIXED_BYTES;
   if (type.kind !== "variable") return false;

@@ -23,8 +23,19 @@ export function variable(offsetBits: number): CompressiveEncoding {
   return create(CompressiveEncodingSchema, { compression: { case: "variable", value: { offsets: flat(offsetBits) } } });
 }
 
-/** How the values of a run are described: the plain encoding of its type. */
+/** Says "this many of these in a row, after their validity bits if there are any". */
+export function fixedSizeList(
+  values: CompressiveEncoding,
+  { dimension, hasValidity }: { dimension: number; hasValidity: boolean },
+): CompressiveEncoding {
+  return create(CompressiveEncodingSchema, {
+    compression: { case: "fixedSizeList", value: { itemsPerValue: BigInt(dimension), hasValidity, values } },
+  });
+}
+
+/** How the values of a run are described: the plain encoding of its type, or what its layout says. */
 export function describeItems(run: ItemRun): CompressiveEncoding {
+  if (run.layout) return run.layout.description;
   const { type } = run;
   switch (type.kind) {
     case "bool":
@@ -34,16 +45,12 @@ export function describeItems(run: ItemRun): CompressiveEncoding {
     case "fixed":
       return flat(type.byteWidth * 8);
     case "fixedSizeList":
-      return create(CompressiveEncodingSchema, {
-        compression: {
-          case: "fixedSizeList",
-          value: {
-            itemsPerValue: BigInt(type.dimension),
-            hasValidity: run.elementNulls !== null,
-            values: flat(type.byteWidth * 8),
-          },
-        },
+      return fixedSizeList(flat(type.byteWidth * 8), {
+        dimension: type.dimension,
+        hasValidity: run.elementNulls !== null,
       });
+    case "boolList":
+      return fixedSizeList(flat(1), { dimension: type.dimension, hasValidity: run.elementNulls !== null });
     case "null":
       return flat(0);
   }

@@ -1,3 +1,4 @@
+import type { CompressiveEncoding } from "../../proto/gen/lance/encodings21_pb.ts";
 import { type ArrowData, bytesOfValues, offsetAt, validityOf } from "./arrow-data.ts";
 import { copyBits, expandNulls } from "./bits.ts";
 import { GrowableBytes, GrowableWords } from "./growable.ts";
@@ -10,7 +11,7 @@ export interface ItemRun {
   /** One byte per value, 1 = not valid, be it null itself or under a null struct; `null` when all are valid. */
   readonly nulls: Uint8Array | null;
   readonly numNulls: number;
-  /** Fixed width: the values. Bool: bits from `firstBit`. Variable: the bytes `ends` points into. */
+  /** Fixed width: the values. Bool, and lists of it: bits from `firstBit`. Variable: the bytes `ends` points into. */
   readonly values: Uint8Array;
   readonly firstBit: number;
   /** Variable: `count + 1` positions in `values`. */
@@ -19,6 +20,15 @@ export interface ItemRun {
   readonly elementNulls: Uint8Array | null;
   /** Arrow dictionary columns: the values, while the run itself holds indices of the declared width. */
   readonly dictionary: ItemRun | null;
+  /** Set where the bytes of each value are laid out already; no encoder may add to it. */
+  readonly layout: ItemLayout | null;
+}
+
+/** What readers are told of values whose bytes are laid out already: packed structs, nested fixed-size lists. */
+export interface ItemLayout {
+  readonly description: CompressiveEncoding;
+  /** Zipped, however small a value is. */
+  readonly zipped: boolean;
 }
 
 const NO_WORDS = new Uint32Array(0);
@@ -35,6 +45,8 @@ export function measureItems(type: ItemType, data: ArrowData, from: number, to: 
       return count * type.byteWidth;
     case "fixedSizeList":
       return count * type.byteWidth * type.dimension;
+    case "boolList":
+      return (count * type.dimension) / 8;
     case "variable":
       return count * 4 + offsetAt(data, to) - offsetAt(data, from);
   }
@@ -89,10 +101,10 @@ export class ItemBuffer {
     } else if (validity) {
       this.#numNulls += appendNulls(this.#nulls, this.#count, validity, data.offset + from, count);
     }
-    if (type.kind === "bool") this.#appendBits(data, from, count);
+    if (type.kind === "bool") this.#appendBits(data, { from, count, filled: this.#count });
     else if (type.kind === "fixed") this.#appendFixed(data, from * type.byteWidth, count * type.byteWidth);
     else if (type.kind === "variable") this.#appendVariable(data, from, to);
-    else if (type.kind === "fixedSizeList") this.#appendLists(data, from, count, type);
+    else if (type.kind === "fixedSizeList" || type.kind === "boolList") this.#appendLists(data, from, count, type);
     this.#count += count;
   }
 
@@ -100,7 +112,7 @@ export class ItemBuffer {
   run(): ItemRun {
     if (this.#numNulls > 0) padTo(this.#nulls, this.#count);
     const { type } = this;
-    if (type.kind === "fixedSizeList" && this.#numElementNulls > 0) {
+    if ((type.kind === "fixedSizeList" || type.kind === "boolList") && this.#numElementNulls > 0) {
       padTo(this.#elementNulls, this.#count * type.dimension);
     }
     return {
@@ -113,14 +125,14 @@ export class ItemBuffer {
       ends: type.kind === "variable" ? this.#ends.view() : NO_WORDS,
       elementNulls: this.#numElementNulls > 0 ? this.#elementNulls.view() : null,
       dictionary: null,
+      layout: null,
     };
   }
 
-  #appendBits(data: ArrowData, from: number, count: number): void {
-    const end = this.#count + count;
-    const missing = ((end + 7) >> 3) - this.#values.length;
+  #appendBits(data: ArrowData, { from, count, filled }: { from: number; count: number; filled: number }): void {
+    const missing = ((filled + count + 7) >> 3) - this.#values.length;
     if (missing > 0) this.#values.appendZeros(missing);
-    copyBits(this.#values.view(), this.#count, bytesOfValues(data), data.offset + from, count);
+    copyBits(this.#values.view(), filled, bytesOfValues(data), data.offset + from, count);
   }
 
   #appendFixed(data: ArrowData, fromByte: number, numBytes: number): void {
@@ -139,10 +151,15 @@ export class ItemBuffer {
     this.#values.append(bytesOfValues(data).subarray(offsetAt(data, from), offsetAt(data, to)));
   }
 
-  #appendLists(data: ArrowData, from: number, count: number, type: ItemType & { kind: "fixedSizeList" }): void {
-    const { dimension, byteWidth } = type;
+  #appendLists(data: ArrowData, from: number, count: number, type: ItemType & { dimension: number }): void {
+    const { dimension } = type;
     const elements = data.children[0]!;
-    this.#appendFixed(elements, from * dimension * byteWidth, count * dimension * byteWidth);
+    if (type.kind === "fixedSizeList") {
+      this.#appendFixed(elements, from * dimension * type.byteWidth, count * dimension * type.byteWidth);
+    } else {
+      const filled = this.#count * dimension;
+      this.#appendBits(elements, { from: from * dimension, count: count * dimension, filled });
+    }
     const validity = validityOf(elements);
     if (!validity) return;
     const firstBit = elements.offset + from * dimension;
@@ -176,7 +193,7 @@ export function sliceItems(run: ItemRun, from: number, to: number): ItemRun {
   const numNulls = nulls ? countOnes(nulls) : 0;
   const width =
     type.kind === "fixed" ? type.byteWidth : type.kind === "fixedSizeList" ? type.byteWidth * type.dimension : 0;
-  const elements = type.kind === "fixedSizeList" ? type.dimension : 0;
+  const elements = type.kind === "fixedSizeList" || type.kind === "boolList" ? type.dimension : 0;
   const elementNulls = run.elementNulls?.subarray(from * elements, to * elements) ?? null;
   return {
     type,
@@ -184,10 +201,11 @@ export function sliceItems(run: ItemRun, from: number, to: number): ItemRun {
     nulls: numNulls > 0 ? nulls : null,
     numNulls,
     values: width > 0 ? run.values.subarray(from * width, to * width) : run.values,
-    firstBit: run.firstBit + (type.kind === "bool" ? from : 0),
+    firstBit: run.firstBit + (type.kind === "bool" ? from : type.kind === "boolList" ? from * type.dimension : 0),
     ends: type.kind === "variable" ? run.ends.subarray(from, to + 1) : run.ends,
     elementNulls: elementNulls && countOnes(elementNulls) > 0 ? elementNulls : null,
     dictionary: run.dictionary,
+    layout: run.layout,
   };
 }
 

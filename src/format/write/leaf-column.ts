@@ -7,7 +7,9 @@ export type ItemType =
   | { readonly kind: "bool" }
   | { readonly kind: "fixed"; readonly byteWidth: number }
   | { readonly kind: "variable"; readonly offsetBits: 32 | 64 }
-  | { readonly kind: "fixedSizeList"; readonly byteWidth: number; readonly dimension: number };
+  | { readonly kind: "fixedSizeList"; readonly byteWidth: number; readonly dimension: number }
+  /** Fixed-size lists of booleans: bits without a gap, also between values. */
+  | { readonly kind: "boolList"; readonly dimension: number };
 
 /** One top-level field as the one file column it is written to. */
 export interface LeafColumn {

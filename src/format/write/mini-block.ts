@@ -103,6 +103,7 @@ function chooseFixedCount(items: ItemRun): number {
   if (type.kind === "fixedSizeList") {
     bits = (type.byteWidth * type.dimension + (items.elementNulls ? Math.ceil(type.dimension / 8) : 0)) * 8;
   }
+  if (type.kind === "boolList") bits = type.dimension * (items.elementNulls ? 2 : 1);
   let count = 2;
   while (count < MAX_CHUNK_VALUES && (count * 2 * bits) / 8 < MAX_CHUNK_BYTES) count *= 2;
   return count;
@@ -161,6 +162,10 @@ function measureChunk(items: ItemRun, chunk: Chunk): number[] {
       const valueBytes = numElements * type.byteWidth;
       return items.elementNulls ? [Math.ceil(numElements / 8), valueBytes] : [valueBytes];
     }
+    case "boolList": {
+      const numBytes = Math.ceil((numValues * type.dimension) / 8);
+      return items.elementNulls ? [numBytes, numBytes] : [numBytes];
+    }
     case "variable": {
       const offsetBytes = type.offsetBits / 8;
       const plain = (numValues + 1) * offsetBytes + items.ends[firstValue + numValues]! - items.ends[firstValue]!;
@@ -186,6 +191,14 @@ function writeValues(out: GrowableBytes, items: ItemRun, chunk: Chunk, sizes: re
       out.align(8);
     }
     out.append(values.subarray(firstElement * type.byteWidth, (firstElement + numElements) * type.byteWidth));
+  } else if (type.kind === "boolList") {
+    const firstElement = firstValue * type.dimension;
+    const numElements = numValues * type.dimension;
+    if (items.elementNulls) {
+      packValidity(out.extend(sizes[0]!), items.elementNulls, firstElement, numElements);
+      out.align(8);
+    }
+    copyBits(out.extend(sizes.at(-1)!), 0, values, items.firstBit + firstElement, numElements);
   } else if (type.kind === "variable") {
     writeVariable(out.extend(sizes[0]!), items, chunk, type.offsetBits);
   }
