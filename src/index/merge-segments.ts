@@ -8,7 +8,7 @@ import { decodeBase64 } from "./base64.ts";
 import { describeSegment, type TaskContext, toFamilyContext, writeSegment } from "./build-segment.ts";
 import { checkSegmentSet } from "./check-segments.ts";
 import { readSegmentRows } from "./live-rows.ts";
-import { locateSegment } from "./open-segment.ts";
+import { locateSegmentRows } from "./open-segment.ts";
 import { getFamily } from "./registry.ts";
 import type { IndexSegment } from "./segment.ts";
 import { createSegmentWriter } from "./segment-writer.ts";
@@ -33,7 +33,7 @@ export async function mergeSegments(snapshot: Snapshot, task: MergeTask, context
   const [first] = task.segments;
   if (!first) throw new LanceError("INVALID_ARGUMENT", "at least one index segment is required, received none");
   const family = await getFamily(first);
-  const open = task.segments.map((segment) => locateSegment(snapshot, segment));
+  const open = await settleAll(task.segments.map((segment) => locateSegmentRows(snapshot, segment)));
   const { field } = open[0]!;
   await checkSegmentSet(task.segments, field, snapshot.version);
   await family.checkCompatible(open, "merge");

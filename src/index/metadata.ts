@@ -5,6 +5,7 @@ import { decodeFragmentBitmap, encodeFragmentBitmap } from "../table/fragment-bi
 import type { Snapshot } from "../table/snapshot.ts";
 import { settleAll } from "../tasks/settle-all.ts";
 import { decodeBase64, encodeBase64 } from "./base64.ts";
+import { loadFragReuse } from "./frag-reuse.ts";
 import type { IndexSegment } from "./segment.ts";
 
 /** Coverage of ids the table never gave out is legal in native; a forged bitmap must still not expand without bound. */
@@ -60,17 +61,23 @@ export async function toIndexMetadata(segment: IndexSegment): Promise<IndexMetad
   });
 }
 
-/** The committed segments of a snapshot, of one index or of all; each with the manifest's own message. */
+/**
+ * The committed segments of a snapshot, of one index or of all; each with the manifest's own message. Coverage is given
+ * in the fragments of now, also where a compaction left the index alone.
+ */
 export async function listSegments(
   snapshot: Snapshot,
   name?: string,
 ): Promise<{ readonly segment: IndexSegment; readonly metadata: IndexMetadata }[]> {
   const chosen = snapshot.indices.filter((metadata) => name === undefined || metadata.name === name);
+  if (chosen.length === 0) return [];
+  const reuse = await loadFragReuse(snapshot);
   return settleAll(
-    chosen.map(async (metadata) => ({
-      segment: await toIndexSegment(metadata, snapshot.manifest.maxFragmentId),
-      metadata,
-    })),
+    chosen.map(async (metadata) => {
+      const segment = await toIndexSegment(metadata, snapshot.manifest.maxFragmentId);
+      const fragmentIds = reuse?.mapFragments(segment.fragmentIds) ?? segment.fragmentIds;
+      return { segment: { ...segment, fragmentIds }, metadata };
+    }),
   );
 }
 

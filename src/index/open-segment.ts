@@ -2,6 +2,7 @@ import { LanceError } from "../errors.ts";
 import { resolveBasePath } from "../table/base-paths.ts";
 import type { Snapshot } from "../table/snapshot.ts";
 import { findFieldById } from "./fields.ts";
+import { loadFragReuse } from "./frag-reuse.ts";
 import type { IndexSegment, OpenSegment } from "./segment.ts";
 
 /** A segment with the store and the field a family needs. Nothing is read. @throws SCHEMA_MISMATCH, UNSUPPORTED */
@@ -17,4 +18,13 @@ export function locateSegment(snapshot: Snapshot, segment: IndexSegment): OpenSe
   }
   const directory = resolveBasePath(snapshot, "_indices", segment.uuid, segment.baseId ?? undefined);
   return { segment, store: snapshot.store, directory, field };
+}
+
+/**
+ * As {@link locateSegment}, to read the segment's rows: where fragments were compacted without it, with what its row
+ * ids have become. @throws as {@link locateSegment} and {@link loadFragReuse}
+ */
+export async function locateSegmentRows(snapshot: Snapshot, segment: IndexSegment): Promise<OpenSegment> {
+  const reuse = await loadFragReuse(snapshot);
+  return { ...locateSegment(snapshot, segment), ...(reuse ? { mapRowIds: reuse.mapRowIds } : {}) };
 }

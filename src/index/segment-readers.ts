@@ -1,8 +1,9 @@
 import { createBoundedCache } from "../table/bounded-cache.ts";
 import type { RowSet } from "../table/row-set.ts";
 import { settleAll } from "../tasks/settle-all.ts";
+import { loadFragReuse } from "./frag-reuse.ts";
 import { createSegmentDomain, hasDeletions, readSegmentRows } from "./live-rows.ts";
-import { locateSegment } from "./open-segment.ts";
+import { locateSegmentRows } from "./open-segment.ts";
 import type { OpenTable } from "./open-table.ts";
 import { getParts } from "./part-budgets.ts";
 import { PartCache } from "./part-cache.ts";
@@ -69,7 +70,9 @@ async function hold(table: OpenTable, segment: IndexSegment, memoryBudgetBytes: 
   const family = await getFamily(segment);
   const domain = createSegmentDomain(table.snapshot, segment, family.rowIdDomain);
   // A segment's uuid names its bytes only within one store: copies may have been tampered with, or written anew.
-  const scope = `${table.storeKey}/${table.snapshot.stableRowIds}/`;
+  // What is read of it also depends on where compactions that left it alone moved its rows.
+  const reuse = await loadFragReuse(table.snapshot);
+  const scope = `${table.storeKey}/${table.snapshot.stableRowIds}/${reuse?.uuid ?? ""}/`;
   const parts = getParts(memoryBudgetBytes, scope);
   const key = `${scope}${segment.uuid}/${memoryBudgetBytes}/${JSON.stringify([...domain])}`;
   const shared = shareReader(key, () => openSegment(table, segment, family, { memoryBudgetBytes, domain, parts }));
@@ -101,14 +104,14 @@ function releaseReader(shared: SharedReader): void {
   );
 }
 
-function openSegment(
+async function openSegment(
   { snapshot }: OpenTable,
   segment: IndexSegment,
   family: IndexFamily,
   context: Parameters<IndexFamily["open"]>[1],
 ): Promise<SegmentReader> {
   const { stableRowIds } = snapshot;
-  return family.open(locateSegment(snapshot, segment), { ...context, stableRowIds });
+  return family.open(await locateSegmentRows(snapshot, segment), { ...context, stableRowIds });
 }
 
 async function readLive(

@@ -4,6 +4,7 @@ import type { LanceFileWriter } from "../format/write/file-writer.ts";
 import type { JobProgress } from "../pool/pool.ts";
 import type { ReadableStore, Store } from "../store/store.ts";
 import type { ColumnSource } from "../table/column-source.ts";
+import type { RowIdMap } from "../table/row-map.ts";
 import type { RowSet } from "../table/row-set.ts";
 import type { Parts } from "./part-cache.ts";
 
@@ -60,6 +61,7 @@ export interface BuildTask {
 }
 
 export type { ColumnBatch, ColumnSource } from "../table/column-source.ts";
+export type { RowIdMap } from "../table/row-map.ts";
 
 /** Writes the files of one segment; nothing outside `_indices/<uuid>/` is touched. */
 export interface SegmentWriter {
@@ -86,6 +88,11 @@ export interface OpenSegment {
   readonly store: ReadableStore;
   readonly directory: string;
   readonly field: LanceField;
+  /**
+   * What the row ids in the segment's files have become since it was built, where fragments were rewritten without it:
+   * families apply it to every id they read. Absent: they are as they were.
+   */
+  readonly mapRowIds?: RowIdMap | undefined;
 }
 
 /** What a reader counted while it answered; the plan and the app show it. */
@@ -209,13 +216,11 @@ export interface IndexFamily {
       readonly keepRows: readonly RowSet[];
     },
   ): Promise<void>;
-  /** After compaction: old row address → new (`null` = deleted), for one segment whose fragments moved. */
-  remap(
-    segment: OpenSegment,
-    rowIdMap: (rowId: bigint) => bigint | null,
-    writer: SegmentWriter,
-    context: FamilyContext,
-  ): Promise<void>;
+  /**
+   * After compaction: the segment with the row ids `rowIdMap` gives, less the rows that are gone. For one segment whose
+   * fragments moved.
+   */
+  remap(segment: OpenSegment, rowIdMap: RowIdMap, writer: SegmentWriter, context: FamilyContext): Promise<void>;
   canServe(query: ScalarQuery, field: LanceField, details: Uint8Array): Served;
   open(
     segment: OpenSegment,

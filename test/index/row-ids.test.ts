@@ -13,6 +13,7 @@ import type { IndexSegment, SegmentQuery } from "../../src/index/segment.ts";
 import { createSegmentWriter } from "../../src/index/segment-writer.ts";
 import { createMemoryStore } from "../../src/store/memory.ts";
 import { drawUuid } from "../../src/store/uuid.ts";
+import { NO_ROW } from "../../src/table/row-addresses.ts";
 import type { Snapshot } from "../../src/table/snapshot.ts";
 import { appendRows } from "../../src/write/append-rows.ts";
 import { deleteRows } from "../../src/write/delete-rows.ts";
@@ -73,7 +74,7 @@ test("a merge and a remap keep the page size of a BTREE: that of the segment wit
   const family = await getFamily(merged);
   const writer = createSegmentWriter(store, drawUuid());
   const context = { memoryBudgetBytes: 1 << 20 };
-  const remap = () => family.remap(locateSegment(snapshot, segments[2]!), (rowId) => rowId, writer, context);
+  const remap = () => family.remap(locateSegment(snapshot, segments[2]!), (rowIds) => rowIds, writer, context);
   const files = await writeSegment(writer, remap);
   expect(await countPages({ ...merged, uuid: writer.uuid, files })).toEqual(["11", 5]);
 });
@@ -84,7 +85,8 @@ describe.each(FAMILIES)("$indexType", ({ indexType, type, makeValue, query, matc
     const snapshot = await createFragments(store, type, [range(40).map(makeValue), range(40).map(makeValue)]);
     const segment = await createIndexUncommitted(snapshot, "v", indexType, { pool: inlinePool, fragmentIds: [0] });
     // As a compaction would: the even rows of fragment 0 become fragment 1, closed up.
-    const moved = (rowId: bigint) => (rowId % 2n === 0n ? null : address(1, Number(rowId) >> 1));
+    const moved = (rowIds: BigUint64Array) =>
+      rowIds.map((rowId) => (rowId % 2n === 0n ? NO_ROW : address(1, Number(rowId) >> 1)));
     const family = await getFamily(segment);
     const writer = createSegmentWriter(store, drawUuid());
     const open = locateSegment(snapshot, segment);

@@ -2,6 +2,7 @@ import type { Data } from "apache-arrow";
 import { LanceError } from "../../errors.ts";
 import { fileColumns, type LanceFile } from "../../format/read/file.ts";
 import type { CachedPart } from "../part-cache.ts";
+import type { RowIdMap } from "../segment.ts";
 import { concatColumns, fromArrowData, getColumnBytes, sliceColumn, type ValueColumn } from "./value-column.ts";
 import type { ValueType } from "./value-type.ts";
 
@@ -20,15 +21,20 @@ export async function readPages(
   file: LanceFile,
   type: ValueType,
   ranges: readonly (readonly [start: number, end: number])[],
-  options: { readonly withValues: boolean; readonly signal?: AbortSignal | undefined },
+  options: {
+    readonly withValues: boolean;
+    readonly mapRowIds?: RowIdMap | undefined;
+    readonly signal?: AbortSignal | undefined;
+  },
 ): Promise<BTreePage[]> {
   const columns = getDataColumns(file);
   const wanted = options.withValues ? columns : columns.slice(1);
-  const { signal } = options;
+  const { signal, mapRowIds = keepIds } = options;
   const cutter = new PageCutter(
     type,
     ranges.map(([start, end]) => end - start),
     options.withValues,
+    mapRowIds,
   );
   for await (const batch of file.read(wanted, { kind: "ranges", ranges }, { signal })) {
     cutter.push(batch.data.children, batch.numRows);
@@ -56,19 +62,30 @@ export function getDataColumns(file: LanceFile): ReturnType<typeof fileColumns> 
   return columns;
 }
 
+function keepIds(ids: BigUint64Array): BigUint64Array {
+  return ids;
+}
+
 class PageCutter {
   readonly pages: BTreePage[] = [];
   readonly #type: ValueType;
   readonly #lengths: readonly number[];
   readonly #withValues: boolean;
+  readonly #mapRowIds: (ids: BigUint64Array) => BigUint64Array;
   #columns: ValueColumn[] = [];
   #ids: BigUint64Array;
   #filled = 0;
 
-  constructor(type: ValueType, lengths: readonly number[], withValues: boolean) {
+  constructor(
+    type: ValueType,
+    lengths: readonly number[],
+    withValues: boolean,
+    mapRowIds: (ids: BigUint64Array) => BigUint64Array,
+  ) {
     this.#type = type;
     this.#lengths = lengths;
     this.#withValues = withValues;
+    this.#mapRowIds = mapRowIds;
     this.#ids = new BigUint64Array(lengths[0] ?? 0);
   }
 
@@ -88,7 +105,7 @@ class PageCutter {
 
   #finishPage(): void {
     const column = this.#withValues ? concatColumns(this.#type, this.#columns) : null;
-    const ids = this.#ids;
+    const ids = this.#mapRowIds(this.#ids);
     const byteLength = ids.byteLength + (column ? getColumnBytes(column) : 0);
     this.pages.push({ column, ids, byteLength, free: () => {} });
     this.#columns = [];

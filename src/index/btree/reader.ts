@@ -114,7 +114,8 @@ function createReader(open: OpenSegment, context: OpenContext, files: OpenFiles)
   const readMissing = async (wanted: readonly PageToRead[], all: boolean): Promise<Map<number, BTreePage>> => {
     const pages = wanted.map(({ page }) => page).sort((a, b) => a - b);
     const ranges = pages.map((page) => getPageRange(lookup, page, data.numRows));
-    const read = await readPages(data, lookup.type, ranges, { withValues: !all });
+    const { mapRowIds } = open;
+    const read = await readPages(data, lookup.type, ranges, { withValues: !all, mapRowIds });
     return new Map(read.map((page, i) => [pages[i]!, page]));
   };
 

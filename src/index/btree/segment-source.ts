@@ -1,6 +1,7 @@
 import { LanceError } from "../../errors.ts";
+import { listRowsLeft } from "../../table/row-map.ts";
 import type { RowSet } from "../../table/row-set.ts";
-import type { OpenSegment } from "../segment.ts";
+import type { OpenSegment, RowIdMap } from "../segment.ts";
 import { createCompareRows } from "./compare-values.ts";
 import { readBatchSize } from "./page-lookup.ts";
 import { getDataColumns } from "./read-pages.ts";
@@ -56,7 +57,8 @@ export async function openSegmentSource(
         const column = fromArrowData(type, values!);
         if (column.length === 0) continue;
         checkOrder(column);
-        const mapped = mapRows((ids!.values as BigUint64Array).subarray(0, column.length));
+        const stored = (ids!.values as BigUint64Array).subarray(0, column.length);
+        const mapped = mapRows(open.mapRowIds?.(stored) ?? stored);
         if (mapped.keep === null) return { column, ids: mapped.ids };
         if (mapped.keep.length > 0) return permuteRows({ column, ids: mapped.ids }, mapped.keep);
       }
@@ -76,17 +78,10 @@ export function keepRows(rows: RowSet): MapRows {
 }
 
 /** Gives every row its new id; drops those without. */
-export function remapRows(rowIdMap: (rowId: bigint) => bigint | null): MapRows {
+export function remapRows(rowIdMap: RowIdMap): MapRows {
   return (ids) => {
-    const mapped = new BigUint64Array(ids.length);
-    const keep = new Uint32Array(ids.length);
-    let count = 0;
-    for (let i = 0; i < ids.length; i++) {
-      const rowId = rowIdMap(ids[i]!);
-      if (rowId === null) continue;
-      mapped[i] = rowId;
-      keep[count++] = i;
-    }
-    return { keep: count === ids.length ? null : keep.subarray(0, count), ids: mapped };
+    const mapped = rowIdMap(ids);
+    const keep = listRowsLeft(mapped);
+    return { keep: keep.length === ids.length ? null : keep, ids: mapped };
   };
 }

@@ -2,10 +2,11 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { LanceError } from "../../errors.ts";
 import { loadBuildKernels } from "../../kernels/build.ts";
 import { VectorIndexDetailsSchema } from "../../proto/gen/lance/index_pb.ts";
+import { halvesOf, NO_ROW } from "../../table/row-addresses.ts";
 import type { RowSet } from "../../table/row-set.ts";
 import { settleAll } from "../../tasks/settle-all.ts";
 import { checkSame } from "../incompatible.ts";
-import type { IndexFamily, OpenSegment } from "../segment.ts";
+import type { IndexFamily, OpenSegment, RowIdMap } from "../segment.ts";
 import { type IvfHeader, openIvfHeader } from "./header.ts";
 import { AUXILIARY_FILE, INDEX_FILE } from "./ivf-files.ts";
 import { findMetric, getMetricNumber } from "./metric.ts";
@@ -130,8 +131,13 @@ function hasSameBits(a: Float32Array, b: Float32Array): boolean {
   return left.length === right.length && left.every((bits, i) => bits === right[i]);
 }
 
-function keepRow(rows: RowSet): (rowId: bigint) => bigint | null {
-  return (rowId) => (rows.has(Number(rowId >> 32n), Number(rowId & 0xffff_ffffn)) ? rowId : null);
+function keepRow(rows: RowSet): RowIdMap {
+  return (rowIds) => {
+    const kept = BigUint64Array.from(rowIds);
+    const halves = halvesOf(kept);
+    for (let i = 0; i < kept.length; i++) if (!rows.has(halves[2 * i + 1]!, halves[2 * i]!)) kept[i] = NO_ROW;
+    return kept;
+  };
 }
 
 function toModel(header: IvfHeader): IvfModel {

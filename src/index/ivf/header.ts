@@ -5,7 +5,7 @@ import { type IVF, IVFSchema } from "../../proto/gen/lance/index_pb.ts";
 import type { ReadableStore } from "../../store/store.ts";
 import { settleAll } from "../../tasks/settle-all.ts";
 import { checkRowCount } from "../check-rows.ts";
-import type { OpenSegment } from "../segment.ts";
+import type { OpenSegment, RowIdMap } from "../segment.ts";
 import { getSegmentFile } from "../segment-path.ts";
 import { AUXILIARY_FILE, DISTANCE_KEY, INDEX_FILE, INDEX_KEY, IVF_KEY, TENSOR_F32 } from "./ivf-files.ts";
 import { type Metric, parseMetric } from "./metric.ts";
@@ -22,6 +22,8 @@ export interface IvfHeader {
   readonly offsets: Float64Array;
   readonly lengths: Uint32Array;
   readonly storage: LanceFile;
+  /** Of the open segment. */
+  readonly mapRowIds: RowIdMap | undefined;
 }
 
 /**
@@ -57,7 +59,18 @@ export async function openIvfHeader(
   if (storage.metadata[DISTANCE_KEY] !== undefined && readMetric(storage, storage.metadata[DISTANCE_KEY]) !== metric) {
     throw corrupt(storage, `${DISTANCE_KEY} ${storage.metadata[DISTANCE_KEY]} beside an index of ${metric}`);
   }
-  return { metric, dimension, numPartitions, centroids, loss: model.loss ?? null, offsets, lengths, storage };
+  const { mapRowIds } = open;
+  return {
+    metric,
+    dimension,
+    numPartitions,
+    centroids,
+    loss: model.loss ?? null,
+    offsets,
+    lengths,
+    storage,
+    mapRowIds,
+  };
 }
 
 function readIndexKind(file: LanceFile): Metric {

@@ -1,6 +1,6 @@
-import type { LanceFile } from "../../format/read/file.ts";
 import type { CoreKernels } from "../../kernels/core.ts";
 import type { CachedPart } from "../part-cache.ts";
+import type { IvfHeader } from "./header.ts";
 import { countFlatRows, readFlatBatches } from "./storage/flat.ts";
 import type { FlatPartition } from "./sub-index/flat.ts";
 
@@ -11,8 +11,7 @@ import type { FlatPartition } from "./sub-index/flat.ts";
  */
 export async function loadFlatPartition(
   core: CoreKernels,
-  file: LanceFile,
-  dimension: number,
+  { storage: file, dimension, mapRowIds }: Pick<IvfHeader, "storage" | "dimension" | "mapRowIds">,
   range: readonly [start: number, end: number],
 ): Promise<FlatPartition & CachedPart> {
   const numRows = countFlatRows(file, dimension, [range]);
@@ -26,7 +25,7 @@ export async function loadFlatPartition(
     let row = 0;
     for await (const part of readFlatBatches(file, dimension, [range])) {
       vectors.bytes().set(viewBytes(part.vectors), row * dimension * 4);
-      rowIds.bytes().set(viewBytes(part.rowIds), row * 8);
+      rowIds.bytes().set(viewBytes(mapRowIds?.(part.rowIds) ?? part.rowIds), row * 8);
       row += part.rowIds.length;
     }
   } catch (error) {

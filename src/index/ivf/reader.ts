@@ -55,7 +55,7 @@ function createReader(
   const loadPartition = async (partition: number): Promise<CachedPartition> => {
     const start = header.offsets[partition]!;
     const range = [start, start + header.lengths[partition]!] as const;
-    const rows = await loadFlatPartition(core, header.storage, header.dimension, range);
+    const rows = await loadFlatPartition(core, header, range);
     const ids = rows.rowIds.bytes();
     return Object.assign(rows, {
       extent: measureExtent(new Uint32Array(ids.buffer, ids.byteOffset, rows.numRows * 2)),

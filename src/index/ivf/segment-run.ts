@@ -1,14 +1,17 @@
+import { chainRowIdMaps, listRowsLeft } from "../../table/row-map.ts";
+import type { RowIdMap } from "../segment.ts";
 import type { IvfHeader } from "./header.ts";
 import type { PartitionRun } from "./partition-run.ts";
 import { readFlatRows } from "./storage/flat.ts";
 import type { VectorRows } from "./vectors.ts";
 
-/** The new row id of each row, or `null` to drop it. */
-export type MapVectorRow = (rowId: bigint) => bigint | null;
-
-/** The partitions of an open segment as a run, so that a merge only concatenates. Reads row ranges as they are asked for. */
-export function createSegmentRun(header: IvfHeader, mapRow: MapVectorRow, signal?: AbortSignal): PartitionRun {
-  const { dimension, lengths, offsets, storage } = header;
+/**
+ * The partitions of an open segment as a run, so that a merge only concatenates. Reads row ranges as they are asked for.
+ * @param keepRows gives each row its id in the new segment; `NO_ROW` drops it
+ */
+export function createSegmentRun(header: IvfHeader, keepRows: RowIdMap, signal?: AbortSignal): PartitionRun {
+  const { dimension, lengths, offsets, storage, mapRowIds } = header;
+  const mapRow: RowIdMap = mapRowIds === undefined ? keepRows : chainRowIdMaps([mapRowIds, keepRows]);
   return {
     lengths,
     async read(from, to) {
@@ -37,15 +40,16 @@ export function createSegmentRun(header: IvfHeader, mapRow: MapVectorRow, signal
   };
 }
 
-function mapRows(rows: VectorRows, dimension: number, mapRow: MapVectorRow): VectorRows {
-  const vectors = new Float32Array(rows.vectors.length);
-  const rowIds = new BigUint64Array(rows.rowIds.length);
-  let count = 0;
-  for (let row = 0; row < rows.rowIds.length; row++) {
-    const rowId = mapRow(rows.rowIds[row]!);
-    if (rowId === null) continue;
-    vectors.set(rows.vectors.subarray(row * dimension, (row + 1) * dimension), count * dimension);
-    rowIds[count++] = rowId;
+function mapRows(rows: VectorRows, dimension: number, mapRow: RowIdMap): VectorRows {
+  const mapped = mapRow(rows.rowIds);
+  const left = listRowsLeft(mapped);
+  if (left.length === mapped.length) return { vectors: rows.vectors, rowIds: mapped };
+  const vectors = new Float32Array(left.length * dimension);
+  const rowIds = new BigUint64Array(left.length);
+  for (let i = 0; i < left.length; i++) {
+    const row = left[i]!;
+    vectors.set(rows.vectors.subarray(row * dimension, (row + 1) * dimension), i * dimension);
+    rowIds[i] = mapped[row]!;
   }
-  return { vectors: vectors.subarray(0, count * dimension), rowIds: rowIds.subarray(0, count) };
+  return { vectors, rowIds };
 }

@@ -1,0 +1,74 @@
+import { LanceError } from "../errors.ts";
+
+/** Cookies of the portable Roaring format (RoaringFormatSpec). */
+const COOKIE_WITHOUT_RUNS = 12346;
+const COOKIE_WITH_RUNS = 12347;
+/** Fewer containers than this have no table of offsets, where there are runs. */
+const NO_OFFSET_THRESHOLD = 4;
+const ARRAY_MAX = 4096;
+const BITMAP_BYTES = 8192;
+
+/** One high half of a treemap, and the portable bitmap of its low halves. */
+export interface TreemapEntry {
+  readonly high: number;
+  readonly bitmap: Uint8Array;
+}
+
+/**
+ * Cuts a Roaring treemap of u64 (`u64 count`, then `u32 high` and a portable 32-bit bitmap each) into its bitmaps.
+ *
+ * @throws CORRUPT
+ */
+export function splitTreemap(bytes: Uint8Array): TreemapEntry[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  try {
+    const entries: TreemapEntry[] = [];
+    const count = Number(view.getBigUint64(0, true));
+    let at = 8;
+    for (let i = 0; i < count; i++) {
+      const high = view.getUint32(at, true);
+      const end = findBitmapEnd(view, at + 4);
+      entries.push({ high, bitmap: bytes.subarray(at + 4, end) });
+      at = end;
+    }
+    if (at !== bytes.length) throw new RangeError(`${bytes.length - at} bytes are left over`);
+    return entries;
+  } catch (cause) {
+    throw new LanceError("CORRUPT", "a set of row addresses is not a Roaring treemap", {}, { cause });
+  }
+}
+
+/** Puts portable bitmaps together as a treemap. @param entries ascending by high half */
+export function joinTreemap(entries: readonly TreemapEntry[]): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(entries.reduce((sum, { bitmap }) => sum + 4 + bitmap.length, 8));
+  const view = new DataView(bytes.buffer);
+  view.setBigUint64(0, BigInt(entries.length), true);
+  let at = 8;
+  for (const { high, bitmap } of entries) {
+    view.setUint32(at, high, true);
+    bytes.set(bitmap, at + 4);
+    at += 4 + bitmap.length;
+  }
+  return bytes;
+}
+
+/** @throws RangeError beyond the end of the bytes */
+function findBitmapEnd(view: DataView, start: number): number {
+  const cookie = view.getUint32(start, true);
+  const hasRuns = (cookie & 0xffff) === COOKIE_WITH_RUNS;
+  if (!hasRuns && cookie !== COOKIE_WITHOUT_RUNS) throw new RangeError(`${cookie} is no cookie of a bitmap`);
+  const count = hasRuns ? (cookie >>> 16) + 1 : view.getUint32(start + 4, true);
+  if (count > 65536) throw new RangeError(`${count} containers`);
+  const flags = start + 4;
+  const keys = hasRuns ? flags + Math.ceil(count / 8) : start + 8;
+  let at = keys + 4 * count;
+  if (!hasRuns || count >= NO_OFFSET_THRESHOLD) at += 4 * count;
+  for (let i = 0; i < count; i++) {
+    const isRun = hasRuns && ((view.getUint8(flags + (i >> 3)) >> (i & 7)) & 1) === 1;
+    const cardinality = view.getUint16(keys + 4 * i + 2, true) + 1;
+    if (isRun) at += 2 + 4 * view.getUint16(at, true);
+    else at += cardinality <= ARRAY_MAX ? 2 * cardinality : BITMAP_BYTES;
+  }
+  if (at > view.byteLength) throw new RangeError(`a bitmap ends at ${at} of ${view.byteLength} bytes`);
+  return at;
+}
