@@ -1,9 +1,13 @@
 import { isLanceError, LanceError, throwIfAborted } from "../errors.ts";
+import type { IndexMetadata } from "../proto/gen/lance/table_pb.ts";
 import type { Transaction } from "../proto/gen/lance/transaction_pb.ts";
 import { drawUuid } from "../store/uuid.ts";
 import { buildNextVersion } from "./build-manifest.ts";
-import { judgeConflict, type Operation, type RebasableOperation } from "./conflicts.ts";
+import type { Coverage } from "./conflict-verdict.ts";
+import { judgeConflict } from "./conflicts.ts";
 import { checkWriterFlags } from "./feature-flags.ts";
+import { FRAGMENT_REUSE_INDEX, uuidOf } from "./index-identity.ts";
+import type { Operation, RebasableOperation } from "./operation.ts";
 import { probeVersion } from "./probe-version.ts";
 import { createTransaction, deleteQuietly, formatTransactionName, publishVersion, requireWritable } from "./publish.ts";
 import { readManifestFromTail, readTransactionOf } from "./read-manifest.ts";
@@ -17,6 +21,13 @@ export interface CommitOptions {
   readonly signal?: AbortSignal | undefined;
   /** Kept with the transaction. */
   readonly properties?: Readonly<Record<string, string>> | undefined;
+  /**
+   * The whole fragment reuse index a rewrite leaves: where rows went, so that indexes need no remapping now. Built from
+   * that of the version read.
+   */
+  readonly fragmentReuse?: IndexMetadata | undefined;
+  /** Version of the data files from an overwrite on, as `2.1`. Default: that of its files, or the table's. */
+  readonly storageVersion?: string | undefined;
 }
 
 const DEFAULT_MAX_RETRIES = 1000;
@@ -32,7 +43,11 @@ const MAX_BACKOFF_MS = 500;
  * was first. Nothing is locked; what the operation refers to must be durable before.
  *
  * @param snapshot the version the operation was computed at
- * @param operation `append`, `delete` or `createIndex`; new fragments need no id
+ * New fragments need no id. With stable row ids, rows that an update or a rewrite moves keep theirs: the new fragment
+ * names them in `inlineRowIds`; where that is shorter than the fragment, or absent, the rest are given new ones. A
+ * rewrite brings version sequences too; an update's are found here.
+ *
+ * @param operation its protobuf; a `restore` names a version that is still there
  * @returns the version that was committed
  * @throws COMMIT_CONFLICT `{ retryable }` (true: compute the operation again from the new version), INVALID_ARGUMENT,
  * UNSUPPORTED, ABORTED, IO, QUOTA_EXCEEDED
@@ -44,6 +59,9 @@ export async function commit(snapshot: Snapshot, operation: Operation, options: 
   const uuid = drawUuid();
   const startedMs = performance.now();
   const coverage = await readCoverage(ours);
+  const restored =
+    ours.case === "restore" ? await openVersion(snapshot, { version: Number(ours.value.version), signal }) : undefined;
+  const { fragmentReuse, storageVersion } = options;
   const readFragments = new Map(snapshot.manifest.fragments.map((fragment) => [fragment.id, fragment]));
   let judged = snapshot.version;
   for (let attempt = 0; ; attempt++) {
@@ -59,30 +77,37 @@ export async function commit(snapshot: Snapshot, operation: Operation, options: 
       );
       const theirs = await readTransactions(snapshot, versions, latest, signal);
       for (const [i, version] of versions.entries()) {
-        const verdict = judgeConflict({ operation: ours, readFragments, coverage }, theirs[i]);
+        const both: Coverage = new Map([...coverage, ...(await readTheirCoverage(ours, theirs[i]))]);
+        const side = { operation: ours, readFragments, coverage: both, defersRemap: fragmentReuse !== undefined };
+        const verdict = judgeConflict(side, theirs[i]);
         if (verdict.kind === "retry" || verdict.kind === "abort") {
           throw conflict(snapshot, ours, version, verdict.kind === "retry", verdict.reason ?? "");
         }
       }
     }
     checkWriterFlags(latest.manifest);
+    if (fragmentReuse !== undefined && reuseOf(snapshot) !== reuseOf(latest)) {
+      throw conflict(snapshot, ours, latest.version, true, "the fragment reuse index changed");
+    }
 
     const rebased = await rebaseOperation(ours, { read: snapshot, latest, store, signal });
-    // A delete united with others reads their version too; the rest stay what they were at ours.
-    const readVersion = rebased.operation.case === "delete" ? latest.version : snapshot.version;
+    // Rows deleted together with those of others are read at their version too; the rest stay what they were at ours.
+    const united = rebased.operation.case === "delete" || rebased.operation.case === "update";
+    const readVersion = united ? latest.version : snapshot.version;
     const transaction = createTransaction(rebased.operation, { readVersion, uuid, properties });
-    const published = await publishVersion(
-      store,
-      {
-        ...buildNextVersion(latest, rebased.operation, formatTransactionName(transaction)),
-        transaction,
-        naming: latest.naming,
-      },
-      { signal },
-    ).catch(async (error) => {
-      await dropDebris(snapshot, latest.version + 1, uuid, rebased.debris);
-      throw error;
-    });
+    const published = await buildNextVersion(latest, rebased.operation, {
+      transactionFile: formatTransactionName(transaction),
+      read: snapshot,
+      restored,
+      fragmentReuse,
+      storageVersion,
+      signal,
+    })
+      .then((next) => publishVersion(store, { ...next, transaction, naming: latest.naming }, { signal }))
+      .catch(async (error) => {
+        await dropDebris(snapshot, latest.version + 1, uuid, rebased.debris);
+        throw error;
+      });
     if (published !== undefined) return createSnapshot({ ...snapshot, source: published });
 
     await deleteQuietly(store, rebased.debris);
@@ -97,13 +122,38 @@ export async function commit(snapshot: Snapshot, operation: Operation, options: 
   }
 }
 
+const COMMITTED: ReadonlySet<Operation["case"]> = new Set<RebasableOperation["case"]>([
+  "append",
+  "delete",
+  "overwrite",
+  "createIndex",
+  "rewrite",
+  "merge",
+  "restore",
+  "reserveFragments",
+  "update",
+  "project",
+  "updateConfig",
+]);
+
 function requireRebasable(operation: Operation): RebasableOperation {
-  if (operation.case === "append" || operation.case === "delete" || operation.case === "createIndex") return operation;
+  if (COMMITTED.has(operation.case)) return operation as RebasableOperation;
   throw new LanceError(
     "UNSUPPORTED",
-    `cannot commit ${operation.case ?? "an empty operation"} onto a table; append, delete and createIndex are`,
+    `cannot commit ${operation.case ?? "an empty operation"} onto a table; these can be: ${[...COMMITTED].join(", ")}`,
     { operation: operation.case ?? null },
   );
+}
+
+/** What indexes theirs made cover, where judging ours needs it. */
+async function readTheirCoverage(ours: RebasableOperation, theirs: Transaction | undefined): Promise<Coverage> {
+  const operation = theirs?.operation;
+  return ours.case === "rewrite" && operation?.case === "createIndex" ? readCoverage(operation) : new Map();
+}
+
+function reuseOf(snapshot: Snapshot): string | undefined {
+  const index = snapshot.indices.find(({ name }) => name === FRAGMENT_REUSE_INDEX);
+  return index && uuidOf(index);
 }
 
 /** What each of some versions did; `undefined` where it is not recorded, or the version was cleaned up. */

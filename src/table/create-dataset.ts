@@ -5,11 +5,12 @@ import { type DataFragment, DataStorageFormatSchema, ManifestSchema } from "../p
 import { Transaction_OverwriteSchema } from "../proto/gen/lance/transaction_pb.ts";
 import type { Store, StoreCallOptions } from "../store/store.ts";
 import { drawUuid } from "../store/uuid.ts";
-import { appendFragments, finishManifest } from "./build-manifest.ts";
+import { finishManifest } from "./build-manifest.ts";
 import { createDeletionCache } from "./deletion-cache.ts";
 import { FLAG_STABLE_ROW_IDS } from "./feature-flags.ts";
 import { createFileCache } from "./file-cache.ts";
 import { findLatestManifest } from "./find-version.ts";
+import { addFragments } from "./next-fragments.ts";
 import { createTransaction, formatTransactionName, publishVersion, requireWritable } from "./publish.ts";
 import { createSnapshot, type Snapshot } from "./snapshot.ts";
 
@@ -53,7 +54,7 @@ export async function createDatasetManifest(store: Store, dataset: NewDataset): 
     }),
     config: { ...dataset.config },
   });
-  appendFragments(manifest, fragments);
+  addFragments(manifest, fragments);
   const value = create(Transaction_OverwriteSchema, {
     fragments: [...fragments],
     schema: fields,

@@ -9,6 +9,8 @@ export const FLAG_BASE_PATHS = 16n;
 /** Writers put the transaction into the manifest only. */
 export const FLAG_NO_TRANSACTION_FILE = 32n;
 export const FLAG_MIXED_FILE_VERSIONS = 256n;
+/** No field id ever stands for two fields; writers only. */
+export const FLAG_NON_REUSABLE_FIELD_IDS = 32768n;
 
 const NAMES: ReadonlyMap<bigint, string> = new Map([
   [1n, "deletion files"],
@@ -32,8 +34,7 @@ const NAMES: ReadonlyMap<bigint, string> = new Map([
 ]);
 
 const READABLE = 1n | 2n | 4n | 8n | 16n | 32n | 256n;
-/** Field ids are never allocated by what we commit, so their allocator (32768) is carried as it is. */
-const WRITABLE = READABLE | 32768n;
+const WRITABLE = READABLE | FLAG_NON_REUSABLE_FIELD_IDS;
 
 /** @throws UNSUPPORTED naming each bit this version cannot read */
 export function checkReaderFlags(manifest: Manifest): void {

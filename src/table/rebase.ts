@@ -1,4 +1,4 @@
-import { clone, create } from "@bufbuild/protobuf";
+import { clone } from "@bufbuild/protobuf";
 import { LanceError } from "../errors.ts";
 import {
   type DataFragment,
@@ -6,13 +6,16 @@ import {
   type IndexMetadata,
   IndexMetadataSchema,
 } from "../proto/gen/lance/table_pb.ts";
-import { Transaction_DeleteSchema } from "../proto/gen/lance/transaction_pb.ts";
 import type { Store } from "../store/store.ts";
 import { settleAll } from "../tasks/settle-all.ts";
-import { type RebasableOperation, sameDeletions, sameFiles, uuidOf } from "./conflicts.ts";
+import { sameColumns, sameDeletions, sameFiles } from "./compare-fragments.ts";
+import type { Coverage } from "./conflict-verdict.ts";
 import { formatDeletionName, writeDeletionFile } from "./deletion-file.ts";
 import { readDeletions } from "./deletions.ts";
 import { decodeFragmentBitmap, encodeFragmentBitmap } from "./fragment-bitmap.ts";
+import { uuidOf } from "./index-identity.ts";
+import type { KnownOperation, OperationOf, RebasableOperation } from "./operation.ts";
+import { deleteQuietly } from "./publish.ts";
 import { getFragment, type Snapshot } from "./snapshot.ts";
 
 /** Our operation as it applies to a newer version, and the files written for that alone. */
@@ -24,81 +27,100 @@ export interface Rebased {
 
 /**
  * Carries an operation from the version it was computed at to the newest one, once no conflict stands against it.
- * An append needs nothing; a delete unites deletion vectors; a new index lets go of fragments that are gone or whose
+ * A delete and an update unite deletion vectors; a new index lets go of fragments that are gone or whose
  * column was written anew.
  *
  * @throws COMMIT_CONFLICT `{ retryable: true }` when both deleted the same row, or an indexed field is gone
  */
-export async function rebaseOperation(
-  operation: RebasableOperation,
-  options: { read: Snapshot; latest: Snapshot; store: Store; signal?: AbortSignal | undefined },
-): Promise<Rebased> {
+export async function rebaseOperation(operation: RebasableOperation, options: RebaseOptions): Promise<Rebased> {
   if (options.read.version === options.latest.version) return { operation, debris: [] };
   switch (operation.case) {
-    case "append":
-      return { operation, debris: [] };
-    case "delete":
-      return rebaseDelete(operation, options);
+    case "delete": {
+      const { value } = operation;
+      const united = await uniteDeletions(value.updatedFragments, value.deletedFragmentIds, options);
+      const change = { updatedFragments: united.updated, deletedFragmentIds: united.removed };
+      return { operation: { case: "delete", value: { ...value, ...change } }, debris: united.debris };
+    }
+    case "update": {
+      const { value } = operation;
+      const united = await uniteDeletions(value.updatedFragments, value.removedFragmentIds, options);
+      const change = { updatedFragments: united.updated, removedFragmentIds: united.removed };
+      return { operation: { case: "update", value: { ...value, ...change } }, debris: united.debris };
+    }
     case "createIndex":
       return { operation: await rebaseCreateIndex(operation, options), debris: [] };
+    default:
+      return { operation, debris: [] };
   }
 }
 
-async function rebaseDelete(
-  operation: Extract<RebasableOperation, { case: "delete" }>,
-  options: { read: Snapshot; latest: Snapshot; store: Store; signal?: AbortSignal | undefined },
-): Promise<Rebased> {
-  const { read, latest, store, signal } = options;
-  const updatedFragments: DataFragment[] = [];
-  const deletedFragmentIds = [...operation.value.deletedFragmentIds];
-  const debris: string[] = [];
-  for (const ours of operation.value.updatedFragments) {
-    const fragmentId = Number(ours.id);
-    const before = getFragment(read, fragmentId);
-    const now = getFragment(latest, fragmentId);
-    if (sameDeletions(before.proto, now.proto)) {
-      updatedFragments.push(ours);
-      continue;
-    }
-    const wanted = { ...before, proto: ours, numDeletedRows: Number(ours.deletionFile?.numDeletedRows ?? 0n) };
-    const [old, added, theirs] = await settleAll([
-      readDeletions(read, before, signal),
-      readDeletions(read, wanted, signal),
-      readDeletions(latest, now, signal),
-    ]);
-    const affected = subtract(added ?? new Uint32Array(0), old ?? new Uint32Array(0));
-    const united = unite(affected, theirs ?? new Uint32Array(0));
-    if (united.length < affected.length + (theirs?.length ?? 0)) {
-      throw new LanceError(
-        "COMMIT_CONFLICT",
-        `another writer deleted or updated some of the same rows of fragment ${fragmentId} (by version ${latest.version}); evaluate the delete again on that version`,
-        { retryable: true, fragmentId, version: latest.version },
-      );
-    }
-    if (united.length === now.physicalRows) {
-      deletedFragmentIds.push(ours.id);
-      continue;
-    }
-    const deletionFile = await writeDeletionFile(store, {
-      fragmentId,
-      readVersion: latest.version,
-      offsets: united,
-      signal,
-    });
-    debris.push(`_deletions/${formatDeletionName(fragmentId, deletionFile)}`);
-    updatedFragments.push({ ...clone(DataFragmentSchema, now.proto), deletionFile });
+interface RebaseOptions {
+  readonly read: Snapshot;
+  readonly latest: Snapshot;
+  readonly store: Store;
+  readonly signal?: AbortSignal | undefined;
+}
+
+interface UnitedDeletions {
+  readonly updated: DataFragment[];
+  readonly removed: bigint[];
+  /** Deletion files written here. */
+  readonly debris: string[];
+}
+
+/** Rows ours deletes, together with those others deleted from the same fragments since; the two share none. */
+async function uniteDeletions(
+  mine: readonly DataFragment[],
+  removed: readonly bigint[],
+  options: RebaseOptions,
+): Promise<UnitedDeletions> {
+  const { store } = options;
+  const united: UnitedDeletions = { updated: [], removed: [...removed], debris: [] };
+  try {
+    for (const ours of mine) await uniteFragment(ours, united, options);
+  } catch (error) {
+    await deleteQuietly(store, united.debris);
+    throw error;
   }
-  const value = create(Transaction_DeleteSchema, {
-    updatedFragments,
-    deletedFragmentIds,
-    predicate: operation.value.predicate,
-  });
-  return { operation: { case: "delete", value }, debris };
+  return united;
+}
+
+async function uniteFragment(ours: DataFragment, united: UnitedDeletions, options: RebaseOptions): Promise<void> {
+  const { read, latest, store, signal } = options;
+  const fragmentId = Number(ours.id);
+  const before = getFragment(read, fragmentId);
+  const now = getFragment(latest, fragmentId);
+  if (sameDeletions(before.proto, now.proto)) {
+    united.updated.push(ours);
+    return;
+  }
+  const wanted = { ...before, proto: ours, numDeletedRows: Number(ours.deletionFile?.numDeletedRows ?? 0n) };
+  const [old, added, theirs] = await settleAll([
+    readDeletions(read, before, signal),
+    readDeletions(read, wanted, signal),
+    readDeletions(latest, now, signal),
+  ]);
+  const affected = subtract(added ?? new Uint32Array(0), old ?? new Uint32Array(0));
+  const offsets = unite(affected, theirs ?? new Uint32Array(0));
+  if (offsets.length < affected.length + (theirs?.length ?? 0)) {
+    throw new LanceError(
+      "COMMIT_CONFLICT",
+      `another writer deleted or updated some of the same rows of fragment ${fragmentId} (by version ${latest.version}); evaluate this again on that version`,
+      { retryable: true, fragmentId, version: latest.version },
+    );
+  }
+  if (offsets.length === now.physicalRows) {
+    united.removed.push(ours.id);
+    return;
+  }
+  const deletionFile = await writeDeletionFile(store, { fragmentId, readVersion: latest.version, offsets, signal });
+  united.debris.push(`_deletions/${formatDeletionName(fragmentId, deletionFile)}`);
+  united.updated.push({ ...clone(DataFragmentSchema, now.proto), deletionFile });
 }
 
 async function rebaseCreateIndex(
-  operation: Extract<RebasableOperation, { case: "createIndex" }>,
-  options: { read: Snapshot; latest: Snapshot },
+  operation: OperationOf<"createIndex">,
+  options: RebaseOptions,
 ): Promise<RebasableOperation> {
   const { read, latest } = options;
   const known = new Set(latest.manifest.fields.map((field) => field.id));
@@ -135,20 +157,8 @@ async function pruneCoverage(index: IndexMetadata, read: Snapshot, latest: Snaps
   return pruned;
 }
 
-/** Whether the indexed fields still lie in the same columns of the same files. */
-function sameColumns(a: DataFragment, b: DataFragment, fields: readonly number[]): boolean {
-  const locate = (fragment: DataFragment, field: number) =>
-    fragment.files
-      .filter((file) => file.fields.includes(field))
-      .map((file) => `${file.baseId ?? ""}:${file.path}:${file.columnIndices[file.fields.indexOf(field)]}`)
-      .join();
-  return fields.every((field) => locate(a, field) === locate(b, field));
-}
-
 /** What each new index covers, for {@link judgeConflict}. */
-export async function readCoverage(
-  operation: RebasableOperation,
-): Promise<Map<IndexMetadata, ReadonlySet<bigint> | undefined>> {
+export async function readCoverage(operation: KnownOperation): Promise<Coverage> {
   const coverage = new Map<IndexMetadata, ReadonlySet<bigint> | undefined>();
   if (operation.case !== "createIndex") return coverage;
   for (const index of operation.value.newIndices) {

@@ -1,11 +1,6 @@
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { fromBinary } from "@bufbuild/protobuf";
 import { LanceError } from "../errors.ts";
-import {
-  type EncodedU64Array,
-  RowDatasetVersionSequenceSchema,
-  RowIdSequenceSchema,
-  type U64Segment,
-} from "../proto/gen/lance/rowids_pb.ts";
+import { type EncodedU64Array, RowIdSequenceSchema, type U64Segment } from "../proto/gen/lance/rowids_pb.ts";
 
 /**
  * Stable row ids of a fragment, in physical order (format page section 1.3): 8 bytes a row.
@@ -14,34 +9,45 @@ import {
  * @throws CORRUPT when the sequence has another length, checked before anything is allocated for it
  */
 export function decodeRowIds(bytes: Uint8Array, numRows: number): BigUint64Array<ArrayBuffer> {
-  let segments: U64Segment[];
-  try {
-    segments = fromBinary(RowIdSequenceSchema, bytes).segments;
-  } catch (cause) {
-    throw new LanceError("CORRUPT", "a row id sequence is not a valid message", {}, { cause });
-  }
   const ids = new BigUint64Array(numRows);
   let at = 0;
-  for (const segment of segments) at = decodeSegment(segment, ids, at);
+  for (const segment of readSegments(bytes)) at = decodeSegment(segment, ids, at);
   if (at !== numRows) throw wrongLength(at, numRows);
   return ids;
 }
 
-/** The sequence of consecutive ids `start … start + numRows − 1`. */
-export function encodeRowIdRange(start: bigint, numRows: number): Uint8Array<ArrayBuffer> {
-  return toBinary(RowIdSequenceSchema, create(RowIdSequenceSchema, { segments: [rangeSegment(start, numRows)] }));
+/** Ids of one fragment, as many as it holds; fewer than `maxRows` where a writer left the rest to the commit. */
+export function decodePartialRowIds(bytes: Uint8Array, maxRows: number): BigUint64Array<ArrayBuffer> {
+  const ids = new BigUint64Array(maxRows);
+  let at = 0;
+  for (const segment of readSegments(bytes)) at = decodeSegment(segment, ids, at);
+  return ids.subarray(0, at);
 }
 
-/** The version sequence of `numRows` rows that all date from one version. */
-export function encodeUniformVersions(version: bigint, numRows: number): Uint8Array<ArrayBuffer> {
-  return toBinary(
-    RowDatasetVersionSequenceSchema,
-    create(RowDatasetVersionSequenceSchema, { runs: [{ span: rangeSegment(0n, numRows), version }] }),
-  );
+/** Lowest and highest id a sequence can hold, without unfolding it; `undefined` when it holds none. */
+export function boundRowIds(bytes: Uint8Array): { readonly min: bigint; readonly max: bigint } | undefined {
+  let min: bigint | undefined;
+  let max = 0n;
+  const widen = (low: bigint, high: bigint): void => {
+    if (min === undefined || low < min) min = low;
+    if (high > max) max = high;
+  };
+  for (const { segment } of readSegments(bytes)) {
+    if (segment.case === "sortedArray" || segment.case === "array") {
+      for (const id of decodeArray(segment.value)) widen(id, id);
+    } else if (segment.case !== undefined && segment.value.end > segment.value.start) {
+      widen(segment.value.start, segment.value.end - 1n);
+    }
+  }
+  return min === undefined ? undefined : { min, max };
 }
 
-function rangeSegment(start: bigint, numRows: number) {
-  return { segment: { case: "range" as const, value: { start, end: start + BigInt(numRows) } } };
+function readSegments(bytes: Uint8Array): U64Segment[] {
+  try {
+    return fromBinary(RowIdSequenceSchema, bytes).segments;
+  } catch (cause) {
+    throw new LanceError("CORRUPT", "a row id sequence is not a valid message", {}, { cause });
+  }
 }
 
 function decodeSegment({ segment }: U64Segment, ids: BigUint64Array, at: number): number {

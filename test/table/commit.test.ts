@@ -1,6 +1,7 @@
-import { equals, toBinary } from "@bufbuild/protobuf";
+import { create, equals, toBinary } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
 import { DataFragmentSchema, ManifestSchema } from "../../src/proto/gen/lance/table_pb.ts";
+import { Transaction_UpdateConfigSchema, Transaction_UpdateSchema } from "../../src/proto/gen/lance/transaction_pb.ts";
 import { createMemoryStore, type MemoryObjects } from "../../src/store/memory.ts";
 import type { Store } from "../../src/store/store.ts";
 import { commit } from "../../src/table/commit.ts";
@@ -298,15 +299,7 @@ describe("createIndex", () => {
       base,
       {
         case: "update",
-        value: {
-          $typeName: "lance.table.Transaction.Update",
-          removedFragmentIds: [],
-          updatedFragments: [],
-          newFragments: [],
-          fieldsModified: [0],
-          fieldsForPreservingFragBitmap: [],
-          updateMode: 1,
-        },
+        value: create(Transaction_UpdateSchema, { fieldsModified: [0], updateMode: 1 }),
       },
       {
         change: (manifest) => {
@@ -379,7 +372,7 @@ describe("what a commit meets", () => {
     const base = await createTable(store);
     const changed = await commitForeign(
       base,
-      { case: "updateConfig", value: { $typeName: "lance.table.Transaction.Opaque" } },
+      { case: "updateConfig", value: create(Transaction_UpdateConfigSchema) },
       {
         change: (manifest) => {
           manifest.config = { "lance.auto_cleanup.interval": "20" };
@@ -415,7 +408,7 @@ describe("what a commit meets", () => {
     const base = await createTable(store);
     const changed = await commitForeign(
       base,
-      { case: "updateConfig", value: { $typeName: "lance.table.Transaction.Opaque" } },
+      { case: "updateConfig", value: create(Transaction_UpdateConfigSchema) },
       { change: (manifest) => Object.assign(manifest, { writerFeatureFlags: 32n }) },
     );
     const before = [...objects.keys()].filter((path) => path.startsWith("_transactions/")).length;
@@ -440,7 +433,7 @@ describe("what a commit meets", () => {
     const base = await createTable(store);
     await commitForeign(
       base,
-      { case: "updateConfig", value: { $typeName: "lance.table.Transaction.Opaque" } },
+      { case: "updateConfig", value: create(Transaction_UpdateConfigSchema) },
       { change: (manifest) => Object.assign(manifest, { writerFeatureFlags: 131072n + 2n ** 40n }) },
     );
     await expect(commit(base, appendOf(stageFragment()))).rejects.toMatchObject({

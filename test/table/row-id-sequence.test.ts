@@ -3,7 +3,9 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { isLanceError } from "../../src/errors.ts";
 import { RowDatasetVersionSequenceSchema, RowIdSequenceSchema } from "../../src/proto/gen/lance/rowids_pb.ts";
-import { decodeRowIds, encodeRowIdRange, encodeUniformVersions } from "../../src/table/row-id-sequence.ts";
+import { encodeRowIdRange, encodeRowIds } from "../../src/table/encode-row-ids.ts";
+import { boundRowIds, decodePartialRowIds, decodeRowIds } from "../../src/table/row-id-sequence.ts";
+import { decodeRowVersions, encodeRowVersions, encodeUniformVersions } from "../../src/table/row-versions.ts";
 
 const bytesOf = (array: ArrayBufferView) => new Uint8Array(array.buffer as ArrayBuffer);
 
@@ -93,4 +95,48 @@ test("any bytes decode or are refused with a code", () => {
       }
     }),
   );
+});
+
+test("any ids read back from the form they were written in, which is no larger than an array", () => {
+  const ids = fc.uniqueArray(fc.bigInt({ min: 0n, max: 5000n }), { maxLength: 400 });
+  const far = fc.uniqueArray(fc.bigInt({ min: 0n, max: 2n ** 63n }), { maxLength: 50 });
+  const shape = fc.constantFrom("as is", "sorted", "two sorted halves");
+  fc.assert(
+    fc.property(fc.oneof(ids, far), shape, (drawn, order) => {
+      const given = BigUint64Array.from(drawn);
+      if (order === "sorted") given.sort();
+      if (order === "two sorted halves") {
+        given.subarray(0, given.length >> 1).sort();
+        given.subarray(given.length >> 1).sort();
+      }
+      const bytes = encodeRowIds(given);
+      expect([...decodeRowIds(bytes, given.length)]).toEqual([...given]);
+      expect([...decodePartialRowIds(bytes, given.length + 5)]).toEqual([...given]);
+      expect(bytes.length).toBeLessThanOrEqual(given.length * 8 + 40);
+      const bounds = boundRowIds(bytes);
+      if (given.length === 0) expect(bounds).toBeUndefined();
+      for (const id of given) expect(id >= bounds!.min && id <= bounds!.max).toBe(true);
+    }),
+  );
+});
+
+test("consecutive ids cost a range, few holes and long stretches no more than that", () => {
+  const run = (start: number, length: number) => Array.from({ length }, (_, i) => BigInt(start + i));
+  expect(encodeRowIds(BigUint64Array.from(run(0, 100_000))).length).toBeLessThan(20);
+  expect(encodeRowIds(BigUint64Array.from([...run(0, 5000), ...run(5001, 5000)])).length).toBeLessThan(40);
+  expect(encodeRowIds(BigUint64Array.from([...run(9000, 1000), ...run(0, 1000)])).length).toBeLessThan(40);
+  expect(encodeRowIds(BigUint64Array.from(run(0, 9000).filter((id) => id % 3n !== 0n))).length).toBeLessThan(1300);
+});
+
+test("version sequences read back as runs; what is beyond them is the version said to be missing", () => {
+  fc.assert(
+    fc.property(fc.array(fc.bigInt({ min: 1n, max: 4n }), { maxLength: 60 }), fc.nat(5), (drawn, more) => {
+      const bytes = encodeRowVersions(BigUint64Array.from(drawn));
+      const read = decodeRowVersions(bytes, drawn.length + more, 9n);
+      expect([...read]).toEqual([...drawn, ...Array.from({ length: more }, () => 9n)]);
+      if (drawn.length > 0)
+        expect(() => decodeRowVersions(bytes, drawn.length - 1)).toThrow(/longer than its fragment/);
+    }),
+  );
+  expect([...decodeRowVersions(undefined, 2)]).toEqual([1n, 1n]);
 });

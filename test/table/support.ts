@@ -11,10 +11,10 @@ import {
 import { Transaction_DeleteSchema } from "../../src/proto/gen/lance/transaction_pb.ts";
 import type { Store } from "../../src/store/store.ts";
 import { finishManifest } from "../../src/table/build-manifest.ts";
-import type { Operation } from "../../src/table/conflicts.ts";
 import { createDatasetManifest } from "../../src/table/create-dataset.ts";
 import { writeDeletionFile } from "../../src/table/deletion-file.ts";
 import { encodeFragmentBitmap } from "../../src/table/fragment-bitmap.ts";
+import type { Operation } from "../../src/table/operation.ts";
 import { createTransaction, formatTransactionName, publishVersion } from "../../src/table/publish.ts";
 import { openVersion, type Snapshot } from "../../src/table/snapshot.ts";
 
