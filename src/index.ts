@@ -30,11 +30,13 @@ export type { Scanner } from "./query/scanner.ts";
 export type { ScanStatistics, SegmentStatistics } from "./query/statistics.ts";
 export type { TakeOptions } from "./query/take.ts";
 export { type BrowserStore, openBrowserStore } from "./store/browser-ladder.ts";
-export { createHttpStore } from "./store/http.ts";
+export { createHttpStore, type HttpStorageOptions, type HttpStoreOptions } from "./store/http.ts";
 export { createIndexedDbStore } from "./store/indexeddb.ts";
 export { createMemoryStore } from "./store/memory.ts";
 export { openStore } from "./store/open-store.ts";
 export { createOpfsStore } from "./store/opfs.ts";
+export type { PersistentCacheOptions } from "./store/persistent/open-block-cache.ts";
+export { withPersistentCache } from "./store/persistent/with-persistent-cache.ts";
 export type {
   ByteRange,
   GetResult,

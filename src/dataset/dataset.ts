@@ -69,6 +69,14 @@ export class Dataset {
     return this.#snapshot.version;
   }
 
+  /**
+   * Whether the table's host could not be reached when this version was chosen: it is the newest one kept on this
+   * device, and newer ones may exist.
+   */
+  get offline(): boolean {
+    return this.#snapshot.offline === true;
+  }
+
   /** The columns, as Arrow. */
   get schema(): Schema {
     return toArrowSchema(this.#snapshot.schema);

@@ -13,7 +13,10 @@ import { Dataset } from "./dataset.ts";
 export interface OpenDatasetOptions {
   /** A pinned version. Default: the newest. */
   readonly version?: number | undefined;
-  /** What the store's back end takes (headers, credentials). */
+  /**
+   * What the store's back end takes. Over HTTP: `headers`, `credentials`, `list`, and `persistentCache`, which keeps what
+   * is read on this device (default: on in browsers), see `HttpStorageOptions`.
+   */
   readonly storageOptions?: Readonly<Record<string, unknown>> | undefined;
   /**
    * Workers for builds and searches. Default: the global pool. Without one a build makes its own; a search does too on

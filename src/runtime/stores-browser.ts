@@ -1,4 +1,4 @@
-import { httpStoreKind } from "../store/http.ts";
+import { createHttpStoreKind } from "../store/http.ts";
 import { indexedDbStoreKind } from "../store/indexeddb.ts";
 import { memoryStoreKind } from "../store/memory.ts";
 import { registerStoreKind } from "../store/open-store.ts";
@@ -6,5 +6,11 @@ import { opfsStoreKind } from "../store/opfs.ts";
 
 /** `opfs://`, `idb://`, `memory://`, `http(s)://`. */
 export function registerBrowserStores(): void {
-  for (const kind of [opfsStoreKind, indexedDbStoreKind, memoryStoreKind, httpStoreKind]) registerStoreKind(kind);
+  for (const kind of [
+    opfsStoreKind,
+    indexedDbStoreKind,
+    memoryStoreKind,
+    createHttpStoreKind({ persistentCache: true }),
+  ])
+    registerStoreKind(kind);
 }

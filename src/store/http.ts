@@ -2,10 +2,12 @@ import { LanceError, throwIfAborted } from "../errors.ts";
 import { createHttpLister } from "./http-list.ts";
 import { createHttpReader } from "./http-reader.ts";
 import type { HttpTransport } from "./http-request.ts";
-import type { StoreKind } from "./open-store.ts";
+import { reopenStore, type StoreKind } from "./open-store.ts";
 import { assertPath, assertPrefix } from "./paths.ts";
+import { canCachePersistently, type PersistentCacheOptions } from "./persistent/open-block-cache.ts";
+import { withPersistentCache } from "./persistent/with-persistent-cache.ts";
 import { assertRange } from "./ranges.ts";
-import type { Store } from "./store.ts";
+import type { Store, StoreDescription } from "./store.ts";
 import { readOnlyError } from "./store-errors.ts";
 
 /** How a host is spoken to. */
@@ -24,6 +26,15 @@ export interface HttpStoreOptions {
    * others when the table has no version hint. `bucketUrl` names a bucket whose address is not in the table's.
    */
   readonly list?: "auto" | "none" | { readonly bucketUrl: string };
+}
+
+/** What `storageOptions` of an `https://` address takes. */
+export interface HttpStorageOptions extends HttpStoreOptions {
+  /**
+   * Keeps what is read on this device, see {@link withPersistentCache}. Default: on in browsers, 512 MiB over all
+   * tables, unless the host is given headers or credentials.
+   */
+  readonly persistentCache?: boolean | PersistentCacheOptions | undefined;
 }
 
 const MAX_WHOLE_BYTES = 8 * 1024 * 1024;
@@ -91,17 +102,47 @@ export function createHttpStore(url: string, options: HttpStoreOptions = {}): St
   };
 }
 
-/** `https://` and `http://`; `storageOptions` are {@link HttpStoreOptions}. */
-export const httpStoreKind: StoreKind = {
-  kind: "http",
-  schemes: ["https", "http"],
-  openUri: (uri, { storageOptions }) => createHttpStore(uri, storageOptions as HttpStoreOptions | undefined),
-  reopen: ({ url, maxWholeBytes, list }) =>
-    createHttpStore(String(url), {
-      maxWholeBytes: Number(maxWholeBytes),
-      list: list as NonNullable<HttpStoreOptions["list"]>,
-    }),
-};
+/**
+ * `https://` and `http://`; `storageOptions` are {@link HttpStorageOptions}.
+ * @param options.persistentCache whether what is read is kept on the device where nothing is said
+ */
+export function createHttpStoreKind(options: { readonly persistentCache: boolean }): StoreKind {
+  return {
+    kind: "http",
+    schemes: ["https", "http"],
+    openUri(uri, { storageOptions = {} }) {
+      const { persistentCache, ...http } = storageOptions as HttpStorageOptions;
+      const isPrivate = http.headers !== undefined || http.credentials !== undefined;
+      const wanted = persistentCache ?? (options.persistentCache && !isPrivate && canCachePersistently());
+      const store = createHttpStore(uri, http);
+      if (!wanted) return store;
+      return withPersistentCache(store, { ...(wanted === true ? {} : wanted), key: nameRoot(parseRoot(uri)) });
+    },
+    async reopen({ url, maxWholeBytes, list, persistentCache }) {
+      const store = createHttpStore(String(url), {
+        maxWholeBytes: Number(maxWholeBytes),
+        list: list as NonNullable<HttpStoreOptions["list"]>,
+      });
+      if (!persistentCache) return store;
+      const { store: keptIn, ...cache } = persistentCache as PersistentCacheOptions & { store?: StoreDescription };
+      return withPersistentCache(store, {
+        ...cache,
+        ...(keptIn ? { store: await reopenStore(keptIn) } : {}),
+        key: nameRoot(parseRoot(String(url))),
+      });
+    },
+  };
+}
+
+/** Signatures in a query change, while the table stays. */
+const SIGNATURE =
+  /^(x-amz-|x-goog-|signature$|expires$|key-pair-id$|policy$|awsaccesskeyid$|googleaccessid$|s[a-z]{1,3}$)/i;
+
+function nameRoot(root: URL): string {
+  const named = new URL(root);
+  for (const name of [...named.searchParams.keys()]) if (SIGNATURE.test(name)) named.searchParams.delete(name);
+  return named.href;
+}
 
 function checkListOption(list: unknown): "auto" | "none" | { readonly bucketUrl: string } {
   if (list === "auto" || list === "none") return list;

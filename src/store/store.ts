@@ -66,6 +66,8 @@ export interface ReadableStore {
     prefix: string,
     options: StoreCallOptions & { limit: number; when: "likely" | "possible" },
   ): Promise<readonly ListedObject[] | undefined>;
+  /** Manifests that were kept on this device, for when the host cannot be reached: oldest note first. */
+  listKept?(prefix: string): Promise<readonly string[]>;
   readonly capabilities?: StoreCapabilities;
   describe?(): StoreDescription | undefined;
 }

@@ -46,8 +46,8 @@ export function withCache<S extends ReadableStore>(store: S, options: CacheOptio
         // The last caller left: later ones must not join a cancelled request.
         signal.addEventListener("abort", () => removeCall(), { once: true });
         try {
-          const result = await store.get(path, range, { signal });
-          if (result && generations.get(path) === generation) cache.add(path, range, result);
+          const result = await store.get(path, range, { signal, transient: callOptions?.transient });
+          if (result && !callOptions?.transient && generations.get(path) === generation) cache.add(path, range, result);
           return result;
         } finally {
           removeCall();

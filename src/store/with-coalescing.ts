@@ -60,7 +60,7 @@ export function withCoalescing<S extends ReadableStore>(store: S, options: Coale
       assertPath(path);
       assertRange(range);
       throwIfAborted(callOptions?.signal);
-      if (range.offset === undefined) return store.get(path, range, callOptions);
+      if (range.offset === undefined || callOptions?.transient) return store.get(path, range, callOptions);
       const { offset, length } = range;
       return new Promise<GetResult | undefined>((resolve) => {
         arrivals++;

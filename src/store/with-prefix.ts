@@ -36,6 +36,10 @@ export function withPrefix(store: Store, prefix: string): Store {
         return head?.map((object) => ({ ...object, path: object.path.slice(folder.length) }));
       },
     }),
+    ...(store.listKept && {
+      listKept: async (inner: string) =>
+        (await store.listKept!(folder + inner)).map((path) => path.slice(folder.length)),
+    }),
     async put(path, bytes, options) {
       await store.put(below(path), bytes, options);
     },

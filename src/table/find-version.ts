@@ -7,7 +7,14 @@ import {
   VERSION_HINT_PATH,
   VERSIONS_PREFIX,
 } from "./manifest-path.ts";
-import { findHighest, gallopFrom, type KnownVersion, type ProbedManifest, probeVersion } from "./probe-version.ts";
+import {
+  findHighest,
+  gallopFrom,
+  isUnreachable,
+  type KnownVersion,
+  type ProbedManifest,
+  probeVersion,
+} from "./probe-version.ts";
 
 /** V2 names sort newest first, so the head of a listing answers; the rest of its page tells of mixed names. */
 const LISTED_NAMES = 1000;
@@ -32,6 +39,8 @@ const MAX_HINT = 2 ** 52;
  * for the versions after it. Without a hint: a listing where the host turns out to have one, else probing, which finds
  * a table when one of versions 1 to 64 is kept, or when the versions kept last span a tenth of their numbers.
  *
+ * A host that cannot be reached leaves the newest version kept on this device, marked `offline`.
+ *
  * @returns `undefined` when there is no table
  * @throws CORRUPT (V1 and V2 names mixed), ABORTED, IO
  */
@@ -40,6 +49,17 @@ export async function findLatestManifest(
   options: StoreCallOptions = {},
 ): Promise<ProbedManifest | undefined> {
   throwIfAborted(options.signal);
+  try {
+    return await askLatest(store, options);
+  } catch (error) {
+    if (!isUnreachable(error)) throw error;
+    const found = await findKept(store, options);
+    if (found === undefined) throw error;
+    return { ...found, offline: true };
+  }
+}
+
+async function askLatest(store: ReadableStore, options: StoreCallOptions): Promise<ProbedManifest | undefined> {
   if (canList(store)) return findListed(store, options);
   const likely = await peekLatest(store, "likely", options);
   if (likely !== undefined) return likely.found;
@@ -113,6 +133,20 @@ async function findListed(store: Store, options: StoreCallOptions): Promise<Prob
     if (names.length === 0) return undefined;
     const newest = names.reduce((a, b) => (b.version > a.version ? b : a));
     const found = await probeVersion(store, newest.version, { ...options, naming: newest.naming });
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** The newest version that was kept on this device. */
+async function findKept(store: ReadableStore, options: StoreCallOptions): Promise<ProbedManifest | undefined> {
+  const kept = (await store.listKept?.(VERSIONS_PREFIX)) ?? [];
+  const names = kept.map(readName).filter((name) => name !== undefined);
+  for (const { version, naming } of names.sort((a, b) => b.version - a.version)) {
+    const found = await probeVersion(store, version, { ...options, naming }).catch((error: unknown) => {
+      if (isUnreachable(error)) return undefined;
+      throw error;
+    });
     if (found !== undefined) return found;
   }
   return undefined;

@@ -1,3 +1,4 @@
+import { isLanceError } from "../errors.ts";
 import type { GetResult, ReadableStore, StoreCallOptions } from "../store/store.ts";
 import { mapBounded } from "../tasks/settle-all.ts";
 import { formatManifestPath, type ManifestNaming } from "./manifest-path.ts";
@@ -9,6 +10,8 @@ export interface ProbedManifest {
   readonly naming: ManifestNaming;
   readonly path: string;
   readonly tail: GetResult;
+  /** The host could not be reached: newer versions may exist. */
+  readonly offline?: true;
 }
 
 /** A version that is there. */
@@ -31,12 +34,25 @@ export async function probeVersion(
   options: StoreCallOptions & { naming?: ManifestNaming | undefined } = {},
 ): Promise<ProbedManifest | undefined> {
   const namings: readonly ManifestNaming[] = options.naming === undefined ? ["v2", "v1"] : [options.naming];
+  let unreachable: unknown;
   for (const naming of namings) {
     const path = formatManifestPath(version, naming);
-    const tail = await store.get(path, { suffix: MANIFEST_TAIL_BYTES }, { signal: options.signal });
-    if (tail !== undefined) return { version, naming, path, tail };
+    try {
+      const tail = await store.get(path, { suffix: MANIFEST_TAIL_BYTES }, { signal: options.signal });
+      if (tail !== undefined) return { version, naming, path, tail };
+    } catch (error) {
+      // The other name may be kept on this device.
+      if (!isUnreachable(error)) throw error;
+      unreachable ??= error;
+    }
   }
+  if (unreachable !== undefined) throw unreachable;
   return undefined;
+}
+
+/** Whether an error says that nobody answered, so that what is kept on the device may do instead. */
+export function isUnreachable(error: unknown): boolean {
+  return isLanceError(error, "IO") && error.details.unreachable === true;
 }
 
 /**

@@ -30,6 +30,8 @@ export interface Snapshot {
   /** Open data files, bounded, shared with other versions of this table. */
   readonly files: FileCache;
   readonly deletions: DeletionCache;
+  /** Chosen among what this device keeps, since the host could not be reached: newer versions may exist. */
+  readonly offline?: true | undefined;
 }
 
 const STORAGE_VERSIONS: ReadonlySet<string> = new Set(["2.0", "2.1", "2.2"]);
@@ -59,7 +61,11 @@ export async function openSnapshot(
     });
   }
   const source = await readManifestFromTail(store, probed.path, probed.tail, { signal });
-  return createSnapshot({ store, uri, source, files: createFileCache(store), deletions: createDeletionCache() });
+  const { offline } = probed;
+  return {
+    ...createSnapshot({ store, uri, source, files: createFileCache(store), deletions: createDeletionCache() }),
+    offline,
+  };
 }
 
 /** The same table at another version, sharing open files. @throws as {@link openSnapshot} */

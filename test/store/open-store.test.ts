@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
 import { openBrowserStore } from "../../src/store/browser-ladder.ts";
-import { httpStoreKind } from "../../src/store/http.ts";
+import { createHttpStoreKind } from "../../src/store/http.ts";
 import { createMemoryStore, memoryStoreKind } from "../../src/store/memory.ts";
 import { shareStore } from "../../src/store/message-port.ts";
 import { nodeFsStoreKind } from "../../src/store/node-fs.ts";
@@ -14,7 +14,8 @@ import { createPattern } from "../conformance/store-checks.ts";
 import { createFaultyStore } from "../support/faulty-store.ts";
 
 beforeAll(() => {
-  for (const kind of [memoryStoreKind, nodeFsStoreKind, httpStoreKind]) registerStoreKind(kind);
+  for (const kind of [memoryStoreKind, nodeFsStoreKind, createHttpStoreKind({ persistentCache: false })])
+    registerStoreKind(kind);
 });
 
 describe("openStore", () => {
