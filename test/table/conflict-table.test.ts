@@ -3,46 +3,67 @@ import { beforeAll, describe, expect, test } from "vitest";
 import type { DataFragment } from "../../src/proto/gen/lance/table_pb.ts";
 import { type Transaction, TransactionSchema } from "../../src/proto/gen/lance/transaction_pb.ts";
 import { judgeConflict } from "../../src/table/conflicts.ts";
-import type { RebasableOperation } from "../../src/table/operation.ts";
+import type { Operation, OperationOf, RebasableOperation } from "../../src/table/operation.ts";
 import { readCoverage } from "../../src/table/rebase.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
 import { appendOf, createIndexOf, stageFragment, stageIndex } from "./support.ts";
 
+/** Columns of the table below: what we commit. */
+const OURS = [
+  "append",
+  "delete",
+  "update",
+  "createIndex",
+  "rewrite",
+  "overwrite",
+  "merge",
+  "restore",
+  "project",
+  "updateConfig",
+  "reserveFragments",
+] as const;
+type OurCase = (typeof OURS)[number];
+
 /**
  * The table of the format page, section 1.4, cell by cell: `-` both hold, `m` deletion vectors are merged, `R` retry,
- * `X` abort. Ours touches fragment 1; theirs touches fragment 1 ("same") or 2 ("other").
+ * `X` abort. Ours touches fragment 1; theirs touches fragment 1 ("same") or 2 ("other"). Ours keeps nullability and
+ * sets a config key theirs does not.
  */
-const TABLE: Readonly<Record<string, Readonly<Record<"append" | "delete" | "createIndex", string>>>> = {
-  append: { append: "-", delete: "-", createIndex: "-" },
-  "delete other": { append: "-", delete: "-", createIndex: "-" },
-  "delete same": { append: "-", delete: "m", createIndex: "-" },
-  "delete same, other columns": { append: "-", delete: "R", createIndex: "-" },
-  "delete whole same": { append: "-", delete: "R", createIndex: "-" },
-  "update other": { append: "-", delete: "-", createIndex: "-" },
-  "update same": { append: "-", delete: "m", createIndex: "-" },
-  "update removes same": { append: "-", delete: "R", createIndex: "-" },
-  "createIndex other name": { append: "-", delete: "-", createIndex: "-" },
-  "createIndex same name": { append: "-", delete: "-", createIndex: "R" },
-  "dropIndex same name": { append: "-", delete: "-", createIndex: "R" },
-  "rewrite other": { append: "-", delete: "-", createIndex: "-" },
-  "rewrite same": { append: "-", delete: "R", createIndex: "R" },
-  "rewrite same, old form": { append: "-", delete: "R", createIndex: "R" },
-  overwrite: { append: "X", delete: "X", createIndex: "X" },
-  "merge keeping nullability": { append: "-", delete: "R", createIndex: "-" },
-  "merge changing nullability": { append: "R", delete: "R", createIndex: "-" },
-  restore: { append: "X", delete: "X", createIndex: "X" },
-  "project keeping nullability": { append: "-", delete: "-", createIndex: "-" },
-  "project changing nullability": { append: "R", delete: "-", createIndex: "-" },
-  updateConfig: { append: "-", delete: "-", createIndex: "-" },
-  reserveFragments: { append: "-", delete: "-", createIndex: "-" },
-  "dataReplacement other": { append: "-", delete: "-", createIndex: "-" },
-  "dataReplacement same": { append: "-", delete: "R", createIndex: "R" },
-  updateMemWalState: { append: "X", delete: "X", createIndex: "X" },
-  clone: { append: "-", delete: "-", createIndex: "-" },
-  updateBases: { append: "-", delete: "-", createIndex: "-" },
-  dataOverlay: { append: "-", delete: "-", createIndex: "-" },
-  unknown: { append: "X", delete: "X", createIndex: "X" },
-  "not recorded": { append: "R", delete: "R", createIndex: "R" },
+const TABLE: Readonly<Record<string, string>> = {
+  // ours:                        A D U I W O M S P C R
+  append: "                       - - - - - - R - - - -",
+  "delete other": "               - - - - - - R - - - -",
+  "delete same": "                - m m - R - R - - - -",
+  "delete same, other columns": " - R R - R - R - - - -",
+  "delete whole same": "          - R R - R - R - - - -",
+  "update other": "               - - - - - - R - - - -",
+  "update same": "                - m m - R - R - - - -",
+  "update removes same": "        - R R - R - R - - - -",
+  "createIndex other name": "     - - - - R - - - - - -",
+  "createIndex elsewhere": "      - - - - - - - - - - -",
+  "createIndex same name": "      - - - R - - - - - - -",
+  "dropIndex same name": "        - - - R - - - - - - -",
+  "rewrite other": "              - - - - - - R - - - -",
+  "rewrite same": "               - R R R R - R - - - -",
+  "rewrite same, old form": "     - R R R R - R - - - -",
+  overwrite: "                    X X X X X R X - X - X",
+  "merge keeping nullability": "  - R R - R - R - R - -",
+  "merge changing nullability": " R R R - R - R - R - -",
+  restore: "                      X X X X X - X - X - X",
+  "project keeping nullability": "- - - - - - X - R - -",
+  "project changing nullability": "R - R - - - X - R - -",
+  updateConfig: "                 - - - - - - - - - - -",
+  "updateConfig of a field": "    - - - - - - R X - - -",
+  "updateConfig of the schema": " - - - - - - R X - - -",
+  reserveFragments: "             - - - - - - - - - - -",
+  "dataReplacement other": "      - - - - - - R - - - -",
+  "dataReplacement same": "       - R R R R - R - - - -",
+  updateMemWalState: "            X X - X - X X X X - -",
+  clone: "                        - - - - - - - - - - -",
+  updateBases: "                  - - - - - - - - - - -",
+  dataOverlay: "                  - - R - R - R - - - -",
+  unknown: "                      X X X X X X X X X X X",
+  "not recorded": "               R R R R R R R R R R R",
 };
 
 const CODES = { none: "-", merge: "m", retry: "R", abort: "X" };
@@ -63,7 +84,7 @@ const withDeletions = (one: DataFragment) =>
   }) as DataFragment;
 const otherColumns = (one: DataFragment) => ({ ...one, files: fragment(Number(one.id)).files });
 
-let ours: Record<"append" | "delete" | "createIndex", RebasableOperation>;
+let ours: Record<OurCase, RebasableOperation>;
 let theirs: Record<string, Transaction | undefined>;
 
 beforeAll(async () => {
@@ -74,6 +95,14 @@ beforeAll(async () => {
     append: appendOf(stageFragment()),
     delete: { case: "delete", value: deleteOf([withDeletions(same)], []) },
     createIndex: createIndexOf([await stageIndex("a_idx", [1])]),
+    update: operation("update", { updatedFragments: [withDeletions(same)], newFragments: [stageFragment()] }),
+    rewrite: operation("rewrite", { groups: [{ oldFragments: [same], newFragments: [stageFragment()] }] }),
+    overwrite: operation("overwrite", { configUpsertValues: { mine: "1" } }),
+    merge: operation("merge", { preservesNullability: true }),
+    restore: operation("restore", { version: 1n }),
+    project: operation("project", { preservesNullability: true }),
+    updateConfig: operation("updateConfig", { configUpdates: { updateEntries: [{ key: "mine", value: "1" }] } }),
+    reserveFragments: operation("reserveFragments", { numFragments: 1 }),
   };
   theirs = {
     append: transaction(appendOf(stageFragment())),
@@ -94,6 +123,7 @@ beforeAll(async () => {
     }),
     "update removes same": transaction({ case: "update", value: { removedFragmentIds: [1n] } }),
     "createIndex other name": transaction(createIndexOf([await stageIndex("b_idx", [1])])),
+    "createIndex elsewhere": transaction(createIndexOf([await stageIndex("b_idx", [2])])),
     "createIndex same name": transaction(createIndexOf([await stageIndex("a_idx", [2])])),
     "dropIndex same name": transaction(createIndexOf([], [await stageIndex("a_idx", [2])])),
     "rewrite other": transaction({
@@ -114,7 +144,15 @@ beforeAll(async () => {
     restore: transaction({ case: "restore", value: { version: 1n } }),
     "project keeping nullability": transaction({ case: "project", value: { preservesNullability: true } }),
     "project changing nullability": transaction({ case: "project", value: {} }),
-    updateConfig: transaction({ case: "updateConfig", value: {} }),
+    updateConfig: transaction({
+      case: "updateConfig",
+      value: { configUpdates: { updateEntries: [{ key: "theirs", value: "1" }] } },
+    }),
+    "updateConfig of a field": transaction({
+      case: "updateConfig",
+      value: { fieldMetadataUpdates: { 0: { updateEntries: [{ key: "k", value: "v" }] } } },
+    }),
+    "updateConfig of the schema": transaction({ case: "updateConfig", value: { schemaMetadata: { k: "v" } } }),
     reserveFragments: transaction({ case: "reserveFragments", value: { numFragments: 2 } }),
     "dataReplacement other": transaction({
       case: "dataReplacement",
@@ -142,12 +180,155 @@ function deleteOf(updatedFragments: DataFragment[], deletedFragmentIds: bigint[]
   };
 }
 
+/** One of ours, of its defaults. */
+function operation<Case extends OurCase>(
+  name: Case,
+  value: Extract<MessageInitShape<typeof TransactionSchema>["operation"], { case: Case }>["value"],
+): OperationOf<Case> {
+  const init = { case: name, value } as MessageInitShape<typeof TransactionSchema>["operation"];
+  return create(TransactionSchema, init === undefined ? {} : { operation: init }).operation as OperationOf<Case>;
+}
+
+async function judge(mine: RebasableOperation, transaction: Transaction | undefined, defersRemap = false) {
+  const side = await readCoverage(mine);
+  const other = transaction?.operation.case === "createIndex" ? await readCoverage(transaction.operation) : [];
+  const coverage = new Map([...side, ...other]);
+  return judgeConflict({ operation: mine, readFragments, coverage, defersRemap }, transaction);
+}
+
+const against = async (mine: RebasableOperation, other: Operation) =>
+  CODES[(await judge(mine, create(TransactionSchema, { operation: other }))).kind];
+
 describe.each(Object.entries(TABLE))("theirs: %s", (name, row) => {
-  test.each(Object.entries(row))("ours: %s → %s", async (kind, expected) => {
-    const operation = ours[kind as keyof typeof ours];
-    const verdict = judgeConflict({ operation, readFragments, coverage: await readCoverage(operation) }, theirs[name]);
+  test.each(
+    row
+      .trim()
+      .split(" ")
+      .map((expected, i): [OurCase, string] => [OURS[i]!, expected]),
+  )("ours: %s → %s", async (kind, expected) => {
+    const verdict = await judge(ours[kind], theirs[name]);
     expect(CODES[verdict.kind]).toBe(expected);
     if (expected === "R" || expected === "X") expect(verdict.reason).toBeTruthy();
+  });
+});
+
+test("every operation we commit has a cell in every row", () => {
+  expect(Object.keys(ours).sort()).toEqual([...OURS].sort());
+  for (const row of Object.values(TABLE)) expect(row.trim().split(" ")).toHaveLength(OURS.length);
+});
+
+describe("footnotes", () => {
+  test("1: values and a schema that may forbid nulls conflict in either order", async () => {
+    const merge = operation("merge", {});
+    const project = operation("project", {});
+    for (const values of [ours.append, ours.update]) {
+      expect(await against(project, values)).toBe("R");
+      expect(await against(values, project)).toBe("R");
+      expect(await against(values, merge)).toBe("R");
+    }
+    expect(await against(project, ours.delete)).toBe("-");
+    expect(await against(project, ours.rewrite)).toBe("-");
+  });
+
+  test("2: columns of ours written anew hold rows deleted meanwhile, so they are not merged", async () => {
+    const [same] = base as [DataFragment];
+    const columns = operation("update", { updatedFragments: [otherColumns(same)], fieldsModified: [1], updateMode: 1 });
+    expect(await against(columns, ours.delete)).toBe("R");
+    expect(await against(columns, ours.update)).toBe("R");
+    expect(await against(ours.delete, columns)).toBe("R");
+    // Theirs deleted nothing and left the columns alone.
+    expect(await against(columns, operation("update", { updatedFragments: [same] }))).toBe("R");
+  });
+
+  test("3: keys that both inserted", async () => {
+    const inserting = (fieldIds: number[], keyHashes: bigint[]) =>
+      operation("update", { insertedRows: { fieldIds, data: { case: "exact", value: { keyHashes } } } });
+    const mine = inserting([0], [1n, 2n]);
+    expect(await against(mine, inserting([0], [3n]))).toBe("-");
+    expect(await against(mine, inserting([0], [2n, 3n]))).toBe("R");
+    expect(await against(mine, inserting([1], [3n]))).toBe("R");
+    const bloom = operation("update", { insertedRows: { fieldIds: [0], data: { case: "bloom", value: {} } } });
+    expect(await against(mine, bloom)).toBe("R");
+    expect(await against(mine, operation("update", {}))).toBe("R");
+    expect(await against(operation("update", {}), mine)).toBe("-");
+    expect(await against(mine, ours.append)).toBe("R");
+  });
+
+  test("4: a field we write anew was dropped", async () => {
+    const update = operation("update", { fieldsModified: [1] });
+    const project = (...ids: number[]) =>
+      operation("project", { schema: ids.map((id) => ({ id })), preservesNullability: true });
+    expect(await against(update, project(0, 1))).toBe("-");
+    expect(await against(update, project(0))).toBe("R");
+  });
+
+  test("6: a write-ahead log and a merge of columns", async () => {
+    const log = createIndexOf([await stageIndex("__lance_mem_wal", [])]);
+    expect(await against(log, ours.merge)).toBe("R");
+    expect(await against(ours.merge, log)).toBe("R");
+  });
+
+  test("7: config keys; schema and field metadata", async () => {
+    const set = (key: string) => operation("updateConfig", { configUpdates: { updateEntries: [{ key, value: "2" }] } });
+    const remove = (key: string) => operation("updateConfig", { configUpdates: { updateEntries: [{ key }] } });
+    const old = operation("updateConfig", { upsertValues: { mine: "3" }, deleteKeys: ["gone"] });
+    expect(await against(ours.updateConfig, set("mine"))).toBe("X");
+    expect(await against(ours.updateConfig, remove("mine"))).toBe("X");
+    expect(await against(remove("mine"), ours.updateConfig)).toBe("X");
+    expect(await against(ours.updateConfig, old)).toBe("X");
+    expect(await against(remove("gone"), old)).toBe("-");
+    expect(await against(set("gone"), old)).toBe("X");
+    expect(await against(ours.overwrite, set("mine"))).toBe("X");
+    expect(await against(ours.overwrite, ours.overwrite)).toBe("X");
+    expect(await against(ours.updateConfig, ours.overwrite)).toBe("X");
+    const entries = (key: string) => ({ updateEntries: [{ key, value: "v" }] });
+    const ofSchema = operation("updateConfig", { schemaMetadataUpdates: entries("k") });
+    const ofField = (id: number) => operation("updateConfig", { fieldMetadataUpdates: { [id]: entries("k") } });
+    const ofTable = (key: string, replace = false) =>
+      operation("updateConfig", { tableMetadataUpdates: { ...entries(key), replace } });
+    expect(await against(ofSchema, operation("overwrite", {}))).toBe("X");
+    expect(await against(ofField(0), operation("overwrite", {}))).toBe("X");
+    expect(await against(ofSchema, ofSchema)).toBe("X");
+    expect(await against(ofField(0), ofField(0))).toBe("X");
+    expect(await against(ofField(0), ofField(1))).toBe("-");
+    expect(await against(ofTable("a"), ofTable("a"))).toBe("X");
+    expect(await against(ofTable("a"), ofTable("b"))).toBe("-");
+    expect(await against(ofTable("a"), ofTable("b", true))).toBe("X");
+  });
+
+  test("8: schema and field metadata against a merge and a restore", async () => {
+    const ofSchema = operation("updateConfig", { schemaMetadataUpdates: { replace: true } });
+    expect(await against(ofSchema, ours.merge)).toBe("R");
+    expect(await against(ours.merge, ofSchema)).toBe("R");
+    expect(await against(ofSchema, ours.restore)).toBe("X");
+    expect(await against(ours.restore, ofSchema)).toBe("X");
+    expect(await against(operation("updateConfig", { schemaMetadataUpdates: {} }), ours.merge)).toBe("-");
+  });
+});
+
+describe("rewrites and the indexes made meanwhile", () => {
+  const made = async (name: string, fragmentIds: number[]) =>
+    create(TransactionSchema, { operation: createIndexOf([await stageIndex(name, fragmentIds)]) });
+
+  test("one that leaves indexes alone stands beside those that cover all of a group, or none", async () => {
+    const both = operation("rewrite", { groups: [{ oldFragments: base, newFragments: [stageFragment()] }] });
+    expect((await judge(both, await made("b_idx", [1, 2]), true)).kind).toBe("none");
+    expect((await judge(both, await made("b_idx", [3]), true)).kind).toBe("none");
+    expect((await judge(both, await made("b_idx", [1]), true)).kind).toBe("retry");
+    expect((await judge(both, await made("b_idx", [1, 2]), false)).kind).toBe("retry");
+  });
+
+  test("the fragment reuse index alone does no harm; together with others nobody knows", async () => {
+    const alone = createIndexOf([await stageIndex("__lance_frag_reuse", [])]);
+    expect(await against(ours.rewrite, alone)).toBe("-");
+    const more = createIndexOf([await stageIndex("__lance_frag_reuse", []), await stageIndex("b_idx", [2])]);
+    expect(await against(ours.rewrite, more)).toBe("X");
+  });
+
+  test("an index that does not say what it covers conflicts", async () => {
+    const index = await stageIndex("b_idx", [2]);
+    index.fragmentBitmap = new Uint8Array(0);
+    expect(await against(ours.rewrite, createIndexOf([index]))).toBe("R");
   });
 });
 
@@ -160,48 +341,41 @@ test("every operation of the format stands in the table", () => {
 });
 
 describe("deletes of whole fragments", () => {
-  const judge = (value: ReturnType<typeof deleteOf>, other: string) =>
-    judgeConflict({ operation: { case: "delete", value }, readFragments, coverage: new Map() }, theirs[other]).kind;
+  const judgeWhole = async (value: ReturnType<typeof deleteOf>, other: string) =>
+    (await judge({ case: "delete", value }, theirs[other])).kind;
 
-  test("conflict with rows deleted from the same fragment, and with its removal", () => {
-    expect(judge(deleteOf([], [1n]), "delete same")).toBe("retry");
-    expect(judge(deleteOf([], [1n]), "delete whole same")).toBe("retry");
-    expect(judge(deleteOf([], [1n]), "delete other")).toBe("none");
-    expect(judge(deleteOf([], [1n]), "rewrite same")).toBe("retry");
+  test("conflict with rows deleted from the same fragment, and with its removal", async () => {
+    expect(await judgeWhole(deleteOf([], [1n]), "delete same")).toBe("retry");
+    expect(await judgeWhole(deleteOf([], [1n]), "delete whole same")).toBe("retry");
+    expect(await judgeWhole(deleteOf([], [1n]), "delete other")).toBe("none");
+    expect(await judgeWhole(deleteOf([], [1n]), "rewrite same")).toBe("retry");
   });
 });
 
 describe("index names", () => {
-  const judge = async (mine: RebasableOperation, other: RebasableOperation) =>
-    judgeConflict(
-      { operation: mine, readFragments, coverage: await readCoverage(mine) },
-      create(TransactionSchema, { operation: other }),
-    ).kind;
+  const judgeNames = async (mine: RebasableOperation, other: RebasableOperation) =>
+    (await judge(mine, create(TransactionSchema, { operation: other }))).kind;
 
   test("two drops of one index are compatible", async () => {
     const index = await stageIndex("a_idx", [1]);
-    expect(await judge(createIndexOf([], [index]), createIndexOf([], [index]))).toBe("none");
+    expect(await judgeNames(createIndexOf([], [index]), createIndexOf([], [index]))).toBe("none");
   });
 
   test("a drop and a replacement of the same segment are not", async () => {
     const [old, fresh] = [await stageIndex("a_idx", [1]), await stageIndex("a_idx", [1])];
-    expect(await judge(createIndexOf([fresh], [old]), createIndexOf([], [old]))).toBe("retry");
-    expect(await judge(createIndexOf([], [old]), createIndexOf([fresh], [old]))).toBe("retry");
+    expect(await judgeNames(createIndexOf([fresh], [old]), createIndexOf([], [old]))).toBe("retry");
+    expect(await judgeNames(createIndexOf([], [old]), createIndexOf([fresh], [old]))).toBe("retry");
   });
 
   test("a drop and a segment added meanwhile are not", async () => {
     const [old, added] = [await stageIndex("a_idx", [1]), await stageIndex("a_idx", [2])];
-    expect(await judge(createIndexOf([], [old]), createIndexOf([added]))).toBe("retry");
+    expect(await judgeNames(createIndexOf([], [old]), createIndexOf([added]))).toBe("retry");
   });
 
   test("an index that does not say what it covers cannot stand beside a rewrite", async () => {
     const index = await stageIndex("a_idx", [2]);
     index.fragmentBitmap = new Uint8Array(0);
-    const operation = createIndexOf([index]);
-    const verdict = judgeConflict(
-      { operation, readFragments, coverage: await readCoverage(operation) },
-      theirs["rewrite same"],
-    );
+    const verdict = await judge(createIndexOf([index]), theirs["rewrite same"]);
     expect(verdict.kind).toBe("retry");
   });
 });
