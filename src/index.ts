@@ -8,6 +8,7 @@ export type {
   CreateIndexUncommittedOptions,
   PlanIndexBuildOptions,
 } from "./dataset/index-options.ts";
+export type { MergeInsertBuilder } from "./dataset/merge-insert.ts";
 export { type OpenDatasetOptions, openDataset } from "./dataset/open-dataset.ts";
 export { type RunBuildTaskOptions, runBuildTask } from "./dataset/run-build-task.ts";
 export { type WriteDatasetOptions, writeDataset } from "./dataset/write-dataset.ts";
@@ -54,4 +55,6 @@ export { withPrefix } from "./store/with-prefix.ts";
 export type { VersionInfo } from "./table/versions.ts";
 export type { CopyProgress } from "./write/copy-table.ts";
 export type { Row, TabularData } from "./write/input.ts";
+export type { MergeInsertOptions, MergeInsertResult } from "./write/merge-insert/merge-insert.ts";
+export type { UpdateResult, UpdateRowsOptions, UpdateSpec } from "./write/update-rows.ts";
 export type { WriteProgress } from "./write/write-fragments.ts";

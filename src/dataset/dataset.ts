@@ -19,7 +19,7 @@ import type { BuildTask, IndexSegment, TrainedModel } from "../index/segment.ts"
 import { getGlobalPool } from "../pool/global-pool.ts";
 import type { WorkerPool } from "../pool/pool.ts";
 import type { ScannerOptions } from "../query/scan-options.ts";
-import { findMatches, Scanner } from "../query/scanner.ts";
+import { findMatches, Scanner, type ScannerEnvironment } from "../query/scanner.ts";
 import { type TakeOptions, takeOffsets, takeRowIds } from "../query/take.ts";
 import type { Store } from "../store/store.ts";
 import { openVersion, type Snapshot } from "../table/snapshot.ts";
@@ -28,12 +28,15 @@ import { type AppendRowsOptions, appendRows } from "../write/append-rows.ts";
 import { type CopyProgress, copyTable } from "../write/copy-table.ts";
 import { deleteRows } from "../write/delete-rows.ts";
 import type { TabularData } from "../write/input.ts";
+import { mergeInsert } from "../write/merge-insert/merge-insert.ts";
+import { type UpdateResult, type UpdateRowsOptions, type UpdateSpec, updateRows } from "../write/update-rows.ts";
 import {
   type CreateIndexOptions,
   type CreateIndexUncommittedOptions,
   type PlanIndexBuildOptions,
   splitIndexOptions,
 } from "./index-options.ts";
+import { MergeInsertBuilder } from "./merge-insert.ts";
 import { OwnPool } from "./own-pool.ts";
 
 /** What a dataset holds beside its version. */
@@ -126,6 +129,36 @@ export class Dataset {
    */
   async insert(data: TabularData, options: AppendRowsOptions = {}): Promise<void> {
     this.#moveTo(await appendRows(this.#snapshot, data, options));
+  }
+
+  /**
+   * Changes rows in one commit: `values` are the same for every row, `valuesSql` are expressions over the old row.
+   * @example
+   * await dataset.update({ where: "size IS NULL", values: { size: 0 }, valuesSql: { name: "upper(name)" } });
+   * @throws INVALID_ARGUMENT, SCHEMA_MISMATCH, UNSUPPORTED, COMMIT_CONFLICT, QUOTA_EXCEEDED, IO, ABORTED; the table is
+   * then as it was
+   */
+  async update(spec: UpdateSpec, options?: UpdateRowsOptions): Promise<UpdateResult> {
+    const { snapshot, result } = await updateRows(this.#snapshot, spec, this.#environment(), options);
+    this.#moveTo(snapshot);
+    return result;
+  }
+
+  /**
+   * Merges rows into the table by key: update, insert and delete, arm by arm, in one commit.
+   * @param on names of the key columns; none = the table's primary key
+   * @example
+   * await dataset.mergeInsert("id").whenMatchedUpdateAll().whenNotMatchedInsertAll().execute(rows);
+   */
+  mergeInsert(on: string | readonly string[] = []): MergeInsertBuilder {
+    return new MergeInsertBuilder(
+      async (spec, data, options) => {
+        const { snapshot, result } = await mergeInsert(this.#snapshot, spec, data, this.#environment(), options);
+        this.#moveTo(snapshot);
+        return result;
+      },
+      { on: typeof on === "string" ? [on] : [...on] },
+    );
   }
 
   /**
@@ -306,6 +339,10 @@ export class Dataset {
   #searchPool(): WorkerPool | undefined {
     const { pool, store } = this.#resources;
     return pool ?? getGlobalPool() ?? (store.describe() === undefined ? undefined : this.#ownPool.get());
+  }
+
+  #environment(): ScannerEnvironment {
+    return { pool: this.#searchPool(), memoryBudgetBytes: this.#resources.memoryBudgetBytes };
   }
 
   #defaults(): { readonly pool: WorkerPool | undefined; readonly memoryBudgetBytes: number } {

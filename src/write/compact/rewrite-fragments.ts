@@ -1,0 +1,93 @@
+import type { RecordBatch } from "apache-arrow";
+import { LanceError } from "../../errors.ts";
+import type { RowSelection } from "../../format/read/row-ranges.ts";
+import type { DataFragment } from "../../proto/gen/lance/table_pb.ts";
+import { readDeletions } from "../../table/deletions.ts";
+import type { Fragment } from "../../table/fragment.ts";
+import { requireWritable } from "../../table/publish.ts";
+import { scanFragment } from "../../table/scan-fragment.ts";
+import { getFragment, type Snapshot } from "../../table/snapshot.ts";
+import { checkStorageVersion } from "../create-table.ts";
+import { writeFragments } from "../write-fragments.ts";
+
+/** One task of a compaction, as a worker runs it: plain JSON. */
+export interface RewriteTask {
+  readonly fragmentIds: readonly number[];
+  readonly rowsPerFile: number;
+  readonly maxBytesPerFile: number | undefined;
+}
+
+/** What a task runs within. */
+export interface RewriteContext {
+  readonly signal?: AbortSignal | undefined;
+  readonly onRows?: ((rows: number) => void) | undefined;
+}
+
+/** Bytes of stored data decoded at a time. */
+const BATCH_BYTES = 4 * 1024 * 1024;
+const MAX_BATCH_ROWS = 8192;
+const MIN_BATCH_ROWS = 64;
+
+/**
+ * Writes the live rows of some fragments, in order, as new files of the table's version. Memory is one batch and the
+ * writer's pages. When it fails, nothing is left of it.
+ *
+ * @returns fragments without ids
+ * @throws UNSUPPORTED, CORRUPT, NOT_FOUND, QUOTA_EXCEEDED, IO, ABORTED
+ */
+export async function rewriteFragments(
+  snapshot: Snapshot,
+  task: RewriteTask,
+  context: RewriteContext,
+): Promise<DataFragment[]> {
+  const store = requireWritable(snapshot.store, snapshot.uri);
+  const version = checkStorageVersion(snapshot.storageVersion);
+  const fragments = task.fragmentIds.map((id) => getFragment(snapshot, id));
+  const expected = fragments.reduce((sum, fragment) => sum + fragment.numRows, 0);
+  const written = await writeFragments(store, readLiveRows(snapshot, fragments, context), {
+    schema: snapshot.schema,
+    version,
+    maxRowsPerFile: task.rowsPerFile,
+    maxBytesPerFile: task.maxBytesPerFile,
+    signal: context.signal,
+    onProgress: ({ rows }) => context.onRows?.(rows),
+  });
+  const rows = written.reduce((sum, { physicalRows }) => sum + Number(physicalRows), 0);
+  if (rows === expected) return written;
+  throw new LanceError(
+    "CORRUPT",
+    `fragments ${task.fragmentIds.join(", ")} gave ${rows} rows, the manifest says ${expected}`,
+    { fragmentIds: task.fragmentIds, rows, expected },
+  );
+}
+
+async function* readLiveRows(
+  snapshot: Snapshot,
+  fragments: readonly Fragment[],
+  { signal }: RewriteContext,
+): AsyncGenerator<RecordBatch> {
+  for (const fragment of fragments) {
+    const rows = selectLive(fragment, await readDeletions(snapshot, fragment, signal));
+    const batchRows = chooseBatchRows(fragment);
+    yield* scanFragment(snapshot, fragment, snapshot.schema.fields, rows, { batchRows, signal });
+  }
+}
+
+/** @param deleted ascending */
+function selectLive(fragment: Fragment, deleted: Uint32Array | null): RowSelection {
+  if (deleted === null) return { kind: "all" };
+  const ranges: [number, number][] = [];
+  let start = 0;
+  for (const offset of deleted) {
+    if (offset > start) ranges.push([start, offset]);
+    start = offset + 1;
+  }
+  if (start < fragment.physicalRows) ranges.push([start, fragment.physicalRows]);
+  return { kind: "ranges", ranges };
+}
+
+function chooseBatchRows({ proto, physicalRows }: Fragment): number {
+  const bytes = proto.files.reduce((sum, { fileSizeBytes }) => sum + Number(fileSizeBytes), 0);
+  if (bytes === 0) return MAX_BATCH_ROWS;
+  return Math.max(MIN_BATCH_ROWS, Math.min(MAX_BATCH_ROWS, Math.floor((BATCH_BYTES * physicalRows) / bytes)));
+}

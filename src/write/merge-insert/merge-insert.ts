@@ -1,0 +1,251 @@
+import { create } from "@bufbuild/protobuf";
+import { LanceError } from "../../errors.ts";
+import type { LanceField } from "../../format/schema.ts";
+import { Transaction_UpdateSchema } from "../../proto/gen/lance/transaction_pb.ts";
+import type { ScannerEnvironment } from "../../query/scanner.ts";
+import { commit } from "../../table/commit.ts";
+import { commitFiles } from "../../table/commit-files.ts";
+import { checkWriterFlags } from "../../table/feature-flags.ts";
+import { requireWritable } from "../../table/publish.ts";
+import type { Snapshot } from "../../table/snapshot.ts";
+import { createGiveWay } from "../../tasks/give-way.ts";
+import { listFieldIds } from "../field-ids.ts";
+import { IdCollector } from "../id-collector.ts";
+import type { TabularData } from "../input.ts";
+import { type ConflictOptions, retryConflicts } from "../retry-conflicts.ts";
+import { stageRows } from "../stage-rows.ts";
+import type { WriteFragmentsOptions } from "../write-fragments.ts";
+import { compilePairCondition, compileTargetCondition } from "./conditions.ts";
+import { findCandidates } from "./find-candidates.ts";
+import { type HeldSource, holdSource, matchSourceFields, SourceRows } from "./held-source.ts";
+import { KeyFilter } from "./key-filter.ts";
+import { type Matches, matchTarget } from "./match-target.ts";
+import { checkMergeSpec, findPrimaryKey, type MergeSpec, resolveKeyFields } from "./merge-spec.ts";
+import { makeMergedRows } from "./merged-rows.ts";
+import { SourceIndex } from "./source-index.ts";
+
+/** How a merge runs. */
+export interface MergeInsertOptions
+  extends ConflictOptions,
+    Pick<WriteFragmentsOptions, "maxRowsPerFile" | "maxBytesPerFile" | "onProgress"> {
+  /** `false`: scan the key column, also where there is an index on it. Default true. */
+  readonly useIndex?: boolean | undefined;
+  readonly properties?: Readonly<Record<string, string>> | undefined;
+}
+
+/** What a merge did. */
+export interface MergeInsertResult {
+  readonly numInsertedRows: number;
+  readonly numUpdatedRows: number;
+  readonly numDeletedRows: number;
+  /** Computations, the first included: more than one when other writers were first. */
+  readonly numAttempts: number;
+  /** Bytes and number of new data files. */
+  readonly bytesWritten: number;
+  readonly numFilesWritten: number;
+}
+
+/**
+ * Merges a source into a table by key, in one `Update`. The source is held in memory and hashed; the table's key columns
+ * stream by, or a scalar index on the key finds them. Rows with a null in their key match nothing. A source may lack
+ * columns: updated rows keep theirs, inserted rows get null. When another writer was first, the join is done again on
+ * the newest version. Nothing to change makes no version.
+ *
+ * Two merges that insert the same new key at the same time both do, unless the key is the table's primary key: then the
+ * second sees the first's row and updates it.
+ *
+ * @throws INVALID_ARGUMENT (keys, conditions, several source rows for one row, a forbidden match), SCHEMA_MISMATCH,
+ * DIMENSION_MISMATCH, UNSUPPORTED, COMMIT_CONFLICT, QUOTA_EXCEEDED, IO, ABORTED; the table is then as it was
+ */
+export async function mergeInsert(
+  snapshot: Snapshot,
+  spec: MergeSpec,
+  data: TabularData,
+  environment: ScannerEnvironment,
+  options: MergeInsertOptions = {},
+): Promise<{ readonly snapshot: Snapshot; readonly result: MergeInsertResult }> {
+  checkMergeSpec(spec);
+  checkWriterFlags(snapshot.manifest);
+  requireWritable(snapshot.store, snapshot.uri);
+  resolveKeyFields(snapshot.schema, spec.on);
+  const source = await holdSource(data, snapshot.schema, options.signal);
+  const attempt = (current: Snapshot, attempts: number) =>
+    mergeOnce(current, { spec, source, environment, options }, attempts);
+  return retryConflicts(snapshot, attempt, options);
+}
+
+interface MergeJob {
+  readonly spec: MergeSpec;
+  readonly source: HeldSource;
+  readonly environment: ScannerEnvironment;
+  readonly options: MergeInsertOptions;
+}
+
+async function mergeOnce(
+  snapshot: Snapshot,
+  job: MergeJob,
+  attempts: number,
+): Promise<{ readonly snapshot: Snapshot; readonly result: MergeInsertResult }> {
+  const { spec, source, options } = job;
+  const { signal, properties } = options;
+  checkWriterFlags(snapshot.manifest);
+  const store = requireWritable(snapshot.store, snapshot.uri);
+  const keyFields = resolveKeyFields(snapshot.schema, spec.on);
+  const sourceFields = matchSourceFields(source, snapshot.schema);
+  checkColumns(snapshot, spec, keyFields, sourceFields);
+  const rows = new SourceRows(source);
+  const matches = await findMatchedRows(snapshot, job, { keyFields, sourceFields, rows });
+  const updates = spec.matched?.action === "update" ? matches.pairs : new Map<number, never>();
+  const inserts = spec.notMatched === "insert" ? listUnmatched(source, matches) : new Uint32Array(0);
+  const deleted = uniteRows(matches);
+  const counts = {
+    numInsertedRows: inserts.length,
+    numUpdatedRows: countRows(updates),
+    numDeletedRows: countRows(matches.pairs) - countRows(updates) + countRows(matches.unmatched),
+    numAttempts: attempts,
+  };
+  if (deleted.size === 0 && inserts.length === 0) {
+    return { snapshot, result: { ...counts, bytesWritten: 0, numFilesWritten: 0 } };
+  }
+  const ids = new IdCollector();
+  const filter = isPrimaryKey(snapshot, keyFields) ? new KeyFilter(keyFields.map((field) => field.id)) : null;
+  const keyColumns = keyFields.map((field) => sourceFields.indexOf(field));
+  const staged = await stageRows(
+    snapshot,
+    store,
+    {
+      batches: makeMergedRows(
+        { snapshot, source, rows, sourceFields, updates, inserts, signal },
+        { ids, keys: filter && { filter, columns: keyColumns } },
+      ),
+      deleted,
+      keptRowIds: () => ids.take(),
+    },
+    options,
+  );
+  const value = create(Transaction_UpdateSchema, {
+    newFragments: staged.newFragments,
+    updatedFragments: staged.deletions.updatedFragments,
+    removedFragmentIds: staged.deletions.removedFragmentIds,
+    // Whole rows are written anew, so no index may take the new fragments for covered.
+    fieldsForPreservingFragBitmap: snapshot.schema.fields.flatMap(listFieldIds),
+    ...(filter === null ? {} : { insertedRows: filter.toMessage() }),
+  });
+  const committed = await commitFiles(store, staged.paths, () =>
+    commit(snapshot, { case: "update", value }, { signal, properties }),
+  );
+  const files = staged.newFragments.flatMap((fragment) => fragment.files);
+  const bytesWritten = files.reduce((sum, file) => sum + Number(file.fileSizeBytes), 0);
+  return { snapshot: committed, result: { ...counts, bytesWritten, numFilesWritten: files.length } };
+}
+
+async function findMatchedRows(
+  snapshot: Snapshot,
+  { spec, source, environment, options }: MergeJob,
+  plan: {
+    readonly keyFields: readonly LanceField[];
+    readonly sourceFields: readonly LanceField[];
+    readonly rows: SourceRows;
+  },
+): Promise<Matches> {
+  const { keyFields, sourceFields, rows } = plan;
+  const { signal } = options;
+  const on = keyFields.map((field) => field.name);
+  const index = await SourceIndex.build(source, on, createGiveWay(signal));
+  const where = spec.matched?.action === "update" ? spec.matched.where : undefined;
+  const by = spec.notMatchedBySource;
+  const candidates =
+    by !== undefined || options.useIndex === false
+      ? null
+      : await findCandidates(
+          snapshot,
+          keyFields,
+          { index, rows, keyColumn: sourceFields.indexOf(keyFields[0]!) },
+          environment,
+          signal,
+        );
+  return matchTarget(
+    snapshot,
+    index,
+    {
+      keyFields,
+      matched: spec.matched?.action ?? "keep",
+      condition:
+        where === undefined
+          ? null
+          : compilePairCondition(where, { source: sourceFields, target: snapshot.schema.fields }, rows),
+      unmatched:
+        by === undefined
+          ? null
+          : { condition: by.where === undefined ? null : compileTargetCondition(by.where, snapshot.schema) },
+      candidates,
+      describeKey: (row) => rows.describe(row, on),
+    },
+    { numSourceRows: source.numRows, signal },
+  );
+}
+
+/** @throws INVALID_ARGUMENT, SCHEMA_MISMATCH */
+function checkColumns(
+  snapshot: Snapshot,
+  spec: MergeSpec,
+  keyFields: readonly LanceField[],
+  sourceFields: readonly LanceField[],
+): void {
+  const lacking = keyFields.find((field) => !sourceFields.includes(field));
+  if (lacking !== undefined) {
+    const received = sourceFields.map((field) => field.name);
+    throw new LanceError(
+      "SCHEMA_MISMATCH",
+      `mergeInsert: the source lacks the key column "${lacking.name}"; it has ${received.join(", ")}`,
+      { column: lacking.name, received },
+    );
+  }
+  if (spec.notMatched !== "insert") return;
+  const required = snapshot.schema.fields.find((field) => !field.nullable && !sourceFields.includes(field));
+  if (required !== undefined) {
+    throw new LanceError(
+      "SCHEMA_MISMATCH",
+      `mergeInsert: rows to insert need a value for "${required.name}", which may not be null and which the source lacks; add it, or leave whenNotMatchedInsertAll() out`,
+      { column: required.name },
+    );
+  }
+}
+
+function isPrimaryKey(snapshot: Snapshot, keyFields: readonly LanceField[]): boolean {
+  const primary = findPrimaryKey(snapshot.schema);
+  return (
+    primary.length > 0 && primary.length === keyFields.length && primary.every((field, i) => field === keyFields[i])
+  );
+}
+
+function listUnmatched(source: HeldSource, matches: Matches): Uint32Array {
+  const rows = new Uint32Array(source.numRows);
+  let count = 0;
+  for (let row = 0; row < source.numRows; row++) if (!matches.isMatched(row)) rows[count++] = row;
+  return rows.subarray(0, count);
+}
+
+/** All rows that go: those written anew, those matched to be deleted, those the source lacks. */
+function uniteRows({ pairs, unmatched }: Matches): Map<number, Uint32Array> {
+  const rows = new Map<number, Uint32Array>();
+  for (const [fragmentId, { offsets }] of pairs) rows.set(fragmentId, offsets);
+  for (const [fragmentId, offsets] of unmatched) {
+    const before = rows.get(fragmentId);
+    rows.set(fragmentId, before === undefined ? offsets : concatRows(before, offsets));
+  }
+  return rows;
+}
+
+function countRows(rows: ReadonlyMap<number, { readonly offsets: Uint32Array } | Uint32Array>): number {
+  let count = 0;
+  for (const part of rows.values()) count += "offsets" in part ? part.offsets.length : part.length;
+  return count;
+}
+
+function concatRows(left: Uint32Array, right: Uint32Array): Uint32Array {
+  const both = new Uint32Array(left.length + right.length);
+  both.set(left);
+  both.set(right, left.length);
+  return both;
+}

@@ -1,0 +1,164 @@
+import { create } from "@bufbuild/protobuf";
+import type { RecordBatch } from "apache-arrow";
+import { LanceError } from "../errors.ts";
+import type { LanceField } from "../format/schema.ts";
+import { Transaction_UpdateSchema } from "../proto/gen/lance/transaction_pb.ts";
+import { identifyRows } from "../query/row-ids.ts";
+import { findMatches, type ScannerEnvironment } from "../query/scanner.ts";
+import { commit } from "../table/commit.ts";
+import { commitFiles } from "../table/commit-files.ts";
+import { readLiveRows } from "../table/deletions.ts";
+import { checkWriterFlags } from "../table/feature-flags.ts";
+import { requireWritable } from "../table/publish.ts";
+import { arrowSchemaOf, makeBatch } from "../table/record-batches.ts";
+import { addressesOf } from "../table/row-addresses.ts";
+import { scanFragment } from "../table/scan-fragment.ts";
+import { getFragment, type Snapshot } from "../table/snapshot.ts";
+import { type ColumnValues, planConstant, planSqlValue } from "./column-values.ts";
+import { listFieldIds } from "./field-ids.ts";
+import { IdCollector } from "./id-collector.ts";
+import { type ConflictOptions, retryConflicts } from "./retry-conflicts.ts";
+import { stageRows } from "./stage-rows.ts";
+import type { WriteFragmentsOptions } from "./write-fragments.ts";
+
+/** What an update changes. */
+export interface UpdateSpec {
+  /** Rows to change; all where it is left out. */
+  readonly where?: string | undefined;
+  /** New values by column, the same for every row. */
+  readonly values?: Readonly<Record<string, unknown>> | undefined;
+  /** SQL expressions over the old row by column: `{ price: "price * 1.1" }`. */
+  readonly valuesSql?: Readonly<Record<string, string>> | undefined;
+}
+
+/** How an update runs. */
+export interface UpdateRowsOptions
+  extends ConflictOptions,
+    Pick<WriteFragmentsOptions, "maxRowsPerFile" | "maxBytesPerFile" | "onProgress"> {
+  readonly properties?: Readonly<Record<string, string>> | undefined;
+}
+
+/** What an update did. */
+export interface UpdateResult {
+  readonly numUpdatedRows: number;
+}
+
+/**
+ * Changes rows: the new rows are written to new fragments, whole, and the old ones marked deleted, in one `Update`.
+ * Scalar indexes find the rows where they can. Rows keep their stable ids. Memory is the pages being filled, one bit a
+ * row, and eight bytes a changed row of a table with stable ids. No row to change makes no version.
+ *
+ * @throws INVALID_ARGUMENT (an unknown column, nothing to change, a value or expression that does not fit),
+ * SCHEMA_MISMATCH, UNSUPPORTED, COMMIT_CONFLICT, QUOTA_EXCEEDED, IO, ABORTED; the table is then as it was
+ */
+export async function updateRows(
+  snapshot: Snapshot,
+  spec: UpdateSpec,
+  environment: ScannerEnvironment,
+  options: UpdateRowsOptions = {},
+): Promise<{ readonly snapshot: Snapshot; readonly result: UpdateResult }> {
+  return retryConflicts(snapshot, (current) => updateOnce(current, spec, environment, options), options);
+}
+
+async function updateOnce(
+  snapshot: Snapshot,
+  spec: UpdateSpec,
+  environment: ScannerEnvironment,
+  options: UpdateRowsOptions,
+): Promise<{ readonly snapshot: Snapshot; readonly result: UpdateResult }> {
+  const { signal, properties } = options;
+  checkWriterFlags(snapshot.manifest);
+  const store = requireWritable(snapshot.store, snapshot.uri);
+  const changes = planChanges(snapshot, spec);
+  const rows = await findRows(snapshot, spec.where, environment, signal);
+  if (rows.size === 0) return { snapshot, result: { numUpdatedRows: 0 } };
+  const ids = new IdCollector();
+  const staged = await stageRows(
+    snapshot,
+    store,
+    { batches: changeRows(snapshot, rows, changes, ids, signal), deleted: rows, keptRowIds: () => ids.take() },
+    options,
+  );
+  const { updatedFragments, removedFragmentIds, numDeletedRows } = staged.deletions;
+  const value = create(Transaction_UpdateSchema, {
+    newFragments: staged.newFragments,
+    updatedFragments,
+    removedFragmentIds,
+    fieldsForPreservingFragBitmap: [...changes.keys()].flatMap(listFieldIds),
+  });
+  const committed = await commitFiles(store, staged.paths, () =>
+    commit(snapshot, { case: "update", value }, { signal, properties }),
+  );
+  return { snapshot: committed, result: { numUpdatedRows: numDeletedRows } };
+}
+
+function planChanges(snapshot: Snapshot, spec: UpdateSpec): Map<LanceField, ColumnValues> {
+  const { values = {}, valuesSql = {} } = spec;
+  const { fields } = snapshot.schema;
+  const changes = new Map<LanceField, ColumnValues>();
+  const find = (name: string): LanceField => {
+    const field = fields.find((candidate) => candidate.name === name);
+    if (field === undefined) {
+      const known = fields.map((candidate) => candidate.name);
+      throw new LanceError(
+        "INVALID_ARGUMENT",
+        `update: no column "${name}"; the table has ${known.join(", ")}. A field inside of a struct is changed by giving the whole struct`,
+        { column: name, known },
+      );
+    }
+    if (changes.has(field)) {
+      throw new LanceError("INVALID_ARGUMENT", `update: column "${name}" stands in values and in valuesSql; give one`, {
+        column: name,
+      });
+    }
+    return field;
+  };
+  for (const [name, value] of Object.entries(values)) {
+    const field = find(name);
+    changes.set(field, planConstant(field, value));
+  }
+  for (const [name, sql] of Object.entries(valuesSql)) {
+    const field = find(name);
+    changes.set(field, planSqlValue(field, sql, snapshot.schema));
+  }
+  if (changes.size === 0) {
+    throw new LanceError(
+      "INVALID_ARGUMENT",
+      'update: nothing to change; expected values ({ column: value }) or valuesSql ({ column: "expression" })',
+      {},
+    );
+  }
+  return changes;
+}
+
+async function findRows(
+  snapshot: Snapshot,
+  where: string | undefined,
+  environment: ScannerEnvironment,
+  signal: AbortSignal | undefined,
+): Promise<Map<number, Uint32Array>> {
+  if (where !== undefined) return findMatches(snapshot, where, environment, signal);
+  const live = await readLiveRows(snapshot, { signal });
+  return new Map(live.highs().map((fragmentId) => [fragmentId, live.offsets(fragmentId)]));
+}
+
+/** The rows as they shall be, fragment by fragment. */
+async function* changeRows(
+  snapshot: Snapshot,
+  rows: ReadonlyMap<number, Uint32Array>,
+  changes: ReadonlyMap<LanceField, ColumnValues>,
+  ids: IdCollector,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<RecordBatch> {
+  const { fields } = snapshot.schema;
+  const schema = arrowSchemaOf(fields);
+  for (const [fragmentId, offsets] of rows) {
+    const fragment = getFragment(snapshot, fragmentId);
+    const selection = { kind: "indices", indices: offsets } as const;
+    for await (const batch of scanFragment(snapshot, fragment, fields, selection, { signal })) {
+      const columns = fields.map((field, i) => changes.get(field)?.evaluate(batch) ?? batch.data.children[i]!);
+      yield makeBatch(schema, columns, batch.numRows);
+    }
+    if (snapshot.stableRowIds) ids.add(identifyRows(snapshot, addressesOf(fragmentId, offsets)));
+  }
+}
