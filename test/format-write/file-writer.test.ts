@@ -22,7 +22,10 @@ import { copyBits, expandNulls, packValidity } from "../../src/format/write/bits
 import { createLanceFileWriter } from "../../src/format/write/create-file-writer.ts";
 import { createMemoryStore } from "../../src/store/memory.ts";
 import { createFaultyStore } from "../support/faulty-store.ts";
+import { useTestRuntime } from "../support/test-runtime.ts";
 import { ALL_TYPES, createRandom, makeBatches, makeLanceSchema } from "./random-tables.ts";
+
+useTestRuntime();
 
 function makeBatch(columns: Record<string, Data | Vector>, nullable = true): RecordBatch {
   const children = Object.values(columns).map((column) => ("data" in column ? column.data[0]! : column) as Data);

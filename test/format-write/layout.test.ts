@@ -7,7 +7,10 @@ import { PageLayoutSchema } from "../../src/proto/gen/lance/encodings21_pb.ts";
 import { FileDescriptorSchema } from "../../src/proto/gen/lance/file_pb.ts";
 import { ColumnMetadataSchema } from "../../src/proto/gen/lance/file_v2_pb.ts";
 import { createMemoryStore } from "../../src/store/memory.ts";
+import { useTestRuntime } from "../support/test-runtime.ts";
 import { makeLanceSchema } from "./random-tables.ts";
+
+useTestRuntime();
 
 const schema = new Schema([new Field("a", new Int32(), false), new Field("s", new Utf8(), true)]);
 

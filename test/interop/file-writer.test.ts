@@ -9,6 +9,9 @@ import { createLanceFileWriter } from "../../src/format/write/create-file-writer
 import type { LanceFileVersion } from "../../src/format/write/file-writer.ts";
 import { createNodeFsStore } from "../../src/store/node-fs.ts";
 import { ALL_TYPES, makeBatches, makeLanceSchema, NULL_PATTERNS } from "../format-write/random-tables.ts";
+import { useTestRuntime } from "../support/test-runtime.ts";
+
+useTestRuntime();
 
 const run = promisify(execFile);
 let directory: string;

@@ -1,5 +1,6 @@
 import type { RecordBatch } from "apache-arrow";
 import { LanceError } from "../../errors.ts";
+import { loadEncodeKernels } from "../../kernels/encode.ts";
 import type { Store } from "../../store/store.ts";
 import type { LanceSchema } from "../schema.ts";
 import type { ArrowData } from "./arrow-data.ts";
@@ -26,10 +27,12 @@ export async function createLanceFileWriter(
     throw new LanceError("UNSUPPORTED", `cannot write Lance file version ${version}: expected 2.1 or 2.2`, { version });
   }
   const buffers = planColumns(options.schema).map((column) => new ColumnBuffer(column));
+  const kernels = await loadEncodeKernels();
   const sink = await store.createWriter(path, options.signal ? { signal: options.signal } : {});
   const assembler = new FileAssembler(sink, {
     numColumns: buffers.length,
     minorVersion: version === "2.1" ? 1 : 2,
+    kernels,
   });
   return new FileWriter(path, options, buffers, assembler);
 }

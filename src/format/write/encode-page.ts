@@ -1,18 +1,15 @@
 import { create } from "@bufbuild/protobuf";
+import type { EncodeKernels } from "../../kernels/encode.ts";
 import { PageLayoutSchema } from "../../proto/gen/lance/encodings21_pb.ts";
+import { encodeNulls, encodeValues } from "./compress/encode-values.ts";
+import { readRequest } from "./compress/read-request.ts";
 import type { EncodedPage } from "./encodings.ts";
 import type { LanceFileVersion } from "./file-writer.ts";
-import { encodeFullZipPage } from "./full-zip.ts";
 import { type ItemRun, sliceItems } from "./item-buffer.ts";
 import { type PageLevels, sliceLevels } from "./levels.ts";
-import { encodeMiniBlockPage } from "./mini-block.ts";
 
-/** Rows this wide are zipped (native's bound), so that a take reads exactly its row. */
-const FULL_ZIP_FIXED_BYTES = 256;
-/** Below this at least two strings share a mini-block chunk. */
-const FULL_ZIP_VARIABLE_BYTES = 4096;
 /** Longer runs of null and empty lists get a page of their own, else their levels would not fit a chunk. */
-const MAX_BARE_ROWS = 1024;
+const MAX_BARE_ROWS = 8192;
 
 /** What an encoder may know of the rows beside their values and levels. */
 export interface EncodePageOptions {
@@ -20,6 +17,9 @@ export interface EncodePageOptions {
   readonly version: LanceFileVersion;
   /** Of the leaf field, where a user may ask for a compression. */
   readonly metadata: Readonly<Record<string, Uint8Array>>;
+  /** Of the leaf field: text may be coded by symbols. */
+  readonly logicalType: string;
+  readonly kernels: EncodeKernels;
 }
 
 /** Some rows of a page. */
@@ -36,27 +36,21 @@ export function encodePage(items: ItemRun, levels: PageLevels, options: EncodePa
 }
 
 function encodePart({ items, levels, numRows }: PagePart, options: EncodePageOptions): EncodedPage {
-  if (items.numNulls === items.count) return encodeNullPage(levels, numRows);
-  if (needsFullZip(items)) return encodeFullZipPage(items, levels, numRows);
-  return encodeMiniBlockPage(items, levels, { numRows, largeChunks: options.version === "2.2" });
+  if (items.numNulls === items.count) return encodeNullPage({ items, levels, numRows }, options);
+  return encodeValues(items, levels, {
+    numRows,
+    version: options.version,
+    isText: options.logicalType === "string" || options.logicalType === "large_string",
+    request: readRequest(options.metadata),
+    kernels: options.kernels,
+  });
 }
 
-function needsFullZip(items: ItemRun): boolean {
-  const { type } = items;
-  if (items.layout?.zipped) return true;
-  if (type.kind === "fixed") return type.byteWidth >= FULL_ZIP_FIXED_BYTES;
-  if (type.kind === "fixedSizeList") return type.byteWidth * type.dimension >= FULL_ZIP_FIXED_BYTES;
-  if (type.kind !== "variable") return false;
-  for (let i = 0; i < items.count; i++) {
-    if (items.ends[i + 1]! - items.ends[i]! >= FULL_ZIP_VARIABLE_BYTES) return true;
-  }
-  return false;
-}
-
-/** A page without one valid item: plain levels, where there is more than one way to be null, and no values. */
-function encodeNullPage(levels: PageLevels, numRows: number): EncodedPage {
+/** A page without one valid item: the levels, where there is more than one way to be null, and no values. */
+function encodeNullPage({ levels, numRows }: PagePart, options: EncodePageOptions): EncodedPage {
   const layout = create(PageLayoutSchema, { layout: { case: "constant", value: { layers: levels.layers } } });
   if (levels.repetition === null && levels.layers.length === 1) return { numRows, buffers: [], layout };
+  if (options.version === "2.2") return encodeNulls(levels, { numRows, kernels: options.kernels });
   return { numRows, buffers: [bytesOf(levels.repetition), bytesOf(levels.definition)], layout };
 }
 

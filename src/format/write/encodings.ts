@@ -4,7 +4,6 @@ import {
   CompressiveEncodingSchema,
   type PageLayout,
 } from "../../proto/gen/lance/encodings21_pb.ts";
-import type { ItemRun } from "./item-buffer.ts";
 
 /** One page, ready to be laid into a file. Buffers may be views of the column's memory. */
 export interface EncodedPage {
@@ -31,27 +30,4 @@ export function fixedSizeList(
   return create(CompressiveEncodingSchema, {
     compression: { case: "fixedSizeList", value: { itemsPerValue: BigInt(dimension), hasValidity, values } },
   });
-}
-
-/** How the values of a run are described: the plain encoding of its type, or what its layout says. */
-export function describeItems(run: ItemRun): CompressiveEncoding {
-  if (run.layout) return run.layout.description;
-  const { type } = run;
-  switch (type.kind) {
-    case "bool":
-      return flat(1);
-    case "variable":
-      return variable(type.offsetBits);
-    case "fixed":
-      return flat(type.byteWidth * 8);
-    case "fixedSizeList":
-      return fixedSizeList(flat(type.byteWidth * 8), {
-        dimension: type.dimension,
-        hasValidity: run.elementNulls !== null,
-      });
-    case "boolList":
-      return fixedSizeList(flat(1), { dimension: type.dimension, hasValidity: run.elementNulls !== null });
-    case "null":
-      return flat(0);
-  }
 }

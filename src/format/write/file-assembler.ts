@@ -1,4 +1,5 @@
 import { create, toBinary } from "@bufbuild/protobuf";
+import type { EncodeKernels } from "../../kernels/encode.ts";
 import { AnyValueSchema } from "../../proto/gen/lance/any_pb.ts";
 import { ColumnEncodingSchema } from "../../proto/gen/lance/column_encoding_pb.ts";
 import { PageLayoutSchema } from "../../proto/gen/lance/encodings21_pb.ts";
@@ -30,13 +31,15 @@ interface Extent {
 export class FileAssembler {
   readonly minorVersion: number;
   readonly #sink: StoreWriter;
+  readonly #kernels: EncodeKernels;
   readonly #pages: ColumnMetadata_Page[][];
   /** The first is the schema's, known at the end only. */
   readonly #globalBuffers: Extent[] = [];
   #position = 0;
 
-  constructor(sink: StoreWriter, options: { numColumns: number; minorVersion: number }) {
+  constructor(sink: StoreWriter, options: { numColumns: number; minorVersion: number; kernels: EncodeKernels }) {
     this.#sink = sink;
+    this.#kernels = options.kernels;
     this.minorVersion = options.minorVersion;
     this.#pages = Array.from({ length: options.numColumns }, () => []);
   }
@@ -54,6 +57,8 @@ export class FileAssembler {
       numRows: rows.numRows,
       version: this.minorVersion >= 2 ? "2.2" : "2.1",
       metadata: buffer.column.leaf.metadata,
+      logicalType: buffer.column.leaf.logicalType,
+      kernels: this.#kernels,
     });
     for (const page of pages) {
       const bufferOffsets: bigint[] = [];

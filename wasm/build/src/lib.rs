@@ -1,5 +1,6 @@
-//! Kernels that only builds of indexes need: training, assignment, sorting.
+//! Kernels that only writers need: page encoders; and of indexes: training, assignment, sorting.
 
+pub mod encode;
 pub mod kmeans;
 pub mod sort;
 

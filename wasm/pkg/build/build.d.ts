@@ -2,6 +2,28 @@
 /* eslint-disable */
 
 /**
+ * A page as the host takes it.
+ */
+export class EncodedPage {
+    private constructor();
+    free(): void;
+    [Symbol.dispose](): void;
+    numBuffers(): number;
+    /**
+     * The byte strings the description points into.
+     */
+    table(): Uint8Array;
+    /**
+     * Moves a buffer out.
+     */
+    takeBuffer(index: number): Uint8Array;
+    /**
+     * The description, as src/format/write/compress/describe-page.ts reads it.
+     */
+    words(): Uint32Array;
+}
+
+/**
  * One training, advanced by `step` until `done`. The host writes the vectors at `vectorsPointer` before the first step.
  */
 export class KMeans {
@@ -33,6 +55,51 @@ export class KMeans {
 }
 
 /**
+ * Collects what a page is made of; the last call encodes it and ends the object.
+ */
+export class PageEncoder {
+    free(): void;
+    [Symbol.dispose](): void;
+    /**
+     * Adds a layer of fixed-size lists, outermost first. `validity`: a byte an element, 1 = null, or empty.
+     */
+    addListLayer(dimension: number, nulls: Uint8Array): void;
+    /**
+     * Encodes values of one width: lists where layers were added, indices where a dictionary was set.
+     */
+    encodeFixed(bits: number, count: number, first_bit: number, data: Uint8Array): EncodedPage;
+    /**
+     * Encodes levels that lead to no value at all. Files 2.2.
+     */
+    encodeNulls(): EncodedPage;
+    /**
+     * Encodes values of any length; `ends` has one more than there are values.
+     */
+    encodeVariable(offset_bits: number, ends: Uint32Array, data: Uint8Array): EncodedPage;
+    /**
+     * Minor version, text, opaque, request, splitting, structure (0 by width, 1 mini-block, 2 zipped), as
+     * src/kernels/encode.ts numbers them.
+     */
+    constructor(options: Uint32Array);
+    /**
+     * The values that the values of the page are indices of.
+     */
+    setFixedDictionary(bits: number, count: number, first_bit: number, data: Uint8Array): void;
+    /**
+     * Either stream may be empty.
+     */
+    setLevels(repetition: Uint16Array, definition: Uint16Array, max_repetition: number, max_visible: number): void;
+    /**
+     * A byte a value, 1 = null.
+     */
+    setNulls(nulls: Uint8Array): void;
+    /**
+     * As above, of strings.
+     */
+    setVariableDictionary(offset_bits: number, ends: Uint32Array, data: Uint8Array): void;
+}
+
+/**
  * Allocates `byte_length` zeroed bytes, 16-byte aligned. Returns 0 when memory cannot grow.
  */
 export function allocateBytes(byte_length: number): number;
@@ -61,9 +128,15 @@ export type InitInput = RequestInfo | URL | Response | BufferSource | WebAssembl
 
 export interface InitOutput {
     readonly memory: WebAssembly.Memory;
+    readonly __wbg_encodedpage_free: (a: number, b: number) => void;
     readonly __wbg_kmeans_free: (a: number, b: number) => void;
+    readonly __wbg_pageencoder_free: (a: number, b: number) => void;
     readonly allocateBytes: (a: number) => number;
     readonly assignPartitions: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number) => [number, number];
+    readonly encodedpage_numBuffers: (a: number) => number;
+    readonly encodedpage_table: (a: number) => [number, number];
+    readonly encodedpage_takeBuffer: (a: number, b: number) => [number, number, number, number];
+    readonly encodedpage_words: (a: number) => [number, number];
     readonly freeBytes: (a: number, b: number) => void;
     readonly kmeans_centroidsInto: (a: number, b: number) => [number, number];
     readonly kmeans_changed: (a: number) => number;
@@ -73,10 +146,21 @@ export interface InitOutput {
     readonly kmeans_new: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => [number, number, number];
     readonly kmeans_step: (a: number) => [number, number];
     readonly kmeans_vectorsPointer: (a: number) => number;
+    readonly pageencoder_addListLayer: (a: number, b: number, c: number, d: number) => void;
+    readonly pageencoder_encodeFixed: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number, number];
+    readonly pageencoder_encodeNulls: (a: number) => number;
+    readonly pageencoder_encodeVariable: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number, number];
+    readonly pageencoder_new: (a: number, b: number) => [number, number, number];
+    readonly pageencoder_setFixedDictionary: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number];
+    readonly pageencoder_setLevels: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => [number, number];
+    readonly pageencoder_setNulls: (a: number, b: number, c: number) => void;
+    readonly pageencoder_setVariableDictionary: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number];
     readonly sortBytes: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number];
     readonly sortFixed: (a: number, b: number, c: number, d: number, e: number) => [number, number];
     readonly __wbindgen_externrefs: WebAssembly.Table;
     readonly __externref_table_dealloc: (a: number) => void;
+    readonly __wbindgen_free: (a: number, b: number, c: number) => void;
+    readonly __wbindgen_malloc: (a: number, b: number) => number;
     readonly __wbindgen_start: () => void;
 }
 

@@ -1,6 +1,70 @@
 /* @ts-self-types="./build.d.ts" */
 
 /**
+ * A page as the host takes it.
+ */
+export class EncodedPage {
+    static __wrap(ptr) {
+        const obj = Object.create(EncodedPage.prototype);
+        obj.__wbg_ptr = ptr;
+        EncodedPageFinalization.register(obj, obj.__wbg_ptr, obj);
+        return obj;
+    }
+    __destroy_into_raw() {
+        const ptr = this.__wbg_ptr;
+        this.__wbg_ptr = 0;
+        EncodedPageFinalization.unregister(this);
+        return ptr;
+    }
+    free() {
+        const ptr = this.__destroy_into_raw();
+        wasm.__wbg_encodedpage_free(ptr, 0);
+    }
+    /**
+     * @returns {number}
+     */
+    numBuffers() {
+        const ret = wasm.encodedpage_numBuffers(this.__wbg_ptr);
+        return ret >>> 0;
+    }
+    /**
+     * The byte strings the description points into.
+     * @returns {Uint8Array}
+     */
+    table() {
+        const ret = wasm.encodedpage_table(this.__wbg_ptr);
+        var v1 = getArrayU8FromWasm0(ret[0], ret[1]).slice();
+        wasm.__wbindgen_free(ret[0], ret[1] * 1, 1);
+        return v1;
+    }
+    /**
+     * Moves a buffer out.
+     * @param {number} index
+     * @returns {Uint8Array}
+     */
+    takeBuffer(index) {
+        const ret = wasm.encodedpage_takeBuffer(this.__wbg_ptr, index);
+        if (ret[3]) {
+            throw takeFromExternrefTable0(ret[2]);
+        }
+        var v1 = getArrayU8FromWasm0(ret[0], ret[1]).slice();
+        wasm.__wbindgen_free(ret[0], ret[1] * 1, 1);
+        return v1;
+    }
+    /**
+     * The description, as src/format/write/compress/describe-page.ts reads it.
+     * @returns {Uint32Array}
+     */
+    words() {
+        const ret = wasm.encodedpage_words(this.__wbg_ptr);
+        var v1 = getArrayU32FromWasm0(ret[0], ret[1]).slice();
+        wasm.__wbindgen_free(ret[0], ret[1] * 4, 4);
+        return v1;
+    }
+}
+if (Symbol.dispose) EncodedPage.prototype[Symbol.dispose] = EncodedPage.prototype.free;
+
+/**
  * One training, advanced by `step` until `done`. The host writes the vectors at `vectorsPointer` before the first step.
  */
 export class KMeans {
@@ -91,6 +155,152 @@ export class KMeans {
     }
 }
 if (Symbol.dispose) KMeans.prototype[Symbol.dispose] = KMeans.prototype.free;
+
+/**
+ * Collects what a page is made of; the last call encodes it and ends the object.
+ */
+export class PageEncoder {
+    __destroy_into_raw() {
+        const ptr = this.__wbg_ptr;
+        this.__wbg_ptr = 0;
+        PageEncoderFinalization.unregister(this);
+        return ptr;
+    }
+    free() {
+        const ptr = this.__destroy_into_raw();
+        wasm.__wbg_pageencoder_free(ptr, 0);
+    }
+    /**
+     * Adds a layer of fixed-size lists, outermost first. `validity`: a byte an element, 1 = null, or empty.
+     * @param {number} dimension
+     * @param {Uint8Array} nulls
+     */
+    addListLayer(dimension, nulls) {
+        const ptr0 = passArray8ToWasm0(nulls, wasm.__wbindgen_malloc);
+        const len0 = WASM_VECTOR_LEN;
+        wasm.pageencoder_addListLayer(this.__wbg_ptr, dimension, ptr0, len0);
+    }
+    /**
+     * Encodes values of one width: lists where layers were added, indices where a dictionary was set.
+     * @param {number} bits
+     * @param {number} count
+     * @param {number} first_bit
+     * @param {Uint8Array} data
+     * @returns {EncodedPage}
+     */
+    encodeFixed(bits, count, first_bit, data) {
+        const ptr = this.__destroy_into_raw();
+        const ptr0 = passArray8ToWasm0(data, wasm.__wbindgen_malloc);
+        const len0 = WASM_VECTOR_LEN;
+        const ret = wasm.pageencoder_encodeFixed(ptr, bits, count, first_bit, ptr0, len0);
+        if (ret[2]) {
+            throw takeFromExternrefTable0(ret[1]);
+        }
+        return EncodedPage.__wrap(ret[0]);
+    }
+    /**
+     * Encodes levels that lead to no value at all. Files 2.2.
+     * @returns {EncodedPage}
+     */
+    encodeNulls() {
+        const ptr = this.__destroy_into_raw();
+        const ret = wasm.pageencoder_encodeNulls(ptr);
+        return EncodedPage.__wrap(ret);
+    }
+    /**
+     * Encodes values of any length; `ends` has one more than there are values.
+     * @param {number} offset_bits
+     * @param {Uint32Array} ends
+     * @param {Uint8Array} data
+     * @returns {EncodedPage}
+     */
+    encodeVariable(offset_bits, ends, data) {
+        const ptr = this.__destroy_into_raw();
+        const ptr0 = passArray32ToWasm0(ends, wasm.__wbindgen_malloc);
+        const len0 = WASM_VECTOR_LEN;
+        const ptr1 = passArray8ToWasm0(data, wasm.__wbindgen_malloc);
+        const len1 = WASM_VECTOR_LEN;
+        const ret = wasm.pageencoder_encodeVariable(ptr, offset_bits, ptr0, len0, ptr1, len1);
+        if (ret[2]) {
+            throw takeFromExternrefTable0(ret[1]);
+        }
+        return EncodedPage.__wrap(ret[0]);
+    }
+    /**
+     * Minor version, text, opaque, request, splitting, structure (0 by width, 1 mini-block, 2 zipped), as
+     * src/kernels/encode.ts numbers them.
+     * @param {Uint32Array} options
+     */
+    constructor(options) {
+        const ptr0 = passArray32ToWasm0(options, wasm.__wbindgen_malloc);
+        const len0 = WASM_VECTOR_LEN;
+        const ret = wasm.pageencoder_new(ptr0, len0);
+        if (ret[2]) {
+            throw takeFromExternrefTable0(ret[1]);
+        }
+        this.__wbg_ptr = ret[0];
+        PageEncoderFinalization.register(this, this.__wbg_ptr, this);
+        return this;
+    }
+    /**
+     * The values that the values of the page are indices of.
+     * @param {number} bits
+     * @param {number} count
+     * @param {number} first_bit
+     * @param {Uint8Array} data
+     */
+    setFixedDictionary(bits, count, first_bit, data) {
+        const ptr0 = passArray8ToWasm0(data, wasm.__wbindgen_malloc);
+        const len0 = WASM_VECTOR_LEN;
+        const ret = wasm.pageencoder_setFixedDictionary(this.__wbg_ptr, bits, count, first_bit, ptr0, len0);
+        if (ret[1]) {
+            throw takeFromExternrefTable0(ret[0]);
+        }
+    }
+    /**
+     * Either stream may be empty.
+     * @param {Uint16Array} repetition
+     * @param {Uint16Array} definition
+     * @param {number} max_repetition
+     * @param {number} max_visible
+     */
+    setLevels(repetition, definition, max_repetition, max_visible) {
+        const ptr0 = passArray16ToWasm0(repetition, wasm.__wbindgen_malloc);
+        const len0 = WASM_VECTOR_LEN;
+        const ptr1 = passArray16ToWasm0(definition, wasm.__wbindgen_malloc);
+        const len1 = WASM_VECTOR_LEN;
+        const ret = wasm.pageencoder_setLevels(this.__wbg_ptr, ptr0, len0, ptr1, len1, max_repetition, max_visible);
+        if (ret[1]) {
+            throw takeFromExternrefTable0(ret[0]);
+        }
+    }
+    /**
+     * A byte a value, 1 = null.
+     * @param {Uint8Array} nulls
+     */
+    setNulls(nulls) {
+        const ptr0 = passArray8ToWasm0(nulls, wasm.__wbindgen_malloc);
+        const len0 = WASM_VECTOR_LEN;
+        wasm.pageencoder_setNulls(this.__wbg_ptr, ptr0, len0);
+    }
+    /**
+     * As above, of strings.
+     * @param {number} offset_bits
+     * @param {Uint32Array} ends
+     * @param {Uint8Array} data
+     */
+    setVariableDictionary(offset_bits, ends, data) {
+        const ptr0 = passArray32ToWasm0(ends, wasm.__wbindgen_malloc);
+        const len0 = WASM_VECTOR_LEN;
+        const ptr1 = passArray8ToWasm0(data, wasm.__wbindgen_malloc);
+        const len1 = WASM_VECTOR_LEN;
+        const ret = wasm.pageencoder_setVariableDictionary(this.__wbg_ptr, offset_bits, ptr0, len0, ptr1, len1);
+        if (ret[1]) {
+            throw takeFromExternrefTable0(ret[0]);
+        }
+    }
+}
+if (Symbol.dispose) PageEncoder.prototype[Symbol.dispose] = PageEncoder.prototype.free;
 
 /**
  * Allocates `byte_length` zeroed bytes, 16-byte aligned. Returns 0 when memory cannot grow.
@@ -186,12 +396,44 @@ function __wbg_get_imports() {
     };
 }
 
+const EncodedPageFinalization = (typeof FinalizationRegistry === 'undefined')
+    ? { register: () => {}, unregister: () => {} }
+    : new FinalizationRegistry(ptr => wasm.__wbg_encodedpage_free(ptr, 1));
 const KMeansFinalization = (typeof FinalizationRegistry === 'undefined')
     ? { register: () => {}, unregister: () => {} }
     : new FinalizationRegistry(ptr => wasm.__wbg_kmeans_free(ptr, 1));
+const PageEncoderFinalization = (typeof FinalizationRegistry === 'undefined')
+    ? { register: () => {}, unregister: () => {} }
+    : new FinalizationRegistry(ptr => wasm.__wbg_pageencoder_free(ptr, 1));
+
+function getArrayU32FromWasm0(ptr, len) {
+    ptr = ptr >>> 0;
+    return getUint32ArrayMemory0().subarray(ptr / 4, ptr / 4 + len);
+}
+
+function getArrayU8FromWasm0(ptr, len) {
+    ptr = ptr >>> 0;
+    return getUint8ArrayMemory0().subarray(ptr / 1, ptr / 1 + len);
+}
 
 function getStringFromWasm0(ptr, len) {
     return decodeText(ptr >>> 0, len);
+}
+
+let cachedUint16ArrayMemory0 = null;
+function getUint16ArrayMemory0() {
+    if (cachedUint16ArrayMemory0 === null || cachedUint16ArrayMemory0.byteLength === 0) {
+        cachedUint16ArrayMemory0 = new Uint16Array(wasm.memory.buffer);
+    }
+    return cachedUint16ArrayMemory0;
+}
+
+let cachedUint32ArrayMemory0 = null;
+function getUint32ArrayMemory0() {
+    if (cachedUint32ArrayMemory0 === null || cachedUint32ArrayMemory0.byteLength === 0) {
+        cachedUint32ArrayMemory0 = new Uint32Array(wasm.memory.buffer);
+    }
+    return cachedUint32ArrayMemory0;
 }
 
 let cachedUint8ArrayMemory0 = null;
@@ -200,6 +442,27 @@ function getUint8ArrayMemory0() {
         cachedUint8ArrayMemory0 = new Uint8Array(wasm.memory.buffer);
     }
     return cachedUint8ArrayMemory0;
+}
+
+function passArray16ToWasm0(arg, malloc) {
+    const ptr = malloc(arg.length * 2, 2) >>> 0;
+    getUint16ArrayMemory0().set(arg, ptr / 2);
+    WASM_VECTOR_LEN = arg.length;
+    return ptr;
+}
+
+function passArray32ToWasm0(arg, malloc) {
+    const ptr = malloc(arg.length * 4, 4) >>> 0;
+    getUint32ArrayMemory0().set(arg, ptr / 4);
+    WASM_VECTOR_LEN = arg.length;
+    return ptr;
+}
+
+function passArray8ToWasm0(arg, malloc) {
+    const ptr = malloc(arg.length * 1, 1) >>> 0;
+    getUint8ArrayMemory0().set(arg, ptr / 1);
+    WASM_VECTOR_LEN = arg.length;
+    return ptr;
 }
 
 function takeFromExternrefTable0(idx) {
@@ -222,11 +485,15 @@ function decodeText(ptr, len) {
     return cachedTextDecoder.decode(getUint8ArrayMemory0().subarray(ptr, ptr + len));
 }
 
+let WASM_VECTOR_LEN = 0;
+
 let wasmModule, wasmInstance, wasm;
 function __wbg_finalize_init(instance, module) {
     wasmInstance = instance;
     wasm = instance.exports;
     wasmModule = module;
+    cachedUint16ArrayMemory0 = null;
+    cachedUint32ArrayMemory0 = null;
     cachedUint8ArrayMemory0 = null;
     wasm.__wbindgen_start();
     return wasm;

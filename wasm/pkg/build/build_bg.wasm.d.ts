@@ -1,9 +1,15 @@
 /* tslint:disable */
 /* eslint-disable */
 export const memory: WebAssembly.Memory;
+export const __wbg_encodedpage_free: (a: number, b: number) => void;
 export const __wbg_kmeans_free: (a: number, b: number) => void;
+export const __wbg_pageencoder_free: (a: number, b: number) => void;
 export const allocateBytes: (a: number) => number;
 export const assignPartitions: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number) => [number, number];
+export const encodedpage_numBuffers: (a: number) => number;
+export const encodedpage_table: (a: number) => [number, number];
+export const encodedpage_takeBuffer: (a: number, b: number) => [number, number, number, number];
+export const encodedpage_words: (a: number) => [number, number];
 export const freeBytes: (a: number, b: number) => void;
 export const kmeans_centroidsInto: (a: number, b: number) => [number, number];
 export const kmeans_changed: (a: number) => number;
@@ -13,8 +19,19 @@ export const kmeans_loss: (a: number) => number;
 export const kmeans_new: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => [number, number, number];
 export const kmeans_step: (a: number) => [number, number];
 export const kmeans_vectorsPointer: (a: number) => number;
+export const pageencoder_addListLayer: (a: number, b: number, c: number, d: number) => void;
+export const pageencoder_encodeFixed: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number, number];
+export const pageencoder_encodeNulls: (a: number) => number;
+export const pageencoder_encodeVariable: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number, number];
+export const pageencoder_new: (a: number, b: number) => [number, number, number];
+export const pageencoder_setFixedDictionary: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number];
+export const pageencoder_setLevels: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => [number, number];
+export const pageencoder_setNulls: (a: number, b: number, c: number) => void;
+export const pageencoder_setVariableDictionary: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number];
 export const sortBytes: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number];
 export const sortFixed: (a: number, b: number, c: number, d: number, e: number) => [number, number];
 export const __wbindgen_externrefs: WebAssembly.Table;
 export const __externref_table_dealloc: (a: number) => void;
+export const __wbindgen_free: (a: number, b: number, c: number) => void;
+export const __wbindgen_malloc: (a: number, b: number) => number;
 export const __wbindgen_start: () => void;

@@ -128,6 +128,11 @@ export function computeDistances(metric: number, query: number, vectors: number,
 export function decodeRoaring(bytes: number, byte_length: number, limit: number): Uint32Array;
 
 /**
+ * Expands one buffer. `scheme`: 1 LZ4, 2 zstd.
+ */
+export function decompressBuffer(scheme: number, data: Uint8Array): Uint8Array;
+
+/**
  * Expands a `u64 size, zstd frame` buffer to exactly that size.
  */
 export function decompressZstd(data: Uint8Array): Uint8Array;
@@ -138,9 +143,29 @@ export function decompressZstd(data: Uint8Array): Uint8Array;
 export function encodeRoaring(values: number, count: number): Uint8Array;
 
 /**
+ * Expands values that lie end to end; `lengths` becomes the length of each after it.
+ */
+export function expandSymbols(table: Uint8Array, data: Uint8Array, lengths: Uint32Array): Uint8Array;
+
+/**
  * Returns what [`allocate_bytes`] gave, with the same length. A zero pointer is ignored.
  */
 export function freeBytes(pointer: number, byte_length: number): void;
+
+/**
+ * Copies `width` bytes at `offset` of every row of `stride` bytes: one field of a packed struct.
+ */
+export function takeField(data: Uint8Array, stride: number, offset: number, width: number): Uint8Array;
+
+/**
+ * `count` values from value `first` on, out of blocks of 1024; the last block is padded.
+ */
+export function unpackBitBlocks(data: Uint8Array, word_bits: number, width: number, first: number, count: number): Uint8Array;
+
+/**
+ * Values of `width` bits one after the other, LSB first, widened to words; `signed` extends their top bit.
+ */
+export function unpackBits(data: Uint8Array, word_bits: number, width: number, first_bit: number, count: number, signed: boolean): Uint8Array;
 
 export type InitInput = RequestInfo | URL | Response | BufferSource | WebAssembly.Module;
 
@@ -164,19 +189,24 @@ export interface InitOutput {
     readonly columnbuilder_valueOffsets: (a: number) => [number, number, number, number];
     readonly computeDistances: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number];
     readonly decodeRoaring: (a: number, b: number, c: number) => [number, number, number, number];
+    readonly decompressBuffer: (a: number, b: number, c: number) => [number, number, number, number];
     readonly decompressZstd: (a: number, b: number) => [number, number, number, number];
     readonly encodeRoaring: (a: number, b: number) => [number, number, number, number];
+    readonly expandSymbols: (a: number, b: number, c: number, d: number, e: number, f: number, g: any) => [number, number, number, number];
     readonly freeBytes: (a: number, b: number) => void;
     readonly pagedecoder_cachedBytes: (a: number) => number;
     readonly pagedecoder_new: (a: number, b: number, c: number, d: number) => [number, number, number];
     readonly pagedecoder_setConstant: (a: number, b: number, c: number, d: number) => [number, number];
     readonly pagedecoder_setDictionary: (a: number, b: number, c: number) => [number, number];
     readonly pagedecoder_setLevels: (a: number, b: number, c: number, d: number, e: number) => [number, number];
+    readonly takeField: (a: number, b: number, c: number, d: number, e: number) => [number, number, number, number];
     readonly topk_count: (a: number) => number;
     readonly topk_finishInto: (a: number, b: number, c: number) => [number, number];
     readonly topk_new: (a: number) => number;
     readonly topk_scanFlat: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number) => [number, number];
     readonly topk_threshold: (a: number) => number;
+    readonly unpackBitBlocks: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number, number, number];
+    readonly unpackBits: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => [number, number, number, number];
     readonly __wbindgen_externrefs: WebAssembly.Table;
     readonly __wbindgen_malloc: (a: number, b: number) => number;
     readonly __externref_table_dealloc: (a: number) => void;

@@ -375,6 +375,24 @@ export function decodeRoaring(bytes, byte_length, limit) {
 }
 
 /**
+ * Expands one buffer. `scheme`: 1 LZ4, 2 zstd.
+ * @param {number} scheme
+ * @param {Uint8Array} data
+ * @returns {Uint8Array}
+ */
+export function decompressBuffer(scheme, data) {
+    const ptr0 = passArray8ToWasm0(data, wasm.__wbindgen_malloc);
+    const len0 = WASM_VECTOR_LEN;
+    const ret = wasm.decompressBuffer(scheme, ptr0, len0);
+    if (ret[3]) {
+        throw takeFromExternrefTable0(ret[2]);
+    }
+    var v2 = getArrayU8FromWasm0(ret[0], ret[1]).slice();
+    wasm.__wbindgen_free(ret[0], ret[1] * 1, 1);
+    return v2;
+}
+
+/**
  * Expands a `u64 size, zstd frame` buffer to exactly that size.
  * @param {Uint8Array} data
  * @returns {Uint8Array}
@@ -408,6 +426,29 @@ export function encodeRoaring(values, count) {
 }
 
 /**
+ * Expands values that lie end to end; `lengths` becomes the length of each after it.
+ * @param {Uint8Array} table
+ * @param {Uint8Array} data
+ * @param {Uint32Array} lengths
+ * @returns {Uint8Array}
+ */
+export function expandSymbols(table, data, lengths) {
+    const ptr0 = passArray8ToWasm0(table, wasm.__wbindgen_malloc);
+    const len0 = WASM_VECTOR_LEN;
+    const ptr1 = passArray8ToWasm0(data, wasm.__wbindgen_malloc);
+    const len1 = WASM_VECTOR_LEN;
+    var ptr2 = passArray32ToWasm0(lengths, wasm.__wbindgen_malloc);
+    var len2 = WASM_VECTOR_LEN;
+    const ret = wasm.expandSymbols(ptr0, len0, ptr1, len1, ptr2, len2, lengths);
+    if (ret[3]) {
+        throw takeFromExternrefTable0(ret[2]);
+    }
+    var v4 = getArrayU8FromWasm0(ret[0], ret[1]).slice();
+    wasm.__wbindgen_free(ret[0], ret[1] * 1, 1);
+    return v4;
+}
+
+/**
  * Returns what [`allocate_bytes`] gave, with the same length. A zero pointer is ignored.
  * @param {number} pointer
  * @param {number} byte_length
@@ -415,9 +456,75 @@ export function encodeRoaring(values, count) {
 export function freeBytes(pointer, byte_length) {
     wasm.freeBytes(pointer, byte_length);
 }
+
+/**
+ * Copies `width` bytes at `offset` of every row of `stride` bytes: one field of a packed struct.
+ * @param {Uint8Array} data
+ * @param {number} stride
+ * @param {number} offset
+ * @param {number} width
+ * @returns {Uint8Array}
+ */
+export function takeField(data, stride, offset, width) {
+    const ptr0 = passArray8ToWasm0(data, wasm.__wbindgen_malloc);
+    const len0 = WASM_VECTOR_LEN;
+    const ret = wasm.takeField(ptr0, len0, stride, offset, width);
+    if (ret[3]) {
+        throw takeFromExternrefTable0(ret[2]);
+    }
+    var v2 = getArrayU8FromWasm0(ret[0], ret[1]).slice();
+    wasm.__wbindgen_free(ret[0], ret[1] * 1, 1);
+    return v2;
+}
+
+/**
+ * `count` values from value `first` on, out of blocks of 1024; the last block is padded.
+ * @param {Uint8Array} data
+ * @param {number} word_bits
+ * @param {number} width
+ * @param {number} first
+ * @param {number} count
+ * @returns {Uint8Array}
+ */
+export function unpackBitBlocks(data, word_bits, width, first, count) {
+    const ptr0 = passArray8ToWasm0(data, wasm.__wbindgen_malloc);
+    const len0 = WASM_VECTOR_LEN;
+    const ret = wasm.unpackBitBlocks(ptr0, len0, word_bits, width, first, count);
+    if (ret[3]) {
+        throw takeFromExternrefTable0(ret[2]);
+    }
+    var v2 = getArrayU8FromWasm0(ret[0], ret[1]).slice();
+    wasm.__wbindgen_free(ret[0], ret[1] * 1, 1);
+    return v2;
+}
+
+/**
+ * Values of `width` bits one after the other, LSB first, widened to words; `signed` extends their top bit.
+ * @param {Uint8Array} data
+ * @param {number} word_bits
+ * @param {number} width
+ * @param {number} first_bit
+ * @param {number} count
+ * @param {boolean} signed
+ * @returns {Uint8Array}
+ */
+export function unpackBits(data, word_bits, width, first_bit, count, signed) {
+    const ptr0 = passArray8ToWasm0(data, wasm.__wbindgen_malloc);
+    const len0 = WASM_VECTOR_LEN;
+    const ret = wasm.unpackBits(ptr0, len0, word_bits, width, first_bit, count, signed);
+    if (ret[3]) {
+        throw takeFromExternrefTable0(ret[2]);
+    }
+    var v2 = getArrayU8FromWasm0(ret[0], ret[1]).slice();
+    wasm.__wbindgen_free(ret[0], ret[1] * 1, 1);
+    return v2;
+}
 function __wbg_get_imports() {
     const import0 = {
         __proto__: null,
+        __wbg___wbindgen_copy_to_typed_array_88899a52af046901: function(arg0, arg1, arg2) {
+            new Uint8Array(arg2.buffer, arg2.byteOffset, arg2.byteLength).set(getArrayU8FromWasm0(arg0, arg1));
+        },
         __wbg___wbindgen_throw_41e9ee4f547fc59a: function(arg0, arg1) {
             throw new Error(getStringFromWasm0(arg0, arg1));
         },

@@ -1,0 +1,505 @@
+//! Which encoding a page gets: native's rules (format page section 2.3), and where two would do, the smaller one.
+
+use super::block;
+use super::chunk::{
+    describe_lists, BitpackSource, ByteStreamSplitSource, ChunkSource, FlatSource, ListSource,
+    RunLengthSource, VariableSource,
+};
+use super::compression::{compress, Scheme};
+use super::constant;
+use super::dictionary::{self, index_bits};
+use super::fsst;
+use super::full_zip::{zip_fixed, zip_variable, FixedRows, ListRows};
+use super::general::GeneralSource;
+use super::levels::Levels;
+use super::mini_block::{encode_mini_block, Grammar};
+use super::page::EncodedPage;
+use super::program::Encoding;
+use super::values::{FixedValues, Items, ListValues, VariableValues};
+use lancelet_common::error::{KernelError, Result};
+
+/// Wider values are zipped.
+const FULL_ZIP_BYTES: usize = 256;
+/// Below, a table of symbols costs more than it saves.
+const FSST_LEAST_BYTES: usize = 32 * 1024;
+const FSST_LEAST_LENGTH: usize = 5;
+/// Longer values are worth a general compression each.
+const GENERAL_LEAST_LENGTH: usize = 32 * 1024;
+const GENERAL_SAMPLE_BYTES: usize = 256 * 1024;
+/// Two values of this size fit the smallest chunk a 16-bit word can say.
+const MAX_MINI_BLOCK_LENGTH: usize = 4096;
+/// A dictionary costs another read, so it must save more than a little.
+const DICTIONARY_SHARE: f64 = 0.95;
+
+/// What the user asked for in a field's metadata.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Request {
+    Default,
+    Plain,
+    Fsst,
+    General(Scheme),
+}
+
+/// Byte stream split beside a general compression.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Splitting {
+    Auto,
+    Always,
+    Never,
+}
+
+/// How a page is to be encoded.
+pub struct Choice {
+    /// Files 2.2: constants, levels as runs, compressed dictionaries, large chunks.
+    pub is_modern: bool,
+    /// Text may be coded by symbols; other bytes are not.
+    pub is_text: bool,
+    /// The bytes of each value are laid out already: nothing is made of them.
+    pub is_opaque: bool,
+    pub request: Request,
+    pub splitting: Splitting,
+    /// `Some(true)`: zipped, `Some(false)`: mini-blocks, whatever the width.
+    pub full_zip: Option<bool>,
+}
+
+/// A page's structure beside its values.
+pub struct PageContext {
+    pub choice: Choice,
+    pub levels: Levels,
+    /// A byte a value, 1 = null; empty when all are valid.
+    pub nulls: Vec<u8>,
+}
+
+type DictionaryBlock = (Vec<u8>, Encoding, usize);
+
+impl PageContext {
+    fn mini_block(
+        &self,
+        source: &dyn ChunkSource,
+        count: usize,
+        dictionary: Option<DictionaryBlock>,
+    ) -> Result<Option<EncodedPage>> {
+        let is_modern = self.choice.is_modern;
+        let grammar = Grammar {
+            large_chunks: is_modern,
+            level_runs: is_modern,
+        };
+        let page = encode_mini_block(source, &self.levels, count, grammar)?;
+        Ok(page.map(|page| EncodedPage::of_mini_block(page, &source.encoding(), dictionary)))
+    }
+
+    fn has_levels(&self) -> bool {
+        !self.levels.repetition.is_empty() || !self.levels.definition.is_empty()
+    }
+
+    /// A constant page, unless its plain levels make it larger than the page it would replace.
+    fn with_constant(
+        &self,
+        value: Option<constant::ConstantValue>,
+        encode: impl FnOnce() -> Result<EncodedPage>,
+    ) -> Result<EncodedPage> {
+        let Some(value) = value else {
+            return encode();
+        };
+        let page = EncodedPage::of_constant(value, &self.levels);
+        if !self.has_levels() {
+            return Ok(page);
+        }
+        let other = encode()?;
+        Ok(if page.byte_length() <= other.byte_length() {
+            page
+        } else {
+            other
+        })
+    }
+
+    fn allows_constants(&self) -> bool {
+        self.choice.is_modern && !self.choice.is_opaque
+    }
+
+    /// The scheme dictionaries are compressed with.
+    fn dictionary_scheme(&self) -> Option<Scheme> {
+        self.choice.is_modern.then_some(Scheme::Lz4)
+    }
+
+    pub fn encode_fixed(&self, values: &FixedValues) -> Result<EncodedPage> {
+        let value = if self.allows_constants() {
+            constant::find_fixed(values, &self.nulls)
+        } else {
+            None
+        };
+        self.with_constant(value, || self.encode_varied_fixed(values))
+    }
+
+    fn encode_varied_fixed(&self, values: &FixedValues) -> Result<EncodedPage> {
+        let is_wide = values.byte_width() >= FULL_ZIP_BYTES;
+        if values.bits > 1 && self.choice.full_zip.unwrap_or(is_wide) {
+            return self.zip_fixed(values);
+        }
+        let plain_bytes = measure_fixed(values);
+        let may_have_dictionary = values.bits == 128 || values.bits == 64 && self.choice.is_modern;
+        if may_have_dictionary && self.choice.request == Request::Default {
+            if let Some(found) = dictionary::encode_fixed(values, &self.nulls) {
+                let size = measure_indices(found.indices.len(), found.items.count)
+                    + found.items.data.len();
+                if (size as f64) < plain_bytes as f64 * DICTIONARY_SHARE {
+                    let (bytes, encoding) =
+                        block::encode_fixed(&found.items, self.dictionary_scheme());
+                    return self
+                        .encode_indices(found.indices, (bytes, encoding, found.items.count));
+                }
+            }
+        }
+        match self.mini_block_fixed(values, None)? {
+            Some(page) => Ok(page),
+            None => self.zip_fixed(values),
+        }
+    }
+
+    fn mini_block_fixed(
+        &self,
+        values: &FixedValues,
+        dictionary: Option<DictionaryBlock>,
+    ) -> Result<Option<EncodedPage>> {
+        let inner: Box<dyn ChunkSource + '_> = choose_fixed(values, self.choice.request);
+        let Request::General(scheme) = self.choice.request else {
+            return self.mini_block(&*inner, values.count, dictionary);
+        };
+        let split = ByteStreamSplitSource(values);
+        let inner: &dyn ChunkSource = if self.splits(values) { &split } else { &*inner };
+        let wrapped = self.mini_block(
+            &GeneralSource { inner, scheme },
+            values.count,
+            dictionary.clone(),
+        )?;
+        let plain = self.mini_block(
+            &*choose_fixed(values, Request::Default),
+            values.count,
+            dictionary,
+        )?;
+        Ok(match (wrapped, plain) {
+            (Some(wrapped), Some(plain)) if wrapped.byte_length() >= plain.byte_length() => {
+                Some(plain)
+            }
+            (wrapped, plain) => wrapped.or(plain),
+        })
+    }
+
+    fn splits(&self, values: &FixedValues) -> bool {
+        matches!(values.bits, 32 | 64)
+            && match self.choice.splitting {
+                Splitting::Always => true,
+                Splitting::Never => false,
+                Splitting::Auto => measure_entropy(values) < 4.0,
+            }
+    }
+
+    /// Numbers into a dictionary.
+    fn encode_indices(
+        &self,
+        indices: Vec<u32>,
+        dictionary: DictionaryBlock,
+    ) -> Result<EncodedPage> {
+        let values = FixedValues {
+            bits: 32,
+            count: indices.len(),
+            data: indices
+                .iter()
+                .flat_map(|index| index.to_le_bytes())
+                .collect(),
+        };
+        self.encode_indexed(&values, dictionary)
+    }
+
+    fn encode_indexed(
+        &self,
+        indices: &FixedValues,
+        dictionary: DictionaryBlock,
+    ) -> Result<EncodedPage> {
+        let source = choose_fixed(indices, Request::Default);
+        self.mini_block(&*source, indices.count, Some(dictionary))?
+            .ok_or(KernelError::Unsupported(
+                "a row with this many null or empty lists in a dictionary column",
+            ))
+    }
+
+    /// A column that came with its dictionary.
+    pub fn encode_dictionary(&self, indices: &FixedValues, items: &Items) -> Result<EncodedPage> {
+        let (bytes, encoding) = match items {
+            Items::Fixed(items) => block::encode_fixed(items, self.dictionary_scheme()),
+            Items::Variable(items) => block::encode_variable(items, self.dictionary_scheme()),
+        };
+        self.encode_indexed(indices, (bytes, encoding, items.count()))
+    }
+
+    fn zip_fixed(&self, values: &FixedValues) -> Result<EncodedPage> {
+        if values.bits == 1 {
+            let bytes: Vec<u8> = (0..values.count)
+                .map(|index| values.data[index / 8] >> (index % 8) & 1)
+                .collect();
+            let rows = FixedRows {
+                data: &bytes,
+                byte_width: 1,
+            };
+            let page = zip_fixed(&rows, &self.levels, values.count)?;
+            return Ok(EncodedPage::of_full_zip(page, &Encoding::Flat(8), None, 8));
+        }
+        let rows = FixedRows {
+            data: &values.data,
+            byte_width: values.byte_width(),
+        };
+        let page = zip_fixed(&rows, &self.levels, values.count)?;
+        Ok(EncodedPage::of_full_zip(
+            page,
+            &Encoding::Flat(values.bits),
+            None,
+            values.bits,
+        ))
+    }
+
+    pub fn encode_lists(&self, values: &ListValues) -> Result<EncodedPage> {
+        let bits = values.row_bits();
+        let is_wide = values.bits / 8 * values.elements() >= FULL_ZIP_BYTES;
+        if !self.choice.full_zip.unwrap_or(is_wide) || !bits.is_multiple_of(8) {
+            let page = self.mini_block(&ListSource(values), values.count, None)?;
+            if let Some(page) = page {
+                return Ok(page);
+            }
+        }
+        if !bits.is_multiple_of(8) {
+            return Err(KernelError::Unsupported("lists of bits this wide"));
+        }
+        let rows = ListRows(values);
+        let page = zip_fixed(&rows, &self.levels, values.count)?;
+        Ok(EncodedPage::of_full_zip(
+            page,
+            &describe_lists(values),
+            None,
+            rows.byte_width() * 8,
+        ))
+    }
+
+    pub fn encode_variable(&self, values: &VariableValues) -> Result<EncodedPage> {
+        let value = if self.allows_constants() {
+            constant::find_variable(values, &self.nulls)
+        } else {
+            None
+        };
+        self.with_constant(value, || self.encode_varied_variable(values))
+    }
+
+    fn encode_varied_variable(&self, values: &VariableValues) -> Result<EncodedPage> {
+        let max_length = values.max_length();
+        let coded = self.code_text(values, max_length);
+        let plain_bytes = match &coded {
+            Some((coded, table)) => coded.plain_bytes() + table.len(),
+            None => values.plain_bytes(),
+        };
+        if self.choice.request == Request::Default {
+            if let Some(found) = dictionary::encode_variable(values, &self.nulls) {
+                let (bytes, encoding) =
+                    block::encode_variable(&found.items, self.dictionary_scheme());
+                let size = measure_indices(found.indices.len(), found.items.count()) + bytes.len();
+                if (size as f64) < plain_bytes as f64 * DICTIONARY_SHARE {
+                    return self
+                        .encode_indices(found.indices, (bytes, encoding, found.items.count()));
+                }
+            }
+        }
+        let zips = self.choice.full_zip.unwrap_or(max_length >= FULL_ZIP_BYTES)
+            || max_length >= MAX_MINI_BLOCK_LENGTH;
+        if !zips {
+            if let Some(page) = self.mini_block_variable(values, coded.as_ref())? {
+                return Ok(page);
+            }
+        }
+        if let Some(scheme) =
+            self.choose_general(values, max_length, coded.as_ref().map(|(coded, _)| coded))
+        {
+            let compressed = compress_values(values, scheme);
+            let page = zip_variable(&compressed, &self.levels)?;
+            let encoding = Encoding::General {
+                scheme,
+                values: Box::new(Encoding::Variable(values.offset_bits)),
+            };
+            return Ok(EncodedPage::of_full_zip(
+                page,
+                &encoding,
+                Some(values.offset_bits),
+                0,
+            ));
+        }
+        let (zipped, table) = match &coded {
+            Some((coded, table)) => (coded, Some(&table[..])),
+            None => (values, None),
+        };
+        let encoding = VariableSource {
+            values: zipped,
+            table,
+        }
+        .encoding();
+        let page = zip_variable(zipped, &self.levels)?;
+        Ok(EncodedPage::of_full_zip(
+            page,
+            &encoding,
+            Some(values.offset_bits),
+            0,
+        ))
+    }
+
+    fn mini_block_variable(
+        &self,
+        values: &VariableValues,
+        coded: Option<&(VariableValues, Vec<u8>)>,
+    ) -> Result<Option<EncodedPage>> {
+        let source = match coded {
+            Some((values, table)) => VariableSource {
+                values,
+                table: Some(table),
+            },
+            None => VariableSource {
+                values,
+                table: None,
+            },
+        };
+        let plain = self.mini_block(&source, values.count(), None)?;
+        let Request::General(scheme) = self.choice.request else {
+            return Ok(plain);
+        };
+        let wrapped = GeneralSource {
+            inner: &source,
+            scheme,
+        };
+        let wrapped = self.mini_block(&wrapped, values.count(), None)?;
+        Ok(match (wrapped, plain) {
+            (Some(wrapped), Some(plain)) if wrapped.byte_length() >= plain.byte_length() => {
+                Some(plain)
+            }
+            (wrapped, plain) => wrapped.or(plain),
+        })
+    }
+
+    /// The text as symbols and their table, where that saves.
+    fn code_text(
+        &self,
+        values: &VariableValues,
+        max_length: usize,
+    ) -> Option<(VariableValues, Vec<u8>)> {
+        let wanted = match self.choice.request {
+            Request::Default => {
+                self.choice.is_text
+                    && max_length >= FSST_LEAST_LENGTH
+                    && values.plain_bytes() >= FSST_LEAST_BYTES
+            }
+            Request::Fsst => !values.data.is_empty(),
+            _ => false,
+        };
+        if !wanted {
+            return None;
+        }
+        let table = fsst::train(values);
+        let coded = fsst::compress(values, &table);
+        let table = fsst::serialize(&table);
+        (coded.data.len() + table.len() < values.data.len()).then_some((coded, table))
+    }
+
+    /// Whether to compress each value by itself.
+    fn choose_general(
+        &self,
+        values: &VariableValues,
+        max_length: usize,
+        coded: Option<&VariableValues>,
+    ) -> Option<Scheme> {
+        if values.plain_bytes() < FSST_LEAST_BYTES {
+            return None;
+        }
+        let scheme = match self.choice.request {
+            Request::General(scheme) => scheme,
+            Request::Default if max_length > GENERAL_LEAST_LENGTH => Scheme::Zstd,
+            _ => return None,
+        };
+        let sample = sample_values(values);
+        let mut compressed = Vec::new();
+        let (mut plain_bytes, mut general_bytes) = (0, 0);
+        for index in sample {
+            compressed.clear();
+            compress(scheme, values.value(index), &mut compressed);
+            general_bytes += compressed.len();
+            plain_bytes += match coded {
+                Some(coded) => coded.value(index).len(),
+                None => values.value(index).len(),
+            };
+        }
+        (general_bytes < plain_bytes).then_some(scheme)
+    }
+}
+
+/// Values spread over the page.
+fn sample_values(values: &VariableValues) -> Vec<usize> {
+    let wanted = (values.data.len() / GENERAL_SAMPLE_BYTES).max(1);
+    (0..values.count()).step_by(wanted).collect()
+}
+
+fn compress_values(values: &VariableValues, scheme: Scheme) -> VariableValues {
+    let mut data = Vec::new();
+    let mut ends = vec![0];
+    for index in 0..values.count() {
+        compress(scheme, values.value(index), &mut data);
+        ends.push(data.len() as u32);
+    }
+    VariableValues {
+        offset_bits: values.offset_bits,
+        ends,
+        data,
+    }
+}
+
+/// Runs, packed bits or plain, whichever is smallest.
+fn choose_fixed(values: &FixedValues, request: Request) -> Box<dyn ChunkSource + '_> {
+    if !matches!(values.bits, 8 | 16 | 32 | 64) || request == Request::Plain {
+        return Box::new(FlatSource(values));
+    }
+    let plain = values.data.len();
+    let packed = BitpackSource::total_bytes(values);
+    let runs = RunLengthSource::total_bytes(values);
+    if runs < plain && runs <= packed {
+        Box::new(RunLengthSource(values))
+    } else if packed < plain {
+        Box::new(BitpackSource(values))
+    } else {
+        Box::new(FlatSource(values))
+    }
+}
+
+/// Bytes of the values as [`choose_fixed`] would store them.
+fn measure_fixed(values: &FixedValues) -> usize {
+    let plain = values.data.len();
+    if !matches!(values.bits, 8 | 16 | 32 | 64) {
+        return plain;
+    }
+    plain
+        .min(BitpackSource::total_bytes(values))
+        .min(RunLengthSource::total_bytes(values))
+}
+
+fn measure_indices(count: usize, num_items: usize) -> usize {
+    count * index_bits(num_items) / 8
+}
+
+/// Mean entropy of the bytes at each position of a value, in bits, over the first values.
+fn measure_entropy(values: &FixedValues) -> f64 {
+    let width = values.byte_width();
+    let count = values.count.min(64);
+    let mut total = 0.0;
+    for position in 0..width {
+        let mut times = [0u32; 256];
+        for index in 0..count {
+            times[usize::from(values.data[index * width + position])] += 1;
+        }
+        for times in times.into_iter().filter(|times| *times > 0) {
+            let share = f64::from(times) / count as f64;
+            total -= share * share.log2();
+        }
+    }
+    total / width as f64
+}
