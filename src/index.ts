@@ -53,7 +53,7 @@ export { withCache } from "./store/with-cache.ts";
 export { withCoalescing } from "./store/with-coalescing.ts";
 export { withPrefix } from "./store/with-prefix.ts";
 export type { VersionInfo } from "./table/versions.ts";
-export type { CopyProgress } from "./write/copy-table.ts";
+export type { CopyOptions, CopyProgress } from "./write/copy-table.ts";
 export type { Row, TabularData } from "./write/input.ts";
 export type { MergeInsertOptions, MergeInsertResult } from "./write/merge-insert/merge-insert.ts";
 export type { UpdateResult, UpdateRowsOptions, UpdateSpec } from "./write/update-rows.ts";

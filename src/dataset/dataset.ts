@@ -25,7 +25,7 @@ import type { Store } from "../store/store.ts";
 import { openVersion, type Snapshot } from "../table/snapshot.ts";
 import { listVersions, type VersionInfo } from "../table/versions.ts";
 import { type AppendRowsOptions, appendRows } from "../write/append-rows.ts";
-import { type CopyProgress, copyTable } from "../write/copy-table.ts";
+import { type CopyOptions, copyTable } from "../write/copy-table.ts";
 import { deleteRows } from "../write/delete-rows.ts";
 import type { TabularData } from "../write/input.ts";
 import { mergeInsert } from "../write/merge-insert/merge-insert.ts";
@@ -314,14 +314,11 @@ export class Dataset {
   }
 
   /**
-   * Copies this version whole into another store, where it becomes visible with the last write. A copy that stopped
-   * goes on where it was when called again.
-   * @throws ALREADY_EXISTS, UNSUPPORTED, QUOTA_EXCEEDED, IO, ABORTED
+   * Copies this version whole into another store, where it becomes visible with the last write, as a table of its own:
+   * files of other bases are copied into it. A copy that stopped goes on where it was when called again.
+   * @throws ALREADY_EXISTS, UNSUPPORTED, NOT_FOUND, CORRUPT, QUOTA_EXCEEDED, IO, ABORTED
    */
-  async copyTo(
-    target: Store,
-    options: { readonly onProgress?: (progress: CopyProgress) => void; readonly signal?: AbortSignal } = {},
-  ): Promise<void> {
+  async copyTo(target: Store, options: CopyOptions = {}): Promise<void> {
     await copyTable(this.#snapshot, target, options);
   }
 
