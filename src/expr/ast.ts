@@ -58,7 +58,7 @@ export type Expression =
     }
   | {
       readonly kind: "is";
-      readonly what: "null" | "true" | "false";
+      readonly what: "null" | "true" | "false" | "unknown";
       readonly negated: boolean;
       readonly operand: Expression;
       readonly position: number;
@@ -83,5 +83,24 @@ export type Expression =
       readonly kind: "cast";
       readonly operand: Expression;
       readonly type: ValueType;
+      /** TRY_CAST: NULL where a value has no counterpart. */
+      readonly safe: boolean;
       readonly position: number;
-    };
+    }
+  | {
+      /** `operand.name`, `operand['name']`. */
+      readonly kind: "access";
+      readonly operand: Expression;
+      readonly name: string;
+      readonly position: number;
+    }
+  | {
+      readonly kind: "case";
+      /** What each WHEN is compared with; `null` where each is a condition. */
+      readonly subject: Expression | null;
+      readonly branches: readonly { readonly when: Expression; readonly value: Expression }[];
+      readonly otherwise: Expression | null;
+      readonly position: number;
+    }
+  | { readonly kind: "array"; readonly items: readonly Expression[]; readonly position: number }
+  | { readonly kind: "bytes"; readonly value: Uint8Array; readonly position: number };

@@ -1,79 +1,78 @@
 import { LanceError } from "../errors.ts";
+import { makeCast } from "./bind-cast.ts";
+import { bindConditional, CONDITIONAL_FUNCTIONS } from "./bind-conditional.ts";
 import { bindStartsWith, checkText } from "./bind-like.ts";
-import { type BoundExpression, type FunctionName, typeOf } from "./bound.ts";
-import { BOOLEAN, describeCastType, INT32, type ValueType } from "./value-type.ts";
-
-interface Signature {
-  readonly name: FunctionName | "is_valid";
-  readonly parameters: number;
-  readonly result: ValueType | "same";
-}
-
-const FUNCTIONS: Readonly<Record<string, Signature>> = {
-  isnan: { name: "isnan", parameters: 1, result: BOOLEAN },
-  is_valid: { name: "is_valid", parameters: 1, result: BOOLEAN },
-  starts_with: { name: "starts_with", parameters: 2, result: BOOLEAN },
-  ends_with: { name: "ends_with", parameters: 2, result: BOOLEAN },
-  contains: { name: "contains", parameters: 2, result: BOOLEAN },
-  lower: { name: "lower", parameters: 1, result: "same" },
-  upper: { name: "upper", parameters: 1, result: "same" },
-  length: { name: "character_length", parameters: 1, result: INT32 },
-  char_length: { name: "character_length", parameters: 1, result: INT32 },
-  character_length: { name: "character_length", parameters: 1, result: INT32 },
-  octet_length: { name: "octet_length", parameters: 1, result: INT32 },
-};
+import { type BoundExpression, typeOf } from "./bound.ts";
+import { describeArguments, type FunctionSpec } from "./functions/spec.ts";
+import { findFunction, listFunctions } from "./functions/table.ts";
 
 /**
- * A function call.
+ * A function call. Arguments are cast to what the function takes.
  *
- * @throws UNSUPPORTED on a function this library does not have; INVALID_ARGUMENT on a wrong number of arguments;
- * SCHEMA_MISMATCH on a wrong type
+ * @throws INVALID_ARGUMENT on a function this library does not have, or a wrong number of arguments; SCHEMA_MISMATCH on a
+ * wrong type
  */
-export function bindCall(name: string, args: readonly BoundExpression[]): BoundExpression {
-  const signature = Object.hasOwn(FUNCTIONS, name) ? FUNCTIONS[name] : undefined;
-  if (signature === undefined) {
-    const expected = Object.keys(FUNCTIONS);
-    throw new LanceError("UNSUPPORTED", `filter: function ${name}(); the functions are ${expected.join(", ")}`, {
-      expected,
-      received: name,
-    });
-  }
-  if (args.length !== signature.parameters) {
-    throw new LanceError(
-      "INVALID_ARGUMENT",
-      `filter: ${name}() expects ${signature.parameters} argument${signature.parameters === 1 ? "" : "s"}, received ${args.length}`,
-      { expected: signature.parameters, received: args.length },
-    );
-  }
-  const operand = args[0]!;
-  if (signature.name === "is_valid") {
+export function bindCall(name: string, given: readonly BoundExpression[]): BoundExpression {
+  const args = given.map((argument): BoundExpression => {
+    if (argument.kind !== "constant") return argument;
+    return { kind: "literal", type: { kind: "boolean" }, value: argument.value };
+  });
+  if (name === "is_valid") {
+    checkCount(name, args.length, 1, 1);
+    const operand = args[0]!;
     if (operand.kind === "literal") return { kind: "constant", value: operand.value !== null };
     return { kind: "isNull", operand, negated: true };
   }
-  if (signature.name === "isnan") checkNumber(operand);
-  else for (const argument of args) checkText(argument, `${name}()`);
-  if (
-    args.some(
-      (argument) => typeOf(argument).kind === "null" || (argument.kind === "literal" && argument.value === null),
-    )
-  ) {
-    return { kind: "literal", type: signature.result === "same" ? typeOf(operand) : signature.result, value: null };
+  const conditional = CONDITIONAL_FUNCTIONS.get(name);
+  if (conditional !== undefined) {
+    checkCount(name, args.length, ...conditional);
+    return bindConditional(name, args);
   }
-  const second = args[1];
-  if (signature.name === "starts_with" && second?.kind === "literal" && operand.kind !== "literal") {
-    return bindStartsWith(operand, second.value as string);
+  const spec = findFunction(name);
+  if (spec === undefined) throw unknownFunction(name);
+  checkCount(name, args.length, spec.minimum, spec.maximum);
+  if (name === "starts_with") {
+    const [operand, prefix] = args as [BoundExpression, BoundExpression];
+    checkText(operand, `${name}()`);
+    if (prefix.kind === "literal" && typeof prefix.value === "string" && operand.kind !== "literal") {
+      return bindStartsWith(operand, prefix.value);
+    }
   }
-  const type = signature.result === "same" ? typeOf(operand) : signature.result;
-  return { kind: "call", name: signature.name, arguments: args, type };
+  return callFunction(name, spec, args);
 }
 
-function checkNumber(operand: BoundExpression): void {
-  const type = typeOf(operand);
-  if (type.kind === "float" || type.kind === "int" || type.kind === "null") return;
-  const received = describeCastType(type);
-  const column = operand.kind === "column" ? ` of column ${JSON.stringify(operand.name)}` : "";
-  throw new LanceError("SCHEMA_MISMATCH", `filter: isnan() expects a number, received ${received}${column}`, {
-    expected: "a number",
-    received,
+function callFunction(name: string, spec: FunctionSpec, args: readonly BoundExpression[]): BoundExpression {
+  const types = args.map(typeOf);
+  const signature = spec.resolve(types, args);
+  if (signature === undefined) throw wrongArguments(name, spec, args);
+  const cast = args.map((argument, i) => makeCast(argument, signature.parameters[i]!));
+  return { kind: "call", name, arguments: cast, type: signature.result };
+}
+
+function checkCount(name: string, received: number, minimum: number, maximum: number): void {
+  if (received >= minimum && received <= maximum) return;
+  const expected = minimum === maximum ? String(minimum) : `${minimum} to ${maximum}`;
+  throw new LanceError(
+    "INVALID_ARGUMENT",
+    `filter: ${name}() expects ${expected} argument${expected === "1" ? "" : "s"}, received ${received}`,
+    { expected, received },
+  );
+}
+
+function unknownFunction(name: string): LanceError {
+  const expected = ["is_valid", ...CONDITIONAL_FUNCTIONS.keys(), ...listFunctions()].sort();
+  return new LanceError("INVALID_ARGUMENT", `filter: no function ${name}(); the functions are ${expected.join(", ")}`, {
+    expected,
+    received: name,
   });
+}
+
+function wrongArguments(name: string, spec: FunctionSpec, args: readonly BoundExpression[]): LanceError {
+  const received = describeArguments(args.map(typeOf));
+  const column = args.find((argument) => argument.kind === "column");
+  return new LanceError(
+    "SCHEMA_MISMATCH",
+    `filter: ${name}() expects ${spec.expects}, received ${received}${column === undefined ? "" : ` (column ${JSON.stringify(column.name)})`}`,
+    { ...(column === undefined ? {} : { column: column.name }), expected: spec.expects, received },
+  );
 }

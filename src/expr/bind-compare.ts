@@ -1,5 +1,6 @@
 import { LanceError } from "../errors.ts";
 import type { ComparisonOperator } from "./ast.ts";
+import { makeCast } from "./bind-cast.ts";
 import {
   type BoundExpression,
   type BoundLiteral,
@@ -7,12 +8,14 @@ import {
   makeAnd,
   makeOr,
   negate,
+  readPath,
   typeOf,
+  type Value,
 } from "./bound.ts";
+import { unitePair } from "./common-type.ts";
 import { formatLiteral } from "./format-literal.ts";
 import { coerceLiteral } from "./literal.ts";
 import { compareScalars, satisfies } from "./scalar-order.ts";
-import type { ScalarValue } from "./scalar-query.ts";
 import { describeCastType, isSameType, type ValueType } from "./value-type.ts";
 
 const MIRRORED: Readonly<Record<ComparisonOperator, ComparisonOperator>> = {
@@ -33,7 +36,10 @@ export function bindComparison(
   if (left.kind === "literal" && right.kind === "literal") return compareLiterals(operator, left, right);
   if (left.kind === "literal") return bindComparison(MIRRORED[operator], right, left);
   checkComparable(left, right);
-  if (right.kind !== "literal") return { kind: "compare", operator, left, right };
+  if (right.kind !== "literal") {
+    const [a, b] = alignTypes(left, right);
+    return { kind: "compare", operator, left: a, right: b };
+  }
   if (right.value === null || typeOf(left).kind === "null") return { kind: "constant", value: null };
   const [operand, literal] = coerceSides(left, right);
   if (typeof literal.value === "boolean") return compareBoolean(operator, operand, literal);
@@ -55,7 +61,10 @@ export function bindDistinct(left: BoundExpression, right: BoundExpression, nega
     return { kind: "constant", value: equal === negated };
   }
   checkComparable(left, right);
-  if (right.kind !== "literal") return { kind: "distinct", left, right, negated };
+  if (right.kind !== "literal") {
+    const [a, b] = alignTypes(left, right);
+    return { kind: "distinct", left: a, right: b, negated };
+  }
   if (right.value === null) return { kind: "isNull", operand: left, negated: !negated };
   const equality = bindComparison("=", left, right);
   if (equality.kind === "constant") return { kind: "constant", value: !negated };
@@ -69,8 +78,8 @@ export function bindInList(
   negated: boolean,
 ): BoundExpression {
   const terms: BoundExpression[] = [];
-  const values: ScalarValue[] = [];
-  const seen = new Set<ScalarValue>();
+  const values: Value[] = [];
+  const seen = new Set<Value>();
   let listed = operand;
   for (const item of items) {
     const term = bindComparison("=", operand, item);
@@ -129,7 +138,8 @@ function compareBoolean(operator: ComparisonOperator, left: BoundExpression, rig
 function compareLiterals(operator: ComparisonOperator, left: BoundLiteral, right: BoundLiteral): BoundExpression {
   if (left.value === null || right.value === null) return { kind: "constant", value: null };
   checkComparable(left, right);
-  return { kind: "constant", value: isTrue(operator, left, right) };
+  const [a, b] = alignTypes(left, right) as [BoundLiteral, BoundLiteral];
+  return { kind: "constant", value: isTrue(operator, a, b) };
 }
 
 function isTrue(operator: ComparisonOperator, left: BoundLiteral, right: BoundLiteral): boolean {
@@ -149,8 +159,8 @@ function coerceSides(left: BoundExpression, literal: BoundLiteral): readonly [Bo
   const value = coerceLiteral(literal, type);
   const isExact = literal.explicit !== true || literal.type.kind !== "float" || Object.is(value, literal.value);
   if (value !== undefined && isExact) return [left, { kind: "literal", type, value }];
-  const mayWiden = left.kind !== "column" || literal.explicit === true || literal.type.kind === "timestamp";
-  if (mayWiden && literal.type.kind !== "utf8") return [left, literal];
+  const mayWiden = readPath(left) === null || literal.explicit === true || literal.type.kind === "timestamp";
+  if (mayWiden && literal.type.kind !== "utf8") return alignTypes(left, literal) as [BoundExpression, BoundLiteral];
   throw mismatch(left, describeCastType(type), formatLiteral(literal));
 }
 
@@ -160,14 +170,15 @@ function checkComparable(left: BoundExpression, right: BoundExpression): void {
     [left, a],
     [right, b],
   ] as const) {
-    if (type.kind !== "other") continue;
+    if (type.kind !== "other" && type.kind !== "struct") continue;
     const what = side.kind === "column" ? `column ${JSON.stringify(side.name)}` : "an expression";
+    const received = describeCastType(type);
     throw new LanceError(
       "UNSUPPORTED",
-      `filter: comparing ${what} of type ${type.logicalType}; only IS [NOT] NULL is known for it`,
+      `filter: comparing ${what} of type ${received}; compare its fields, or test it with IS [NOT] NULL`,
       {
         ...(side.kind === "column" ? { column: side.name } : {}),
-        received: type.logicalType,
+        received,
       },
     );
   }
@@ -179,13 +190,23 @@ function checkComparable(left: BoundExpression, right: BoundExpression): void {
   throw mismatch(left, describeCastType(a), received);
 }
 
+/** Both sides in one type, where the comparators know no pair of theirs: decimals, times, lists, fixed-size binaries. */
+function alignTypes(left: BoundExpression, right: BoundExpression): [BoundExpression, BoundExpression] {
+  const [a, b] = [typeOf(left), typeOf(right)];
+  const isPlain = (type: ValueType) => ["int", "float", "date", "timestamp", "utf8", "boolean"].includes(type.kind);
+  if (isSameType(a, b) || (isPlain(a) && isPlain(b))) return [left, right];
+  const type = unitePair(a, b);
+  return type === undefined ? [left, right] : [makeCast(left, type), makeCast(right, type)];
+}
+
 function groupOf(type: ValueType): string {
-  if (type.kind === "int" || type.kind === "float") return "number";
+  if (type.kind === "int" || type.kind === "float" || type.kind === "decimal") return "number";
+  if (type.kind === "fixedBinary") return "binary";
   return type.kind === "date" || type.kind === "timestamp" ? "temporal" : type.kind;
 }
 
 function mismatch(left: BoundExpression, expected: string, received: string): LanceError {
-  const column = left.kind === "column" ? left.name : undefined;
+  const column = readPath(left)?.join(".");
   const subject = column === undefined ? "an expression" : `column ${JSON.stringify(column)}`;
   return new LanceError(
     "SCHEMA_MISMATCH",

@@ -2,12 +2,17 @@ import { LanceError } from "../errors.ts";
 import type { LanceSchema } from "../format/schema.ts";
 import type { Expression } from "./ast.ts";
 import { bindArithmetic, bindNegative } from "./bind-arithmetic.ts";
+import { bindArray } from "./bind-array.ts";
 import { bindCall } from "./bind-call.ts";
+import { bindCast } from "./bind-cast.ts";
+import { bindColumn, bindField } from "./bind-column.ts";
 import { bindComparison, bindDistinct, bindInList } from "./bind-compare.ts";
+import { makeCase } from "./bind-conditional.ts";
 import { bindLike } from "./bind-like.ts";
 import { type BoundExpression, makeAnd, makeOr, negate, typeOf } from "./bound.ts";
-import { castLiteral, NULL_LITERAL, readNumber } from "./literal.ts";
-import { BOOLEAN, describeCastType, readValueType, UTF8, type ValueType } from "./value-type.ts";
+import { coerceOperands } from "./coerce-operands.ts";
+import { NULL_LITERAL, readNumber } from "./literal.ts";
+import { BOOLEAN, describeCastType, UTF8 } from "./value-type.ts";
 
 /**
  * Resolves names and types of a filter against a schema and brings it into normal form.
@@ -25,7 +30,20 @@ export function bindExpression(expression: Expression, schema: LanceSchema): Bou
   return new Binder(schema).bindPredicate(expression);
 }
 
-/** Binds one filter; the helpers that bind an operator or a function call back into it. */
+/**
+ * Resolves names and types of an expression of any type, as native does for the values of an update and the columns of
+ * a scan: in `column operator literal` at the top, the literal takes the column's type (`i + 1` is an int32 like `i`).
+ *
+ * @throws as {@link bindExpression}
+ */
+export function bindValue(expression: Expression, schema: LanceSchema): BoundExpression {
+  const binder = new Binder(schema);
+  if (expression.kind !== "arithmetic") return binder.bindValue(expression);
+  const [left, right] = [binder.bindValue(expression.left), binder.bindValue(expression.right)];
+  return bindArithmetic(expression.operator, ...coerceOperands(left, right));
+}
+
+/** Binds one expression; the helpers that bind an operator or a function call back into it. */
 export class Binder {
   readonly #schema: LanceSchema;
 
@@ -75,7 +93,9 @@ export class Binder {
   bindValue(node: Expression): BoundExpression {
     switch (node.kind) {
       case "column":
-        return this.#bindColumn(node.path, node.quoted);
+        return bindColumn(this.#schema, node.path, node.quoted);
+      case "access":
+        return bindField(this.bindValue(node.operand), node.name);
       case "number":
         return readNumber(node.text);
       case "string":
@@ -94,14 +114,20 @@ export class Binder {
           node.arguments.map((argument) => this.bindValue(argument)),
         );
       case "cast":
-        return bindCast(this.bindValue(node.operand), node.type);
+        return bindCast(this.bindValue(node.operand), node.type, node.safe);
+      case "case":
+        return this.#bindCase(node);
+      case "array":
+        return bindArray(node.items.map((item) => this.bindValue(item)));
+      case "bytes":
+        return { kind: "literal", type: { kind: "binary", large: false }, value: node.value };
       default:
         return this.bindPredicate(node);
     }
   }
 
-  #bindIs(what: "null" | "true" | "false", negated: boolean, operand: Expression): BoundExpression {
-    if (what === "null") {
+  #bindIs(what: "null" | "true" | "false" | "unknown", negated: boolean, operand: Expression): BoundExpression {
+    if (what === "null" || what === "unknown") {
       const value = this.bindValue(operand);
       if (value.kind === "literal") return { kind: "constant", value: (value.value === null) !== negated };
       return { kind: "isNull", operand: value, negated };
@@ -111,29 +137,13 @@ export class Binder {
     return { kind: "isBoolean", operand: value, value: what === "true", negated };
   }
 
-  #bindColumn(path: readonly string[], quoted: boolean): BoundExpression {
-    const name = path[0]!;
-    const { fields } = this.#schema;
-    const field =
-      fields.find((candidate) => candidate.name === name) ??
-      (quoted ? undefined : fields.find((candidate) => candidate.name.toLowerCase() === name.toLowerCase()));
-    if (field === undefined) {
-      const known = fields.map((candidate) => candidate.name);
-      throw new LanceError(
-        "INVALID_ARGUMENT",
-        `filter: no column named ${JSON.stringify(name)}; the columns are ${known.map((each) => JSON.stringify(each)).join(", ")}`,
-        { column: name, expected: known, received: name },
-      );
-    }
-    if (path.length > 1) {
-      const received = path.join(".");
-      throw new LanceError(
-        "UNSUPPORTED",
-        `filter: nested field ${received}; filter on top-level columns (a name with a dot goes in backticks)`,
-        { column: field.name, expected: "a top-level column", received },
-      );
-    }
-    return { kind: "column", name: field.name, type: readValueType(field.logicalType) };
+  #bindCase(node: Extract<Expression, { kind: "case" }>): BoundExpression {
+    const subject = node.subject === null ? null : this.bindValue(node.subject);
+    const branches = node.branches.map(({ when, value }) => ({
+      when: subject === null ? this.bindPredicate(when) : bindComparison("=", subject, this.bindValue(when)),
+      value: this.bindValue(value),
+    }));
+    return makeCase(branches, node.otherwise === null ? NULL_LITERAL : this.bindValue(node.otherwise), "CASE");
   }
 }
 
@@ -151,26 +161,4 @@ function asPredicate(value: BoundExpression): BoundExpression {
     });
   }
   return value.kind === "literal" ? { kind: "constant", value: value.value as boolean | null } : value;
-}
-
-function bindCast(operand: BoundExpression, type: ValueType): BoundExpression {
-  if (operand.kind === "literal") return { ...castLiteral(operand, type), explicit: true };
-  const from = typeOf(operand);
-  if (describeCastType(from) === describeCastType(type)) return operand;
-  const isWidening =
-    (from.kind === "int" && type.kind === "int" && type.bits > from.bits && (type.signed || !from.signed)) ||
-    (from.kind === "int" && type.kind === "float") ||
-    (from.kind === "float" && type.kind === "float" && type.bits > from.bits);
-  if (!isWidening) {
-    const received = `${describeCastType(from)} to ${describeCastType(type)}`;
-    throw new LanceError(
-      "UNSUPPORTED",
-      `filter: CAST of a column from ${received}; only casts to a wider number are known`,
-      {
-        expected: "a cast to a wider number",
-        received,
-      },
-    );
-  }
-  return { kind: "cast", operand, type };
 }

@@ -1,12 +1,19 @@
+import type { LanceField } from "../format/schema.ts";
 import type { ArithmeticOperator, ComparisonOperator } from "./ast.ts";
 import type { ScalarValue } from "./scalar-query.ts";
 import { BOOLEAN, type ValueType } from "./value-type.ts";
+
+/**
+ * A value of any type that can be computed with: a {@link ScalarValue}; decimals as unscaled bigints, times and durations
+ * as their ticks (`time32` as number), bytes of binaries, and the items of a list.
+ */
+export type Value = ScalarValue | Uint8Array | readonly (Value | null)[];
 
 /** A literal of a known type; `value` is in the type's physical unit, `null` is SQL's NULL. */
 export interface BoundLiteral {
   readonly kind: "literal";
   readonly type: ValueType;
-  readonly value: ScalarValue | null;
+  readonly value: Value | null;
   /** Its type was written out (`CAST`, `date '…'`): it widens the other side where it does not fit. */
   readonly explicit?: boolean;
 }
@@ -16,16 +23,33 @@ export interface BoundColumn {
   readonly kind: "column";
   readonly name: string;
   readonly type: ValueType;
+  /** As the schema has it: what a projection of the column alone returns. */
+  readonly field: LanceField;
 }
 
 /**
- * A filter whose names and types are known. NOT is pushed down as far as it goes, literals stand on the right, and
+ * An expression whose names and types are known. NOT is pushed down as far as it goes, literals stand on the right, and
  * comparisons with a floating point zero name the encoding that makes them right (`f = 0` is `f IN (-0, 0)`).
  */
 export type BoundExpression =
   | { readonly kind: "constant"; readonly value: boolean | null }
   | BoundColumn
   | BoundLiteral
+  | {
+      /** One field of a struct. */
+      readonly kind: "field";
+      readonly operand: BoundExpression;
+      readonly name: string;
+      readonly type: ValueType;
+      readonly field: LanceField;
+    }
+  | {
+      /** The value of the first branch whose condition is true. */
+      readonly kind: "case";
+      readonly branches: readonly { readonly when: BoundExpression; readonly value: BoundExpression }[];
+      readonly otherwise: BoundExpression;
+      readonly type: ValueType;
+    }
   | { readonly kind: "and" | "or"; readonly operands: readonly BoundExpression[] }
   | { readonly kind: "not"; readonly operand: BoundExpression }
   | {
@@ -38,7 +62,7 @@ export type BoundExpression =
       readonly kind: "inList";
       readonly operand: BoundExpression;
       /** Of the operand's type, no NULL among them. */
-      readonly values: readonly ScalarValue[];
+      readonly values: readonly Value[];
       readonly negated: boolean;
     }
   | { readonly kind: "isNull"; readonly operand: BoundExpression; readonly negated: boolean }
@@ -63,8 +87,9 @@ export type BoundExpression =
       readonly negated: boolean;
     }
   | {
+      /** A function of the table in `functions/`. `starts_with` with a literal becomes LIKE. */
       readonly kind: "call";
-      readonly name: FunctionName;
+      readonly name: string;
       readonly arguments: readonly BoundExpression[];
       readonly type: ValueType;
     }
@@ -76,18 +101,13 @@ export type BoundExpression =
       readonly type: ValueType;
     }
   | { readonly kind: "negative"; readonly operand: BoundExpression; readonly type: ValueType }
-  | { readonly kind: "cast"; readonly operand: BoundExpression; readonly type: ValueType };
-
-/** Functions a filter may call. `starts_with` with a literal becomes LIKE. */
-export type FunctionName =
-  | "isnan"
-  | "starts_with"
-  | "ends_with"
-  | "contains"
-  | "lower"
-  | "upper"
-  | "character_length"
-  | "octet_length";
+  | {
+      readonly kind: "cast";
+      readonly operand: BoundExpression;
+      readonly type: ValueType;
+      /** A value without counterpart becomes NULL (TRY_CAST) instead of an error. */
+      readonly safe: boolean;
+    };
 
 const INVERSE: Readonly<Record<ComparisonOperator, ComparisonOperator>> = {
   "=": "!=",
@@ -155,7 +175,7 @@ export const MAX_EXPANDED_LIST = 3;
 function mergeEqualities(operands: readonly BoundExpression[], negated: boolean): readonly BoundExpression[] {
   const first = readEquality(operands[0], negated);
   if (operands.length < 2 || first === null) return operands;
-  const values = new Set<ScalarValue>();
+  const values = new Set<Value>();
   for (const operand of operands) {
     const equality = readEquality(operand, negated);
     if (equality === null || equality.column.name !== first.column.name) return operands;
@@ -168,7 +188,7 @@ function mergeEqualities(operands: readonly BoundExpression[], negated: boolean)
 function readEquality(
   expression: BoundExpression | undefined,
   negated: boolean,
-): { readonly column: BoundColumn; readonly values: readonly ScalarValue[] } | null {
+): { readonly column: BoundColumn; readonly values: readonly Value[] } | null {
   if (expression === undefined) return null;
   if (expression.kind === "inList" && expression.negated === negated && expression.operand.kind === "column") {
     // A Set has one zero: the pair of encodings must stay whole.
@@ -184,13 +204,27 @@ function readEquality(
 
 /** Names of the columns an expression reads, each once, sorted. */
 export function columnsOf(expression: BoundExpression): string[] {
-  const names = new Set<string>();
+  return [...new Set(pathsOf(expression).map(([name]) => name!))].sort();
+}
+
+/** Paths of what an expression reads: a column, or a field in one (`["st", "a"]`). */
+export function pathsOf(expression: BoundExpression): string[][] {
+  const paths: string[][] = [];
   const visit = (node: BoundExpression): void => {
-    if (node.kind === "column") names.add(node.name);
-    for (const child of childrenOf(node)) visit(child);
+    const path = readPath(node);
+    if (path !== null) paths.push(path);
+    else for (const child of childrenOf(node)) visit(child);
   };
   visit(expression);
-  return [...names].sort();
+  return paths;
+}
+
+/** The path of a column or of a field in one; `null` for anything else. */
+export function readPath(node: BoundExpression): string[] | null {
+  if (node.kind === "column") return [node.name];
+  if (node.kind !== "field") return null;
+  const parent = readPath(node.operand);
+  return parent === null ? null : [...parent, node.name];
 }
 
 function childrenOf(node: BoundExpression): readonly BoundExpression[] {
@@ -198,5 +232,6 @@ function childrenOf(node: BoundExpression): readonly BoundExpression[] {
   if ("operand" in node) return [node.operand];
   if ("arguments" in node) return node.arguments;
   if ("left" in node) return [node.left, node.right];
+  if ("branches" in node) return [...node.branches.flatMap(({ when, value }) => [when, value]), node.otherwise];
   return [];
 }

@@ -1,5 +1,4 @@
-import type { BoundLiteral } from "./bound.ts";
-import type { ScalarValue } from "./scalar-query.ts";
+import type { BoundLiteral, Value } from "./bound.ts";
 import { formatDate, MILLISECONDS_PER_DAY } from "./temporal.ts";
 import { describeType, type ValueType } from "./value-type.ts";
 
@@ -11,14 +10,21 @@ export function formatLiteral(literal: BoundLiteral): string {
   if (value === null) return type.kind === "timestamp" ? `${name}(NULL, ${formatZone(type)})` : `${name}(NULL)`;
   if (type.kind === "utf8" || type.kind === "date") return `${name}("${formatScalar(value, type)}")`;
   if (type.kind === "timestamp") return `${name}(${value}, ${formatZone(type)})`;
+  if (type.kind === "decimal") return `${name}(Some(${value}),${type.precision},${type.scale})`;
+  if (type.kind === "binary") return `${name}("${formatScalar(value, type)}")`;
+  if (type.kind === "fixedBinary") return `${name}(${type.width}, "${formatScalar(value, type)}")`;
   return `${name}(${formatScalar(value, type)})`;
 }
 
 /** A value alone, as index queries print it. */
-export function formatScalar(value: ScalarValue, type: ValueType): string {
+export function formatScalar(value: Value, type: ValueType): string {
   if (type.kind === "date") {
     return formatDate(type.unit === "day" ? (value as number) : Math.floor(Number(value) / MILLISECONDS_PER_DAY));
   }
+  if (Array.isArray(value) && type.kind === "list") {
+    return `[${value.map((item) => (item === null ? "NULL" : formatScalar(item, type.item))).join(", ")}]`;
+  }
+  if (type.kind === "time") return `"${value}"`;
   if (type.kind === "float" && typeof value === "number") return formatFloat(value, type.bits);
   return String(value);
 }
@@ -28,7 +34,7 @@ function formatZone(type: ValueType): string {
 }
 
 /** The shortest digits that read back as the same float, never with an exponent. */
-function formatFloat(value: number, bits: 16 | 32 | 64): string {
+export function formatFloat(value: number, bits: 16 | 32 | 64): string {
   if (Number.isNaN(value)) return "NaN";
   if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
   if (value === 0) return Object.is(value, -0) ? "-0" : "0";

@@ -30,6 +30,14 @@ export function formatExpression(expression: BoundExpression): string {
       return `Boolean(${expression.value === null ? "NULL" : expression.value})`;
     case "column":
       return expression.name;
+    case "field":
+      return `get_field(${formatExpression(expression.operand)}, Utf8("${expression.name}"))`;
+    case "case": {
+      const branches = expression.branches.map(
+        ({ when, value }) => `WHEN ${formatExpression(when)} THEN ${formatExpression(value)}`,
+      );
+      return `CASE ${branches.join(" ")} ELSE ${formatExpression(expression.otherwise)} END`;
+    }
     case "literal":
       return formatLiteral(expression);
     case "and":
@@ -67,7 +75,7 @@ export function formatExpression(expression: BoundExpression): string {
     case "negative":
       return `(- ${formatExpression(expression.operand)})`;
     case "cast":
-      return `CAST(${formatExpression(expression.operand)} AS ${describeCastType(expression.type)})`;
+      return `${expression.safe ? "TRY_CAST" : "CAST"}(${formatExpression(expression.operand)} AS ${describeCastType(expression.type)})`;
   }
 }
 

@@ -32,3 +32,20 @@ function roundTiesToEven(value: number): number {
   if (rest !== 0.5) return Math.round(value);
   return floor % 2 === 0 ? floor : floor + 1;
 }
+
+/** The bits of the binary16 nearest to a number, ties to even; infinite beyond the largest. */
+export function encodeHalf(value: number): number {
+  const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0;
+  const magnitude = Math.abs(value);
+  if (Number.isNaN(value)) return 0x7e00;
+  if (magnitude >= HALF_OVERFLOW) return sign | 0x7c00;
+  const exponent = Math.max(Math.floor(Math.log2(magnitude)), -14);
+  // A fraction that rounds up to the next power carries into the exponent's bits.
+  if (magnitude < 2 ** -14) return sign | roundTiesToEven(magnitude * 2 ** 24);
+  return sign | (((exponent + 14) << 10) + roundTiesToEven(magnitude / 2 ** (exponent - 10)));
+}
+
+/** The binary16 nearest to a number, as a number; infinite beyond the largest. */
+export function roundHalf(value: number): number {
+  return Number.isNaN(value) ? value : decodeHalf(encodeHalf(value));
+}

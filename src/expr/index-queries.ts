@@ -1,8 +1,8 @@
-import { type BoundExpression, type BoundLiteral, makeAnd } from "./bound.ts";
+import { type BoundExpression, type BoundLiteral, makeAnd, type Value } from "./bound.ts";
 import type { CanServe, IndexExpression, IndexedFilter, IndexLeaf } from "./index-expression.ts";
 import { mergeConjuncts } from "./index-merge.ts";
 import { readLikePrefix } from "./like.ts";
-import type { ScalarQuery } from "./scalar-query.ts";
+import type { ScalarQuery, ScalarValue } from "./scalar-query.ts";
 import type { ValueType } from "./value-type.ts";
 
 /**
@@ -35,6 +35,7 @@ function extract(node: BoundExpression, canServe: CanServe): Parts {
       if (node.left.kind !== "column" || node.right.kind !== "literal") return refineOnly(node);
       return serve(node, node.left, toQuery(node.operator, node.left, node.right), node.operator === "!=", canServe);
     case "inList":
+      if (!node.values.every(isScalar)) return refineOnly(node);
       return serve(node, node.operand, { kind: "isIn", values: node.values }, node.negated, canServe);
     case "isNull":
       return serve(node, node.operand, { kind: "isNull" }, node.negated, canServe);
@@ -75,7 +76,7 @@ function extractLike(node: Extract<BoundExpression, { kind: "like" }>, canServe:
 
 function toQuery(operator: string, column: { readonly type: ValueType }, literal: BoundLiteral): ScalarQuery | null {
   const { value } = literal;
-  if (value === null || column.type.kind !== literal.type.kind) return null;
+  if (value === null || !isScalar(value) || column.type.kind !== literal.type.kind) return null;
   if (JSON.stringify(column.type) !== JSON.stringify(literal.type)) return null;
   switch (operator) {
     case "=":
@@ -87,6 +88,10 @@ function toQuery(operator: string, column: { readonly type: ValueType }, literal
     default:
       return { kind: "range", lower: { value, inclusive: operator === ">=" }, upper: null };
   }
+}
+
+function isScalar(value: Value): value is ScalarValue {
+  return typeof value !== "object";
 }
 
 function serve(

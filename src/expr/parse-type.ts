@@ -13,6 +13,7 @@ const NAMED: Readonly<Record<string, ValueType>> = {
   FLOAT: FLOAT32,
   DOUBLE: FLOAT64,
   STRING: UTF8,
+  BINARY: { kind: "binary", large: false },
   BOOLEAN,
   DATE: { kind: "date", unit: "day" },
 };
@@ -42,8 +43,12 @@ export function readTypeName(cursor: TokenCursor): ValueType {
     cursor.take();
     return { kind: "timestamp", unit: readPrecision(cursor), timezone: null };
   }
+  if (upper === "DECIMAL") {
+    cursor.take();
+    return readDecimal(cursor);
+  }
   throw cursor.error(
-    "a type: tinyint, smallint, int, bigint (each [unsigned]), float, double, string, boolean, date, timestamp[(0|3|6|9)]",
+    "a type: tinyint, smallint, int, bigint (each [unsigned]), float, double, string, binary, boolean, date, timestamp[(0|3|6|9)], decimal(precision, scale)",
   );
 }
 
@@ -55,4 +60,21 @@ function readPrecision(cursor: TokenCursor): TimeUnit {
   cursor.take();
   cursor.expectSymbol(")");
   return unit;
+}
+
+function readDecimal(cursor: TokenCursor): ValueType {
+  cursor.expectSymbol("(");
+  const precision = readDigits(cursor, 38);
+  cursor.expectSymbol(",");
+  const scale = readDigits(cursor, precision);
+  cursor.expectSymbol(")");
+  return { kind: "decimal", bits: 128, precision, scale };
+}
+
+function readDigits(cursor: TokenCursor, maximum: number): number {
+  const token = cursor.peek();
+  const digits = token.kind === "number" && /^\d+$/.test(token.text) ? Number(token.text) : Number.NaN;
+  if (!(digits <= maximum)) throw cursor.error(`a number of digits of at most ${maximum}`);
+  cursor.take();
+  return digits;
 }

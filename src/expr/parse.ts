@@ -21,7 +21,22 @@ const COMPARISONS: Readonly<Record<string, ComparisonOperator>> = {
   ">=": ">=",
 };
 
-const RESERVED = new Set(["AND", "OR", "IN", "IS", "LIKE", "ILIKE", "BETWEEN", "ESCAPE", "AS", "FROM", "CASE"]);
+const RESERVED = new Set([
+  "AND",
+  "OR",
+  "IN",
+  "IS",
+  "LIKE",
+  "ILIKE",
+  "BETWEEN",
+  "ESCAPE",
+  "AS",
+  "FROM",
+  "WHEN",
+  "THEN",
+  "ELSE",
+  "END",
+]);
 
 /**
  * Parses a filter in the SQL subset native Lance takes. Names and types are checked by `bindExpression`.
@@ -34,6 +49,17 @@ const RESERVED = new Set(["AND", "OR", "IN", "IS", "LIKE", "ILIKE", "BETWEEN", "
 export function parseFilter(sql: string): Expression {
   const parser = new FilterParser(sql);
   return parser.parse();
+}
+
+/**
+ * Parses an expression of any type: a value of an update, a column of a scan.
+ *
+ * @throws as {@link parseFilter}
+ * @example
+ * parseExpression("price * quantity")
+ */
+export function parseExpression(sql: string): Expression {
+  return parseFilter(sql);
 }
 
 class FilterParser {
@@ -85,6 +111,7 @@ class FilterParser {
       cursor.expectSymbol(")");
       return inner;
     }
+    if (cursor.takeSymbol("[")) return this.#parseArray(position);
     if (token.kind === "number") {
       cursor.take();
       return this.#make({ kind: "number", text: token.text, position });
@@ -109,13 +136,19 @@ class FilterParser {
       return this.#make({ kind: "boolean", value: upper === "TRUE", position });
     }
     if (upper === "NULL") return this.#make({ kind: "null", position });
-    if ((upper === "CAST" || upper === "TRY_CAST") && cursor.takeSymbol("(")) {
+    const isSafe = upper === "TRY_CAST" || upper === "SAFE_CAST";
+    if ((upper === "CAST" || isSafe) && cursor.takeSymbol("(")) {
       const operand = this.#parseExpression(0);
       cursor.expectWord("AS");
       const type = readTypeName(cursor);
       cursor.expectSymbol(")");
-      return this.#make({ kind: "cast", operand, type, position }, operand);
+      return this.#make({ kind: "cast", operand, type, safe: isSafe, position }, operand);
     }
+    if (upper === "CASE") return this.#parseCase(position);
+    if (upper === "X" && cursor.peek().kind === "string" && cursor.peek().position === position + 1) {
+      return this.#make({ kind: "bytes", value: this.#readHex(), position });
+    }
+    if (upper === "ARRAY" && cursor.takeSymbol("[")) return this.#parseArray(position);
     const typed = this.#parseTypedString(upper, position);
     if (typed !== null) return typed;
     if (cursor.takeSymbol("(")) return this.#parseCall(text.toLowerCase(), position);
@@ -132,20 +165,76 @@ class FilterParser {
     const type = readTypeName(cursor);
     const text = cursor.take();
     const operand = this.#make({ kind: "string", value: text.text, position: text.position });
-    return this.#make({ kind: "cast", operand, type, position }, operand);
+    return this.#make({ kind: "cast", operand, type, safe: false, position }, operand);
   }
 
   #parsePath(first: string, quoted: boolean, position: number): Expression {
     const path = [first];
     while (this.#cursor.takeSymbol(".")) {
-      const part = this.#cursor.take();
-      if (part.kind !== "word" && part.kind !== "quotedName") {
-        this.#cursor.back();
-        throw this.#cursor.error("a field name after '.'");
-      }
-      path.push(part.text);
+      path.push(this.#readName());
     }
     return this.#make({ kind: "column", path, quoted, position });
+  }
+
+  /** `left['name']`, `left[index]`, `left.name`. */
+  #parseAccess(left: Expression, symbol: string, position: number): Expression {
+    const cursor = this.#cursor;
+    cursor.take();
+    if (symbol === ".") {
+      return this.#make({ kind: "access", operand: left, name: this.#readName(), position }, left);
+    }
+    const next = cursor.peek();
+    if (next.kind === "string") {
+      cursor.take();
+      cursor.expectSymbol("]");
+      return this.#make({ kind: "access", operand: left, name: next.text, position }, left);
+    }
+    const index = this.#parseExpression(0);
+    cursor.expectSymbol("]");
+    return this.#make({ kind: "call", name: "array_element", arguments: [left, index], position }, left, index);
+  }
+
+  #readName(): string {
+    const part = this.#cursor.take();
+    if (part.kind === "word" || part.kind === "quotedName") return part.text;
+    this.#cursor.back();
+    throw this.#cursor.error("a field name after '.'");
+  }
+
+  #parseArray(position: number): Expression {
+    const items: Expression[] = [];
+    if (!this.#cursor.takeSymbol("]")) {
+      do items.push(this.#parseExpression(0));
+      while (this.#cursor.takeSymbol(","));
+      this.#cursor.expectSymbol("]");
+    }
+    return this.#make({ kind: "array", items, position }, ...this.#tallest(items));
+  }
+
+  #parseCase(position: number): Expression {
+    const cursor = this.#cursor;
+    const subject = cursor.takeWord("WHEN") ? null : this.#parseExpression(0);
+    if (subject !== null) cursor.expectWord("WHEN");
+    const branches: { when: Expression; value: Expression }[] = [];
+    do {
+      const when = this.#parseExpression(0);
+      cursor.expectWord("THEN");
+      branches.push({ when, value: this.#parseExpression(0) });
+    } while (cursor.takeWord("WHEN"));
+    const otherwise = cursor.takeWord("ELSE") ? this.#parseExpression(0) : null;
+    cursor.expectWord("END");
+    const children = [
+      ...branches.flatMap(({ when, value }) => [when, value]),
+      ...[subject, otherwise].filter((one) => one !== null),
+    ];
+    return this.#make({ kind: "case", subject, branches, otherwise, position }, ...this.#tallest(children));
+  }
+
+  #readHex(): Uint8Array {
+    const token = this.#cursor.peek();
+    if (!/^([0-9a-f]{2})*$/i.test(token.text)) throw this.#cursor.error("pairs of hexadecimal digits");
+    this.#cursor.take();
+    return Uint8Array.from(token.text.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
   }
 
   #parseCall(name: string, position: number): Expression {
@@ -194,8 +283,9 @@ class FilterParser {
     if (symbol === "::") {
       if (minimum >= PRECEDENCE.cast) return null;
       cursor.take();
-      return this.#make({ kind: "cast", operand: left, type: readTypeName(cursor), position }, left);
+      return this.#make({ kind: "cast", operand: left, type: readTypeName(cursor), safe: false, position }, left);
     }
+    if (symbol === "[" || symbol === ".") return this.#parseAccess(left, symbol, position);
     if (!/^[+\-*/%]$/.test(symbol)) return null;
     const strength = symbol === "+" || symbol === "-" ? PRECEDENCE.sum : PRECEDENCE.product;
     if (minimum >= strength) return null;
@@ -231,11 +321,11 @@ class FilterParser {
       const right = this.#parseExpression(PRECEDENCE.is);
       return this.#make({ kind: "distinct", negated, left: operand, right, position }, operand, right);
     }
-    for (const what of ["null", "true", "false"] as const) {
+    for (const what of ["null", "true", "false", "unknown"] as const) {
       if (cursor.takeWord(what.toUpperCase()))
         return this.#make({ kind: "is", what, negated, operand, position }, operand);
     }
-    throw cursor.error(`NULL, TRUE, FALSE${negated ? "" : ", NOT"} or DISTINCT FROM after IS`);
+    throw cursor.error(`NULL, TRUE, FALSE, UNKNOWN${negated ? "" : ", NOT"} or DISTINCT FROM after IS`);
   }
 
   #parseInList(operand: Expression, negated: boolean, position: number): Expression {

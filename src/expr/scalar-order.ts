@@ -1,5 +1,5 @@
 import type { ComparisonOperator } from "./ast.ts";
-import type { BoundLiteral } from "./bound.ts";
+import type { BoundLiteral, Value } from "./bound.ts";
 import type { ScalarValue } from "./scalar-query.ts";
 import { convertTicks, MILLISECONDS_PER_DAY } from "./temporal.ts";
 
@@ -15,7 +15,20 @@ export function compareValues(a: ScalarValue, b: ScalarValue): number {
 
 /** Orders two literals that are not NULL, whatever their (comparable) types. */
 export function compareScalars(a: BoundLiteral, b: BoundLiteral): number {
-  return compareValues(toComparable(a), toComparable(b));
+  return compareAny(toComparable(a), toComparable(b));
+}
+
+/** Orders two values of one type: bytes bytewise, lists item by item with NULL first. */
+export function compareAny(a: Value, b: Value): number {
+  if (typeof a !== "object" || typeof b !== "object") return compareValues(a as ScalarValue, b as ScalarValue);
+  if (a instanceof Uint8Array && b instanceof Uint8Array) return compareBytes(a, b);
+  const [x, y] = [a as readonly (Value | null)[], b as readonly (Value | null)[]];
+  for (let i = 0; i < Math.min(x.length, y.length); i++) {
+    const [p, q] = [x[i]!, y[i]!];
+    const order = p === null || q === null ? Number(q === null) - Number(p === null) : compareAny(p, q);
+    if (order !== 0) return order;
+  }
+  return x.length - y.length;
 }
 
 /** Bytewise order; a prefix comes first. */
@@ -25,7 +38,7 @@ export function compareBytes(a: Uint8Array, b: Uint8Array): number {
   return a.length - b.length;
 }
 
-function toComparable(literal: BoundLiteral): ScalarValue {
+function toComparable(literal: BoundLiteral): Value {
   const { type, value } = literal;
   if (type.kind === "timestamp") return convertTicks(value as bigint, type.unit, "ns");
   if (type.kind !== "date") return value!;

@@ -29,6 +29,15 @@ export function parseTimestamp(text: string): bigint | undefined {
   return BigInt(seconds) * NANOS_PER_SECOND + BigInt((match[7] ?? "").padEnd(9, "0"));
 }
 
+/** Nanoseconds since midnight of `hh:mm[:ss[.f]]`. */
+export function parseTime(text: string): bigint | undefined {
+  const match = /^(\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?$/.exec(text);
+  if (match === null) return undefined;
+  const [hour, minute, second] = [Number(match[1]), Number(match[2]), Number(match[3] ?? 0)];
+  if (hour > 23 || minute > 59 || second > 59) return undefined;
+  return BigInt(hour * 3600 + minute * 60 + second) * NANOS_PER_SECOND + BigInt((match[4] ?? "").padEnd(9, "0"));
+}
+
 /** Nanoseconds → ticks of `unit`, rounded down as a text is read. */
 export function floorNanoseconds(nanoseconds: bigint, unit: TimeUnit): bigint {
   const divisor = NANOS_PER_SECOND / TICKS_PER_SECOND[unit];

@@ -118,7 +118,8 @@ test.each<[string, LanceErrorCode, string]>([
   ["nope = 3", "INVALID_ARGUMENT", "nope"],
   ["`upper` = 3", "INVALID_ARGUMENT", "upper"],
   ["st = 3", "UNSUPPORTED", "st"],
-  ["st.a = 3", "UNSUPPORTED", "st"],
+  ["st.a = 3", "INVALID_ARGUMENT", "a"],
+  ["i.a = 3", "SCHEMA_MISMATCH", "i"],
 ])("%s is refused with %s, naming the column %s", (sql, code, column) => {
   try {
     bind(sql);
@@ -138,7 +139,7 @@ test.each<[string, LanceErrorCode]>([
   ["i = cast('x' as int)", "INVALID_ARGUMENT"],
   ["i = 1 / 0", "INVALID_ARGUMENT"],
   ["starts_with(s)", "INVALID_ARGUMENT"],
-  ["nosuch(s)", "UNSUPPORTED"],
+  ["nosuch(s)", "INVALID_ARGUMENT"],
   ["s LIKE s", "UNSUPPORTED"],
   ["i + s = 1", "SCHEMA_MISMATCH"],
 ])("%s is refused with %s", (sql, code) => {

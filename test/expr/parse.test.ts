@@ -21,7 +21,7 @@ test.each([
   ["i IN ()", 6, "an expression"],
   ["i IN (1, 2", 10, "')'"],
   ["i BETWEEN 1", 11, "AND"],
-  ["i IS 5", 5, "NULL, TRUE, FALSE, NOT or DISTINCT FROM after IS"],
+  ["i IS 5", 5, "NULL, TRUE, FALSE, UNKNOWN, NOT or DISTINCT FROM after IS"],
   ["s = 'abc", 4, "a closing '"],
   ["i @ 5", 2, "a name, a literal or an operator"],
   ["i = 1 /* c", 6, "a closing */ of the comment"],

@@ -1,7 +1,7 @@
 import type { ComparisonOperator } from "../ast.ts";
 import { clearTail, createBits } from "../bitset.ts";
+import type { Value } from "../bound.ts";
 import { isAt } from "../like.ts";
-import type { ScalarValue } from "../scalar-query.ts";
 import { createSignReader } from "./float-sign.ts";
 import type { NumberArray, Vector } from "./vector.ts";
 
@@ -21,7 +21,7 @@ const BASIC: Readonly<Record<ComparisonOperator, readonly [Basic, boolean]>> = {
  * Rows whose value compares as asked with one literal of the same type; bits of NULL rows are arbitrary. Floats are in
  * total order with one zero: -NaN lowest, NaN highest. Text is compared as UTF-8 bytes, without decoding.
  */
-export function compareWithLiteral(vector: Vector, operator: ComparisonOperator, literal: ScalarValue): Uint32Array {
+export function compareWithLiteral(vector: Vector, operator: ComparisonOperator, literal: Value): Uint32Array {
   const [basic, isInverted] = BASIC[operator];
   const words = compareBasic(vector, basic, literal);
   if (isInverted) {
@@ -31,14 +31,24 @@ export function compareWithLiteral(vector: Vector, operator: ComparisonOperator,
   return words;
 }
 
-function compareBasic(vector: Vector, operator: Basic, literal: ScalarValue): Uint32Array {
+function compareBasic(vector: Vector, operator: Basic, literal: Value): Uint32Array {
   switch (vector.kind) {
     case "number":
       return compareNumbers(vector.values, operator, Number(literal), vector.length);
     case "bigint":
       return compareWide(vector.values, operator, BigInt(literal as bigint), vector.length);
     case "bytes":
-      return compareText(vector, operator, new TextEncoder().encode(literal as string));
+      return compareText(
+        vector,
+        operator,
+        typeof literal === "string" ? new TextEncoder().encode(literal) : (literal as Uint8Array),
+      );
+    case "decimal":
+      return compareDecimals(vector.values, operator, literal as bigint);
+    case "list":
+    case "opaque":
+      // Lists meet literals in the comparator of two vectors.
+      return createBits(vector.length);
     case "boolean":
       // The binder turns comparisons with a boolean literal into the column itself.
       return vector.bits.slice();
@@ -147,4 +157,13 @@ function orderBytes(bytes: Uint8Array, start: number, size: number, literal: Uin
     if (difference !== 0) return difference;
   }
   return size - literal.length;
+}
+
+function compareDecimals(values: readonly bigint[], operator: Basic, literal: bigint): Uint32Array {
+  const words = createBits(values.length);
+  values.forEach((value, row) => {
+    const isHit = operator === "=" ? value === literal : operator === "<" ? value < literal : value > literal;
+    if (isHit) words[row >>> 5]! |= 1 << (row & 31);
+  });
+  return words;
 }

@@ -1,7 +1,9 @@
 import { clearTail, createBits } from "../bitset.ts";
+import { compareAny } from "../scalar-order.ts";
 import { convertTicks, MILLISECONDS_PER_DAY } from "../temporal.ts";
 import type { TimeUnit, ValueType } from "../value-type.ts";
 import { createSignReader } from "./float-sign.ts";
+import { createReader } from "./read-value.ts";
 import type { Vector } from "./vector.ts";
 
 /** Orders row `row` of two vectors: negative, 0 or positive. NULL rows may give anything. */
@@ -20,6 +22,16 @@ export function createComparator(
   if (left.kind === "bytes" && right.kind === "bytes") return compareTextRows(left, right);
   if (left.kind === "boolean" && right.kind === "boolean") {
     return (row) => readBit(left.bits, row) - readBit(right.bits, row);
+  }
+  if (left.kind === "decimal" && right.kind === "decimal") {
+    return (row) => {
+      const [a, b] = [left.values[row]!, right.values[row]!];
+      return a < b ? -1 : a > b ? 1 : 0;
+    };
+  }
+  if (left.kind === "list" && right.kind === "list") {
+    const [a, b] = [createReader(left, leftType), createReader(right, rightType)];
+    return (row) => compareAny(a(row), b(row));
   }
   if (isTemporal(leftType) && isTemporal(rightType)) return compareTemporal(left, leftType, right, rightType);
   const isFloat = leftType.kind === "float" || rightType.kind === "float";

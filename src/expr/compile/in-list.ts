@@ -1,6 +1,6 @@
 import { createBits, uniteBits } from "../bitset.ts";
+import type { Value } from "../bound.ts";
 import { isAt } from "../like.ts";
-import type { ScalarValue } from "../scalar-query.ts";
 import { compareWithLiteral } from "./compare-literal.ts";
 import type { Vector } from "./vector.ts";
 
@@ -8,7 +8,7 @@ import type { Vector } from "./vector.ts";
 const MAX_COMPARED = 4;
 
 /** Rows whose value is one of `values`; bits of NULL rows are arbitrary. */
-export function matchList(vector: Vector, values: readonly ScalarValue[]): Uint32Array {
+export function matchList(vector: Vector, values: readonly Value[]): Uint32Array {
   if (values.length <= MAX_COMPARED || vector.kind === "boolean") {
     let words: Uint32Array | null = null;
     for (const value of values) words = uniteBits(words, compareWithLiteral(vector, "=", value));
@@ -20,7 +20,18 @@ export function matchList(vector: Vector, values: readonly ScalarValue[]): Uint3
     case "bigint":
       return matchWide(vector, values as readonly bigint[]);
     case "bytes":
-      return matchText(vector, values as readonly string[]);
+      return matchText(vector, values as readonly (string | Uint8Array)[]);
+    case "decimal": {
+      const words = createBits(vector.length);
+      const set = new Set(values);
+      vector.values.forEach((value, row) => {
+        if (set.has(value)) words[row >>> 5]! |= 1 << (row & 31);
+      });
+      return words;
+    }
+    case "list":
+    case "opaque":
+      return createBits(vector.length);
   }
 }
 
@@ -49,12 +60,12 @@ function matchWide(vector: Extract<Vector, { kind: "bigint" }>, values: readonly
   return words;
 }
 
-function matchText(vector: Extract<Vector, { kind: "bytes" }>, values: readonly string[]): Uint32Array {
+function matchText(vector: Extract<Vector, { kind: "bytes" }>, values: readonly (string | Uint8Array)[]): Uint32Array {
   const words = createBits(vector.length);
   const encoder = new TextEncoder();
   const byHash = new Map<number, Uint8Array[]>();
   for (const value of values) {
-    const bytes = encoder.encode(value);
+    const bytes = typeof value === "string" ? encoder.encode(value) : value;
     const hash = hashBytes(bytes, 0, bytes.length);
     const bucket = byHash.get(hash);
     if (bucket === undefined) byHash.set(hash, [bytes]);

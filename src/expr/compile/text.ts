@@ -1,5 +1,8 @@
-import { createBits } from "../bitset.ts";
+import { createBits, hasBit } from "../bitset.ts";
 import { compileInsensitiveLike, compileLike, findBytes, isAt } from "../like.ts";
+import { UTF8 } from "../value-type.ts";
+import { buildVector } from "./build-vector.ts";
+import { createTextReader } from "./read-value.ts";
 import type { Vector } from "./vector.ts";
 
 type TextVector = Extract<Vector, { kind: "bytes" }>;
@@ -31,19 +34,10 @@ export function matchPart(
 }
 
 /** Every text changed by `change`. */
-export function mapText(vector: TextVector, change: (text: string) => string): TextVector {
+export function mapText(vector: TextVector, change: (text: string) => string): Vector {
   const read = createTextReader(vector);
-  const encoder = new TextEncoder();
-  const parts: Uint8Array[] = [];
-  const offsets = new Float64Array(vector.length + 1);
-  for (let row = 0; row < vector.length; row++) {
-    const bytes = encoder.encode(change(read(row)));
-    parts.push(bytes);
-    offsets[row + 1] = offsets[row]! + bytes.length;
-  }
-  const bytes = new Uint8Array(offsets[vector.length]!);
-  for (const [row, part] of parts.entries()) bytes.set(part, offsets[row]!);
-  return { kind: "bytes", length: vector.length, nulls: vector.nulls, bytes, offsets };
+  const { length, nulls } = vector;
+  return buildVector(UTF8, length, (row) => (nulls !== null && hasBit(nulls, row) ? null : change(read(row))));
 }
 
 /** Code points, or bytes, of each text. */
@@ -57,11 +51,6 @@ export function measureText(vector: TextVector, unit: "characters" | "bytes"): I
     result[row] = size;
   }
   return result;
-}
-
-function createTextReader(vector: TextVector): (row: number) => string {
-  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-  return (row) => decoder.decode(vector.bytes.subarray(vector.offsets[row]!, vector.offsets[row + 1]!));
 }
 
 function collect(vector: TextVector, isHit: (row: number) => boolean): Uint32Array {
