@@ -38,6 +38,7 @@ async function writeFile(version: "2.1" | "2.2") {
   const { bytes } = (await store.get("f.lance"))!;
   expect(written).toEqual({
     path: "f.lance",
+    blobPaths: [],
     sizeBytes: bytes.length,
     numRows: 3,
     majorVersion: 2,

@@ -14,7 +14,7 @@ export interface ArrowType {
   readonly timezone?: string | null;
   readonly byteWidth?: number;
   readonly listSize?: number;
-  readonly children?: readonly { readonly name: string; readonly type: ArrowType }[] | null;
+  readonly children?: readonly { readonly name: string; readonly type: ArrowType }[] | null | undefined;
   readonly dictionary?: ArrowType;
 }
 
@@ -71,6 +71,10 @@ export function describeArrowType(type: ArrowType): string | undefined {
       const item = type.children?.[0] && describeArrowType(type.children[0].type);
       return item && `${type.typeId === 12 ? "list" : "large_list"}<${item}>`;
     }
+    case 13:
+      return "struct";
+    case 17:
+      return "map";
     case 15:
       return `fixed_size_binary:${type.byteWidth}`;
     case 16: {

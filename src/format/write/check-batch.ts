@@ -1,26 +1,28 @@
 import type { RecordBatch, Schema } from "apache-arrow";
 import { LanceError } from "../../errors.ts";
-import { type ArrowData, type ArrowType, describeArrowType, offsetAt, validityOf } from "./arrow-data.ts";
-import { decodeColumn } from "./decode-column.ts";
-import { foldLargeType, type LeafColumn } from "./leaf-column.ts";
+import { blobVersion } from "../blob-field.ts";
+import { type ArrowData, type ArrowType, describeArrowType } from "./arrow-data.ts";
+import { checkNulls } from "./check-nulls.ts";
+import type { WriteNode } from "./leaf-column.ts";
+import { findChild, makeNulls, normalizeColumn } from "./normalize-column.ts";
 
 /**
- * The columns of a batch in the order of the file's, matched by name; `null` for a nullable column the batch lacks.
- * Nothing is written when a check fails.
- * @throws SCHEMA_MISMATCH naming the field, what was expected and what was received
+ * The columns of a batch in the order of the file's, matched by name and ready to be written; nulls for a nullable
+ * column the batch lacks. Nothing is written when a check fails.
+ * @throws SCHEMA_MISMATCH naming the field, what was expected and what was received; INVALID_ARGUMENT, UNSUPPORTED
  */
-export function readBatchColumns(batch: RecordBatch, columns: readonly LeafColumn[]): (ArrowData | null)[] {
-  checkArrowSchema(batch.schema, columns);
+export function readBatchColumns(batch: RecordBatch, roots: readonly WriteNode[]): ArrowData[] {
+  checkArrowSchema(batch.schema, roots);
   const names = batch.schema.fields.map((field) => field.name);
-  return columns.map((column) => {
-    const index = names.indexOf(column.field.name);
-    if (index < 0) {
-      if (!column.field.nullable)
-        fail(column.field.name, `a ${column.typeName} column (not nullable)`, "no such column");
-      return null;
-    }
+  return roots.map((root) => {
+    const index = names.indexOf(root.field.name);
+    if (index < 0) return makeNulls(root, batch.numRows);
     const data = batch.data.children[index] as unknown as ArrowData;
-    return readColumn(data, column, batch.numRows);
+    checkType(root, data.type);
+    if (data.length !== batch.numRows) fail(root.path, `${batch.numRows} rows, as the batch says`, `${data.length}`);
+    const column = normalizeColumn(root, data);
+    checkNulls(root, column);
+    return column;
   });
 }
 
@@ -29,62 +31,140 @@ export function readBatchColumns(batch: RecordBatch, columns: readonly LeafColum
  * be null. The order does not matter.
  * @throws SCHEMA_MISMATCH, DIMENSION_MISMATCH naming the field
  */
-export function checkArrowSchema(schema: Schema, columns: readonly LeafColumn[]): void {
-  const names = schema.fields.map((field) => field.name);
+export function checkArrowSchema(schema: Schema, roots: readonly WriteNode[]): void {
+  checkNames(
+    schema.fields.map((field) => field.name),
+    roots,
+    "",
+  );
+  for (const field of schema.fields) {
+    const root = roots.find((root) => root.field.name === field.name)!;
+    checkType(root, field.type as unknown as ArrowType);
+  }
+}
+
+/** Every name known and there once; none missing that may not be null. */
+function checkNames(names: readonly string[], nodes: readonly WriteNode[], parent: string): void {
   for (const [i, name] of names.entries()) {
-    if (names.indexOf(name) !== i) fail(name, "one column of that name", "two of them");
-    const column = columns.find((column) => column.field.name === name);
-    if (!column) {
-      const known = columns.map((column) => `"${column.field.name}"`).join(", ");
-      fail(name, `one of the fields ${known}`, "a column the schema does not have");
+    const path = parent === "" ? name : `${parent}.${name}`;
+    if (names.indexOf(name) !== i) fail(path, "one column of that name", "two of them");
+    if (nodes.some((node) => node.field.name === name)) continue;
+    const known = nodes.map((node) => `"${node.field.name}"`).join(", ");
+    fail(path, `one of the fields ${known}`, "a column the schema does not have");
+  }
+  for (const node of nodes) {
+    if (node.field.nullable || names.includes(node.field.name)) continue;
+    fail(node.path, `a ${describeNode(node)} column (not nullable)`, "no such column");
+  }
+}
+
+const LIST_TYPES = [12, 21];
+
+function checkType(node: WriteNode, type: ArrowType): void {
+  if (type.typeId === 1 && (node.field.nullable || node.leaf?.item.kind === "null")) return;
+  const { children = [] } = type;
+  if (node.leaf) {
+    checkLeafType(node, type);
+    return;
+  }
+  if (node.kind === "struct" && type.typeId === 13) {
+    checkNames(
+      (children ?? []).map((child) => child.name),
+      node.children,
+      node.path,
+    );
+    for (const [i, child] of node.children.entries()) {
+      const index = findChild(node, i, { type });
+      if (index >= 0) checkType(child, children![index]!.type);
     }
-    checkType(column, schema.fields[i]!.type as unknown as ArrowType);
+    return;
   }
-  for (const { field, typeName } of columns) {
-    if (field.nullable || names.includes(field.name)) continue;
-    fail(field.name, `a ${typeName} column (not nullable)`, "no such column");
-  }
+  const isList =
+    (node.kind === "list" && LIST_TYPES.includes(type.typeId)) ||
+    (node.kind === "map" && type.typeId === 17) ||
+    (node.kind === "fixedSizeList" && type.typeId === 16 && type.listSize === node.dimension);
+  if (!isList || children?.length !== 1) fail(node.path, describeNode(node), describeArrowType(type) ?? String(type));
+  if (node.kind === "map") checkEntries(node, children![0]!.type);
+  else checkType(node.children[0]!, children![0]!.type);
 }
 
-function readColumn(data: ArrowData, column: LeafColumn, numRows: number): ArrowData {
-  const { name } = column.field;
-  checkType(column, data.type);
-  if (data.length !== numRows) fail(name, `${numRows} rows, as the batch says`, `${data.length}`);
-  const decoded = decodeColumn(data, column.item);
-  const isNull = column.item.kind === "null" && !column.isList;
-  const numNulls = isNull ? numRows : validityOf(decoded) ? decoded.nullCount : 0;
-  if (numNulls > 0 && !column.field.nullable) fail(name, "no nulls (the field is not nullable)", `${numNulls} of them`);
-  if (column.isList && !column.leaf.nullable) checkItems(decoded, column);
-  return decoded;
+/** Keys and values are told by their place: the names differ between writers. */
+function checkEntries(node: WriteNode, type: ArrowType): void {
+  const entries = node.children[0]!;
+  if (type.typeId !== 13 || type.children?.length !== 2) {
+    fail(entries.path, describeNode(entries), describeArrowType(type) ?? String(type));
+  }
+  for (const [i, child] of entries.children.entries()) checkType(child, type.children![i]!.type);
 }
 
-function checkType(column: LeafColumn, type: ArrowType): void {
-  const { field, item, typeName } = column;
+function checkLeafType(node: WriteNode, type: ArrowType): void {
+  const { kind } = node.leaf!.form;
+  if (kind === "blob") checkBlobType(node, type);
+  else if (kind === "packed") checkPackedType(node, type);
+  else checkValueType(node, type);
+}
+
+function checkValueType(node: WriteNode, type: ArrowType): void {
+  const { field, path } = node;
   const received = describeArrowType(type);
-  if (received !== undefined && foldLargeType(received) === typeName) return;
+  const expected = describeNode(node);
+  if (received !== undefined && foldType(received) === foldType(expected)) return;
   const vector = /^fixed_size_list:(.+):(\d+)$/.exec(received ?? "");
-  if (item.kind === "fixedSizeList" && vector && typeName === `fixed_size_list:${vector[1]}:${item.dimension}`) {
-    const dimensions = { expected: item.dimension, received: Number(vector[2]) };
+  const own = /^fixed_size_list:(.+):(\d+)$/.exec(field.logicalType);
+  if (own && vector && foldType(vector[1]!) === foldType(own[1]!)) {
+    const dimensions = { expected: Number(own[2]), received: Number(vector[2]) };
     throw new LanceError(
       "DIMENSION_MISMATCH",
-      `column "${field.name}" holds vectors of ${dimensions.expected} numbers, received vectors of ${dimensions.received}`,
-      { field: field.name, ...dimensions },
+      `column "${path}" holds vectors of ${dimensions.expected} numbers, received vectors of ${dimensions.received}`,
+      { field: path, ...dimensions },
     );
   }
-  fail(field.name, typeName, received ?? String(type));
+  fail(path, expected, received ?? String(type));
 }
 
-function checkItems(data: ArrowData, column: LeafColumn): void {
-  const items = data.children[0]!;
-  const validity = validityOf(items);
-  if (!validity) return;
-  const end = offsetAt(data, data.length);
-  for (let i = offsetAt(data, 0); i < end; i++) {
-    const bit = items.offset + i;
-    if (((validity[bit >> 3]! >> (bit & 7)) & 1) === 0) {
-      fail(column.field.name, "no null items (its item field is not nullable)", "a null item");
+function checkBlobType({ path, field }: WriteNode, type: ArrowType): void {
+  const received = describeArrowType(type) ?? String(type);
+  if (/^(large_)?binary$/.test(received)) return;
+  const names = type.children?.map((child) => child.name) ?? [];
+  const data = type.children?.[names.indexOf("data")];
+  const isBlob = blobVersion(field) === 2 && type.typeId === 13 && data !== undefined;
+  if (isBlob && /^(large_)?binary$/.test(describeArrowType(data.type) ?? "")) return;
+  fail(path, "large_binary, or structs of data and uri", received);
+}
+
+function checkPackedType({ path, field }: WriteNode, type: ArrowType): void {
+  if (type.typeId !== 13) fail(path, "struct", describeArrowType(type) ?? String(type));
+  const children = type.children ?? [];
+  for (const { name } of children) {
+    if (!field.children.some((child) => child.name === name)) {
+      fail(`${path}.${name}`, "a field of the packed struct", "a field the schema does not have");
     }
   }
+  for (const child of field.children) {
+    const found = children.find(({ name }) => name === child.name);
+    const received = found ? (describeArrowType(found.type) ?? String(found.type)) : "no such field";
+    if (foldType(received) !== foldType(child.logicalType)) fail(`${path}.${child.name}`, child.logicalType, received);
+  }
+}
+
+/** What the writer takes for a field, in Lance's words. */
+function describeNode(node: WriteNode): string {
+  const { field, kind, children } = node;
+  if (kind === "list") return `list<${describeNode(children[0]!)}>`;
+  if (kind === "fixedSizeList") return `fixed_size_list:struct:${node.dimension}`;
+  if (node.leaf?.form.kind === "json") return "string";
+  return field.logicalType;
+}
+
+/**
+ * Types that are stored alike are one: offsets of either width, dictionaries and their values, the two names of 16-bit
+ * brain floats. Widths are converted, so they do not count as another type.
+ */
+function foldType(typeName: string): string {
+  return typeName
+    .replace(/^dict:(.*):u?int(8|16|32|64):(true|false)$/, "$1")
+    .replace(/\blarge_(string|binary|list)\b/g, "$1")
+    .replace("lance.bfloat16", "fixed_size_binary:2");
 }
 
 function fail(field: string, expected: string, received: string): never {

@@ -1,18 +1,18 @@
-import { type ArrowData, offsetAt, validityOf } from "./arrow-data.ts";
-import { expandNulls } from "./bits.ts";
-import { GrowableWords } from "./growable.ts";
+import type { ArrowData } from "./arrow-data.ts";
+import { DictionaryBuffer } from "./dictionary-buffer.ts";
+import { GrowableBytes } from "./growable.ts";
 import { ItemBuffer, type ItemRun, measureItems } from "./item-buffer.ts";
 import type { LeafColumn } from "./leaf-column.ts";
+import { buildLevels, findNulls, type PageLevels } from "./levels.ts";
+import { trimNestedLists } from "./nested-list.ts";
+import type { LeafData } from "./normalize-column.ts";
+import { expandRows, findLeafRange } from "./slots.ts";
 
-/** Stands for a null list among list lengths. */
-export const NULL_LIST = 0xffffffff;
-
-/** The rows of one page, or a run of them. */
+/** The rows of one page, ready to be encoded. */
 export interface PageRows {
   readonly numRows: number;
-  /** Items per row, `NULL_LIST` for null; `null` when the column is no list. */
-  readonly listLengths: Uint32Array | null;
   readonly items: ItemRun;
+  readonly levels: PageLevels;
 }
 
 /** Collects the rows of one column until its page is full. */
@@ -21,12 +21,18 @@ export class ColumnBuffer {
   /** First row of the page within the file. */
   firstRow = 0;
   readonly #items: ItemBuffer;
-  readonly #lengths = new GrowableWords();
+  readonly #dictionary: DictionaryBuffer | null;
+  readonly #repetition = new GrowableBytes();
+  /** Shorter than the levels while all later ones stand for values. */
+  readonly #definition = new GrowableBytes();
+  #numLevels = 0;
   #numRows = 0;
 
   constructor(column: LeafColumn) {
     this.column = column;
     this.#items = new ItemBuffer(column.item);
+    const { form } = column;
+    this.#dictionary = form.kind === "dictionary" ? new DictionaryBuffer(form.values, form.capacity) : null;
   }
 
   get numRows(): number {
@@ -34,72 +40,105 @@ export class ColumnBuffer {
   }
 
   get byteLength(): number {
-    return this.#items.byteLength + this.#lengths.length * 4;
+    return this.#items.byteLength + this.#repetition.length + (this.#dictionary?.byteLength ?? 0);
   }
 
   rows(): PageRows {
-    return {
-      numRows: this.#numRows,
-      listLengths: this.column.isList ? this.#lengths.view() : null,
-      items: this.#items.run(),
-    };
+    if (this.#definition.length > 0) padTo(this.#definition, this.#numLevels);
+    const levels = buildLevels(this.column, {
+      numLevels: this.#numLevels,
+      repetition: this.column.numLists > 0 ? this.#repetition.view() : null,
+      definition: this.#definition.length > 0 ? this.#definition.view() : null,
+    });
+    const run = this.#items.run(findNulls(levels, this.#items.count));
+    return { numRows: this.#numRows, levels, items: this.#finishItems(run) };
   }
 
   /** Forgets the rows of the page just written; the next one starts where it ended. */
   startPage(): void {
     this.firstRow += this.#numRows;
     this.#numRows = 0;
+    this.#numLevels = 0;
     this.#items.reset();
-    this.#lengths.reset();
+    this.#dictionary?.reset();
+    this.#repetition.reset();
+    this.#definition.reset();
+  }
+
+  /** Whether the values of a batch can be named in this page, which a dictionary's narrow indices may not allow. */
+  hasRoom(chain: readonly ArrowData[]): boolean {
+    const { keyValues } = chain.at(-1) as LeafData;
+    return this.#dictionary === null || !keyValues || this.#dictionary.hasRoom(keyValues);
   }
 
   /** How many rows of `[from, to)` fit before the page holds `maxBytes`; at least one in an empty page. */
-  countFitting(data: ArrowData, from: number, to: number, maxBytes: number): number {
+  countFitting(chain: readonly ArrowData[], rows: { from: number; to: number }, maxBytes: number): number {
     const room = maxBytes - this.byteLength;
-    if (this.#measure(data, from, to) <= room) return to - from;
+    const { from, to } = rows;
+    if (this.#measure(chain, from, to) <= room) return to - from;
     let low = 0;
     let high = to - from;
     while (low < high) {
       const middle = (low + high + 1) >> 1;
-      if (this.#measure(data, from, from + middle) <= room) low = middle;
+      if (this.#measure(chain, from, from + middle) <= room) low = middle;
       else high = middle - 1;
     }
     return low === 0 && this.#numRows === 0 ? 1 : low;
   }
 
-  /** Appends rows `[from, to)`. */
-  append(data: ArrowData, from: number, to: number): void {
-    if (this.column.isList) this.#appendLists(data, from, to);
-    else this.#items.append(data, from, to);
-    this.#numRows += to - from;
-  }
-
-  #measure(data: ArrowData, from: number, to: number): number {
-    if (!this.column.isList) return measureItems(this.column.item, data, from, to);
-    const items = data.children[0]!;
-    return (to - from) * 4 + measureItems(this.column.item, items, offsetAt(data, from), offsetAt(data, to));
-  }
-
-  #appendLists(data: ArrowData, from: number, to: number): void {
-    const count = to - from;
-    const lengths = this.#lengths.extend(count);
-    const validity = validityOf(data);
-    const nulls = validity ? new Uint8Array(count) : null;
-    if (validity && nulls) expandNulls(nulls, validity, data.offset + from, count);
-    const items = data.children[0]!;
-    let runStart = offsetAt(data, from);
-    let runEnd = runStart;
-    for (let i = 0; i < count; i++) {
-      const end = offsetAt(data, from + i + 1);
-      if (nulls !== null && nulls[i] === 1) {
-        lengths[i] = NULL_LIST;
-        // A null list may lie over items: the format has no place for them.
-        if (end === runEnd) continue;
-        this.#items.append(items, runStart, runEnd);
-        runStart = end;
-      } else lengths[i] = end - runEnd;
-      runEnd = end;
+  /** Appends rows `[from, to)`. @param chain the column's data at each of its layers */
+  append(chain: readonly ArrowData[], rows: { from: number; to: number }): void {
+    const { numLevels, repetition, definition, ranges } = expandRows(this.column, chain, rows);
+    const leaf = chain.at(-1)! as LeafData;
+    for (let r = 0; r < ranges.length; r += 2) {
+      if (this.#dictionary) this.#appendKeys(leaf, ranges[r]!, ranges[r + 1]!);
+      else this.#items.append(leaf, ranges[r]!, ranges[r + 1]!);
     }
-    this.#items.append(items, runStart, runEnd);
+    if (repetition) this.#repetition.append(repetition);
+    if (definition) {
+      padTo(this.#definition, this.#numLevels);
+      this.#definition.append(definition);
+    }
+    this.#numLevels += numLevels;
+    this.#numRows += rows.to - rows.from;
   }
+
+  #measure(chain: readonly ArrowData[], from: number, to: number): number {
+    const range = findLeafRange(this.column, chain, { from, to });
+    const levelBytes = this.column.numLists > 0 ? range.numLevels : 0;
+    return levelBytes + measureItems(this.column.item, chain.at(-1)!, range.from, range.to);
+  }
+
+  /** Indices of the declared width; those of nulls are 0. */
+  #appendKeys({ keys, keyValues }: LeafData, from: number, to: number): void {
+    const { item } = this.column;
+    const byteWidth = item.kind === "fixed" ? item.byteWidth : 1;
+    const values = new Uint8Array((to - from) * byteWidth);
+    if (keys && keyValues) {
+      const view = new DataView(values.buffer);
+      for (let i = from, at = 0; i < to; i++, at += byteWidth) {
+        const key = keys[i]!;
+        if (key < 0) continue;
+        const index = this.#dictionary!.intern(keyValues, key);
+        if (byteWidth === 1) view.setUint8(at, index);
+        else if (byteWidth === 2) view.setUint16(at, index, true);
+        else view.setUint32(at, index, true);
+      }
+    }
+    const data = { type: { typeId: 2 }, length: to - from, offset: 0, nullCount: 0, values, children: [] };
+    this.#items.append(data, 0, to - from);
+  }
+
+  #finishItems(run: ItemRun): ItemRun {
+    const { form } = this.column;
+    if (form.kind === "dictionary") return { ...run, dictionary: this.#dictionary!.run() };
+    if (form.kind === "packed") {
+      return { ...run, layout: { description: form.description, zipped: run.type.kind === "variable" } };
+    }
+    return form.kind === "nestedList" ? trimNestedLists(run, form) : run;
+  }
+}
+
+function padTo(levels: GrowableBytes, length: number): void {
+  if (levels.length < length) levels.appendZeros(length - levels.length);
 }

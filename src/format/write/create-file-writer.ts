@@ -4,11 +4,12 @@ import { loadEncodeKernels } from "../../kernels/encode.ts";
 import type { Store } from "../../store/store.ts";
 import type { LanceSchema } from "../schema.ts";
 import type { ArrowData } from "./arrow-data.ts";
+import { BlobSink } from "./blob-sink.ts";
 import { readBatchColumns } from "./check-batch.ts";
 import { ColumnBuffer } from "./column-buffer.ts";
 import { FileAssembler } from "./file-assembler.ts";
 import type { LanceFileWriter, LanceFileWriterOptions, WrittenFile } from "./file-writer.ts";
-import { planColumns } from "./leaf-column.ts";
+import { type ColumnPlan, type LeafColumn, planColumns } from "./leaf-column.ts";
 
 const DEFAULT_PAGE_BYTES = 8 * 1024 * 1024;
 
@@ -26,20 +27,28 @@ export async function createLanceFileWriter(
   if (version !== "2.1" && version !== "2.2") {
     throw new LanceError("UNSUPPORTED", `cannot write Lance file version ${version}: expected 2.1 or 2.2`, { version });
   }
-  const buffers = planColumns(options.schema).map((column) => new ColumnBuffer(column));
+  const plan = planColumns(options.schema, version);
   const kernels = await loadEncodeKernels();
   const sink = await store.createWriter(path, options.signal ? { signal: options.signal } : {});
   const assembler = new FileAssembler(sink, {
-    numColumns: buffers.length,
+    numColumns: plan.leaves.length,
     minorVersion: version === "2.1" ? 1 : 2,
     kernels,
   });
-  return new FileWriter(path, options, buffers, assembler);
+  const blobs = new BlobSink({
+    store,
+    path,
+    signal: options.signal,
+    writeBuffer: (bytes) => assembler.writeBuffer(bytes),
+  });
+  return new FileWriter({ ...options, path, plan, assembler, blobs });
 }
 
 class FileWriter implements LanceFileWriter {
   readonly #path: string;
   readonly #schema: LanceSchema;
+  readonly #plan: ColumnPlan;
+  readonly #blobs: BlobSink;
   readonly #buffers: readonly ColumnBuffer[];
   readonly #assembler: FileAssembler;
   readonly #metadata: Record<string, string>;
@@ -48,15 +57,19 @@ class FileWriter implements LanceFileWriter {
   #state: "open" | "finished" | "aborted" = "open";
 
   constructor(
-    path: string,
-    options: LanceFileWriterOptions,
-    buffers: readonly ColumnBuffer[],
-    assembler: FileAssembler,
+    options: LanceFileWriterOptions & {
+      readonly path: string;
+      readonly plan: ColumnPlan;
+      readonly assembler: FileAssembler;
+      readonly blobs: BlobSink;
+    },
   ) {
-    this.#path = path;
+    this.#path = options.path;
     this.#schema = options.schema;
-    this.#buffers = buffers;
-    this.#assembler = assembler;
+    this.#plan = options.plan;
+    this.#buffers = options.plan.leaves.map((column) => new ColumnBuffer(column));
+    this.#assembler = options.assembler;
+    this.#blobs = options.blobs;
     this.#metadata = { ...options.metadata };
     this.#maxPageBytes = Math.max(1, options.maxPageBytes ?? DEFAULT_PAGE_BYTES);
   }
@@ -71,12 +84,13 @@ class FileWriter implements LanceFileWriter {
 
   async write(batch: RecordBatch): Promise<void> {
     this.#checkOpen();
-    const columns = readBatchColumns(
-      batch,
-      this.#buffers.map((buffer) => buffer.column),
-    );
-    for (const [i, data] of columns.entries()) {
-      await this.#append(i, data ?? makeNulls(batch.numRows), batch.numRows);
+    const columns = readBatchColumns(batch, this.#plan.roots);
+    if (batch.numRows === 0) return;
+    for (const [i, leaf] of this.#plan.leaves.entries()) {
+      const chain = followSteps(leaf, columns);
+      const { form } = leaf;
+      if (form.kind === "blob") chain[chain.length - 1] = await this.#blobs.storeBlobs(leaf, chain, form.version);
+      await this.#append(i, chain, batch.numRows);
     }
     this.#numRows += batch.numRows;
   }
@@ -94,6 +108,7 @@ class FileWriter implements LanceFileWriter {
   async finish(): Promise<WrittenFile> {
     this.#checkOpen();
     for (let i = 0; i < this.#buffers.length; i++) await this.#flush(i);
+    await this.#blobs.finish();
     const sizeBytes = await this.#assembler.finish({
       schema: this.#schema,
       metadata: this.#metadata,
@@ -106,27 +121,30 @@ class FileWriter implements LanceFileWriter {
       numRows: this.#numRows,
       majorVersion: 2,
       minorVersion: this.#assembler.minorVersion,
-      fieldIds: this.#buffers.map((buffer) => buffer.column.leaf.id),
+      fieldIds: this.#buffers.map((buffer) => buffer.column.field.id),
       columnIndices: this.#buffers.map((_, i) => i),
+      blobPaths: [...this.#blobs.paths],
     };
   }
 
   async abort(): Promise<void> {
     if (this.#state !== "open") return;
     this.#state = "aborted";
+    await this.#blobs.abort();
     await this.#assembler.abort();
   }
 
-  async #append(index: number, data: ArrowData, numRows: number): Promise<void> {
+  async #append(index: number, chain: readonly ArrowData[], numRows: number): Promise<void> {
     const buffer = this.#buffers[index]!;
+    if (!buffer.hasRoom(chain)) await this.#flush(index);
     let row = 0;
     while (row < numRows) {
-      const count = buffer.countFitting(data, row, numRows, this.#maxPageBytes);
+      const count = buffer.countFitting(chain, { from: row, to: numRows }, this.#maxPageBytes);
       if (count === 0) {
         await this.#flush(index);
         continue;
       }
-      buffer.append(data, row, row + count);
+      buffer.append(chain, { from: row, to: row + count });
       row += count;
     }
     if (buffer.byteLength >= this.#maxPageBytes) await this.#flush(index);
@@ -148,16 +166,10 @@ class FileWriter implements LanceFileWriter {
   }
 }
 
-/** A column of nulls, for a nullable field the batch lacks. Values left out are written as zeros. */
-function makeNulls(length: number): ArrowData {
-  const type = { typeId: 1 };
-  return {
-    type,
-    length,
-    offset: 0,
-    nullCount: length,
-    nullBitmap: new Uint8Array((length + 7) >> 3),
-    valueOffsets: new Int32Array(length + 1),
-    children: [{ type, length: 0, offset: 0, nullCount: 0, children: [] }],
-  };
+/** A leaf's data at each of its layers, from the root. */
+function followSteps(leaf: LeafColumn, columns: readonly ArrowData[]): ArrowData[] {
+  const [root, ...steps] = leaf.steps;
+  const chain = [columns[root!]!];
+  for (const step of steps) chain.push(chain.at(-1)!.children[step]!);
+  return chain;
 }

@@ -11,9 +11,9 @@ import {
 } from "../../proto/gen/lance/file_v2_pb.ts";
 import type { StoreWriter } from "../../store/store.ts";
 import { type LanceSchema, writeFields } from "../schema.ts";
+import { encodeBlobPage, encodeBlobRows } from "./blob-page.ts";
 import type { ColumnBuffer } from "./column-buffer.ts";
-import { encodePage } from "./encode-page.ts";
-import { buildLevels } from "./levels.ts";
+import { type EncodePageOptions, encodePage } from "./encode-page.ts";
 
 /** Readers of 2.1 and later reject page and global buffers that start elsewhere (format page section 2.1). */
 const BUFFER_ALIGNMENT = 64;
@@ -53,13 +53,20 @@ export class FileAssembler {
   async writePages(columnIndex: number, buffer: ColumnBuffer): Promise<void> {
     let row = buffer.firstRow;
     const rows = buffer.rows();
-    const pages = encodePage(rows.items, buildLevels(rows), {
+    const { form, field } = buffer.column;
+    const options: EncodePageOptions = {
       numRows: rows.numRows,
       version: this.minorVersion >= 2 ? "2.2" : "2.1",
-      metadata: buffer.column.leaf.metadata,
-      logicalType: buffer.column.leaf.logicalType,
+      metadata: field.metadata,
+      logicalType: field.logicalType,
       kernels: this.#kernels,
-    });
+    };
+    const pages =
+      form.kind !== "blob"
+        ? encodePage(rows.items, rows.levels, options)
+        : form.version === 1
+          ? encodeBlobPage(rows, options)
+          : encodeBlobRows(rows, options);
     for (const page of pages) {
       const bufferOffsets: bigint[] = [];
       const bufferSizes: bigint[] = [];
@@ -76,6 +83,11 @@ export class FileAssembler {
       );
       row += page.numRows;
     }
+  }
+
+  /** Lays the bytes of a blob into the file. @returns where they start */
+  async writeBuffer(bytes: Uint8Array): Promise<number> {
+    return (await this.#writeAligned(bytes)).position;
   }
 
   /** @returns the buffer's number; 0 is kept for the schema */

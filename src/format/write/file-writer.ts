@@ -8,6 +8,8 @@ export interface WrittenFile {
   readonly numRows: number;
   readonly majorVersion: number;
   readonly minorVersion: number;
+  /** Files beside it that hold its larger blobs; they go where it goes. */
+  readonly blobPaths: readonly string[];
   /** Leaf field ids and the column index of each. */
   readonly fieldIds: readonly number[];
   readonly columnIndices: readonly number[];

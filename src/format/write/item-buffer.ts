@@ -2,7 +2,7 @@ import type { CompressiveEncoding } from "../../proto/gen/lance/encodings21_pb.t
 import { type ArrowData, bytesOfValues, offsetAt, validityOf } from "./arrow-data.ts";
 import { copyBits, expandNulls } from "./bits.ts";
 import { GrowableBytes, GrowableWords } from "./growable.ts";
-import type { ItemType } from "./leaf-column.ts";
+import type { ItemType } from "./item-type.ts";
 
 /** The values of one page, or a run of them: what the page encoders read. */
 export interface ItemRun {
@@ -52,16 +52,14 @@ export function measureItems(type: ItemType, data: ArrowData, from: number, to: 
   }
 }
 
-/** Collects the values of one column until its page is full. Copies, so the batch may be reused. */
+/** Collects values of one type; whether they are valid is told by others. Copies, so the batch may be reused. */
 export class ItemBuffer {
   readonly type: ItemType;
   #count = 0;
-  #numNulls = 0;
   #numElementNulls = 0;
   readonly #values = new GrowableBytes();
   readonly #ends = new GrowableWords();
-  /** Shorter than `#count` while all later values are valid. */
-  readonly #nulls = new GrowableBytes();
+  /** Shorter than the elements while all later ones are valid. */
   readonly #elementNulls = new GrowableBytes();
 
   constructor(type: ItemType) {
@@ -79,10 +77,8 @@ export class ItemBuffer {
 
   reset(): void {
     this.#count = 0;
-    this.#numNulls = 0;
     this.#numElementNulls = 0;
     this.#values.reset();
-    this.#nulls.reset();
     this.#elementNulls.reset();
     this.#ends.reset();
     if (this.type.kind === "variable") this.#ends.extend(1)[0] = 0;
@@ -93,14 +89,6 @@ export class ItemBuffer {
     const count = to - from;
     if (count <= 0) return;
     const { type } = this;
-    const validity = type.kind === "null" ? undefined : validityOf(data);
-    if (type.kind === "null") {
-      padTo(this.#nulls, this.#count);
-      this.#nulls.extend(count).fill(1);
-      this.#numNulls += count;
-    } else if (validity) {
-      this.#numNulls += appendNulls(this.#nulls, this.#count, validity, data.offset + from, count);
-    }
     if (type.kind === "bool") this.#appendBits(data, { from, count, filled: this.#count });
     else if (type.kind === "fixed") this.#appendFixed(data, from * type.byteWidth, count * type.byteWidth);
     else if (type.kind === "variable") this.#appendVariable(data, from, to);
@@ -108,18 +96,33 @@ export class ItemBuffer {
     this.#count += count;
   }
 
-  /** Everything collected, as views of this buffer. */
-  run(): ItemRun {
-    if (this.#numNulls > 0) padTo(this.#nulls, this.#count);
+  /** Appends one value of a run. Not for lists. */
+  appendOne(run: ItemRun, index: number): void {
+    const { type } = this;
+    if (type.kind === "fixed") {
+      this.#values.append(run.values.subarray(index * type.byteWidth, (index + 1) * type.byteWidth));
+    } else if (type.kind === "variable") {
+      this.#values.append(run.values.subarray(run.ends[index]!, run.ends[index + 1]!));
+      this.#ends.extend(1)[0] = this.#values.length;
+    } else if (type.kind === "bool") {
+      if (this.#count % 8 === 0) this.#values.appendZeros(1);
+      copyBits(this.#values.view(), this.#count, run.values, run.firstBit + index, 1);
+    }
+    this.#count++;
+  }
+
+  /** Everything collected, as views of this buffer. @param nulls one byte per value, 1 = not valid */
+  run(nulls: Uint8Array | null = null): ItemRun {
     const { type } = this;
     if ((type.kind === "fixedSizeList" || type.kind === "boolList") && this.#numElementNulls > 0) {
       padTo(this.#elementNulls, this.#count * type.dimension);
     }
+    const numNulls = nulls ? countOnes(nulls) : 0;
     return {
       type,
       count: this.#count,
-      nulls: this.#numNulls > 0 ? this.#nulls.view() : null,
-      numNulls: this.#numNulls,
+      nulls: numNulls > 0 ? nulls : null,
+      numNulls,
       values: this.#values.view(),
       firstBit: 0,
       ends: type.kind === "variable" ? this.#ends.view() : NO_WORDS,
@@ -132,7 +135,9 @@ export class ItemBuffer {
   #appendBits(data: ArrowData, { from, count, filled }: { from: number; count: number; filled: number }): void {
     const missing = ((filled + count + 7) >> 3) - this.#values.length;
     if (missing > 0) this.#values.appendZeros(missing);
-    copyBits(this.#values.view(), filled, bytesOfValues(data), data.offset + from, count);
+    const source = bytesOfValues(data);
+    // A column of nulls has no values.
+    if (source.length > 0) copyBits(this.#values.view(), filled, source, data.offset + from, count);
   }
 
   #appendFixed(data: ArrowData, fromByte: number, numBytes: number): void {
@@ -162,27 +167,15 @@ export class ItemBuffer {
     }
     const validity = validityOf(elements);
     if (!validity) return;
-    const firstBit = elements.offset + from * dimension;
-    const numElements = count * dimension;
-    const added = appendNulls(this.#elementNulls, this.#count * dimension, validity, firstBit, numElements);
-    this.#numElementNulls += added;
+    padTo(this.#elementNulls, this.#count * dimension);
+    const nulls = this.#elementNulls.extend(count * dimension);
+    this.#numElementNulls += expandNulls(nulls, validity, elements.offset + from * dimension, count * dimension);
   }
 }
 
 /** Zero-fills up to `length`: the values before the first null were all valid. */
 function padTo(nulls: GrowableBytes, length: number): void {
   if (nulls.length < length) nulls.appendZeros(length - nulls.length);
-}
-
-function appendNulls(
-  nulls: GrowableBytes,
-  before: number,
-  bitmap: Uint8Array,
-  firstBit: number,
-  count: number,
-): number {
-  padTo(nulls, before);
-  return expandNulls(nulls.extend(count), bitmap, firstBit, count);
 }
 
 /** Values `[from, to)` of a run, as views. */

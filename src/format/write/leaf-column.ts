@@ -1,113 +1,176 @@
 import { LanceError } from "../../errors.ts";
+import { blobVersion } from "../blob-field.ts";
+import { parseLogicalType } from "../logical-type.ts";
 import type { LanceField, LanceSchema } from "../schema.ts";
+import type { LanceFileVersion } from "./file-writer.ts";
+import type { ItemType } from "./item-type.ts";
+import { type LeafForm, type LeafType, readLeafType } from "./leaf-form.ts";
+import { isPackedField, readPackedType } from "./packed-struct.ts";
 
-/** How the values of a leaf lie in memory and on disk. */
-export type ItemType =
-  | { readonly kind: "null" }
-  | { readonly kind: "bool" }
-  | { readonly kind: "fixed"; readonly byteWidth: number }
-  | { readonly kind: "variable"; readonly offsetBits: 32 | 64 }
-  | { readonly kind: "fixedSizeList"; readonly byteWidth: number; readonly dimension: number }
-  /** Fixed-size lists of booleans: bits without a gap, also between values. */
-  | { readonly kind: "boolList"; readonly dimension: number };
+export type { ItemType } from "./item-type.ts";
 
-/** One top-level field as the one file column it is written to. */
+/** One layer of a leaf's structure, and the codes of its ways to hold nothing (0 is "a value", small is deep). */
+export interface ColumnLayer {
+  readonly kind: "item" | "list" | "fixedSizeList";
+  readonly nullCode: number;
+  /** Lists only. */
+  readonly emptyCode: number;
+  /** Fixed-size lists only. */
+  readonly dimension: number;
+}
+
+/** One file column. */
 export interface LeafColumn {
-  /** The top-level field. */
+  /** The field whose id the file lists. */
   readonly field: LanceField;
-  /** The field whose id the file lists: the item of a list, else the field itself. */
-  readonly leaf: LanceField;
+  readonly path: string;
+  /** Where it is in the tree: index of the root, then of a child at every layer. */
+  readonly steps: readonly number[];
+  /** From the root to the leaf itself. */
+  readonly layers: readonly ColumnLayer[];
+  /** Lists among the layers. */
+  readonly numLists: number;
   readonly item: ItemType;
-  readonly isList: boolean;
-  /** What `describeArrowType` gives for columns that fit, `string` for `large_string` and the like included. */
-  readonly typeName: string;
+  readonly form: LeafForm;
 }
 
-/** Field metadata that changes how readers take the column's pages. */
-const SPECIAL_ENCODINGS = ["lance-encoding:blob", "lance-encoding:packed", "packed"];
-
-const WIDTHS: Readonly<Record<string, number>> = {
-  int8: 1,
-  uint8: 1,
-  int16: 2,
-  uint16: 2,
-  halffloat: 2,
-  int32: 4,
-  uint32: 4,
-  float: 4,
-  int64: 8,
-  uint64: 8,
-  double: 8,
-};
-
-function readItemType(logicalType: string): ItemType | undefined {
-  if (logicalType === "null") return { kind: "null" };
-  if (logicalType === "bool") return { kind: "bool" };
-  if (logicalType === "string" || logicalType === "binary") return { kind: "variable", offsetBits: 32 };
-  if (logicalType === "large_string" || logicalType === "large_binary") return { kind: "variable", offsetBits: 64 };
-  const byteWidth = WIDTHS[logicalType] ?? readParametricWidth(logicalType);
-  if (byteWidth !== undefined) return { kind: "fixed", byteWidth };
-  const list = /^fixed_size_list:(.+):(\d+)$/.exec(logicalType);
-  if (!list) return undefined;
-  const item = readItemType(list[1]!);
-  const dimension = Number(list[2]);
-  if (item?.kind !== "fixed" || dimension < 1) return undefined;
-  return { kind: "fixedSizeList", byteWidth: item.byteWidth, dimension };
+/** One field of the schema as batches are matched against it. */
+export interface WriteNode {
+  readonly field: LanceField;
+  readonly path: string;
+  readonly kind: "leaf" | "struct" | "list" | "map" | "fixedSizeList";
+  /** Fixed-size lists of structs only. */
+  readonly dimension: number;
+  readonly children: readonly WriteNode[];
+  readonly leaf: LeafType | null;
 }
 
-function readParametricWidth(logicalType: string): number | undefined {
-  const [name, ...parameters] = logicalType.split(":");
-  switch (name) {
-    case "date32":
-    case "time32":
-      return 4;
-    case "date64":
-    case "time64":
-    case "timestamp":
-    case "duration":
-      return 8;
-    case "decimal":
-      return parameters[0] === "128" ? 16 : parameters[0] === "256" ? 32 : undefined;
-    case "fixed_size_binary":
-      return Number(parameters[0]) > 0 ? Number(parameters[0]) : undefined;
-    default:
-      return undefined;
-  }
-}
-
-/** `large_string` → `string` and so on: offset widths are converted, so they do not count as another type. */
-export function foldLargeType(typeName: string): string {
-  return typeName.replace(/\blarge_(string|binary|list)\b/g, "$1");
-}
-
-function planColumn(field: LanceField): LeafColumn {
-  const isList = field.logicalType === "list" || field.logicalType === "large_list";
-  const leaf = isList ? field.children[0] : field;
-  const item = leaf && leaf.children.length === 0 ? readItemType(leaf.logicalType) : undefined;
-  if (!leaf || !item) {
-    const received = isList && leaf ? `${field.logicalType} of ${leaf.logicalType}` : field.logicalType;
-    throw new LanceError(
-      "UNSUPPORTED",
-      `cannot write field "${field.name}" of type ${received}: structs, maps, nested lists and fixed-size lists of anything but plain numbers are read-only for now; leave the column out`,
-      { field: field.name, fieldId: field.id, logicalType: received },
-    );
-  }
-  const special = SPECIAL_ENCODINGS.find((key) => key in field.metadata || key in leaf.metadata);
-  if (special) {
-    throw new LanceError(
-      "UNSUPPORTED",
-      `cannot write field "${field.name}": it asks for ${special}, which is read-only for now; leave the column out`,
-      { field: field.name, fieldId: field.id, metadata: special },
-    );
-  }
-  const typeName = foldLargeType(isList ? `list<${leaf.logicalType}>` : leaf.logicalType);
-  return { field, leaf, item, isList, typeName };
+/** The fields of a schema and the file columns under them. */
+export interface ColumnPlan {
+  readonly roots: readonly WriteNode[];
+  readonly leaves: readonly LeafColumn[];
 }
 
 /**
- * The file columns of a schema, one per top-level field.
- * @throws UNSUPPORTED naming the field whose type cannot be written
+ * Lays a schema over file columns: one per leaf, in pre-order.
+ * @param version some types need 2.2, the default
+ * @throws UNSUPPORTED naming the field whose type cannot be written, CORRUPT for a type without its children
  */
-export function planColumns(schema: LanceSchema): LeafColumn[] {
-  return schema.fields.map(planColumn);
+export function planColumns(schema: LanceSchema, version: LanceFileVersion = "2.2"): ColumnPlan {
+  const context = { version, inList: false, inFixedList: false };
+  const roots = schema.fields.map((field) => planNode(field, field.name, context));
+  const leaves: LeafColumn[] = [];
+  for (const [i, root] of roots.entries()) collectLeaves(root, [], [i], leaves);
+  return { roots, leaves };
+}
+
+interface PlanContext {
+  readonly version: LanceFileVersion;
+  readonly inList: boolean;
+  readonly inFixedList: boolean;
+}
+
+function planNode(field: LanceField, path: string, context: PlanContext): WriteNode {
+  const { version } = context;
+  const make = (kind: WriteNode["kind"], children: readonly WriteNode[], dimension = 0): WriteNode => {
+    return { field, path, kind, dimension, children, leaf: null };
+  };
+  const makeLeaf = (leaf: LeafType): WriteNode => ({ field, path, kind: "leaf", dimension: 0, children: [], leaf });
+  const plan = (child: LanceField, inner: PlanContext) => planNode(child, `${path}.${child.name}`, inner);
+  const blob = blobVersion(field);
+  if (blob !== undefined) return makeLeaf(planBlob(field, path, { ...context, blob }));
+  const logical = parseLogicalType(field.logicalType);
+  switch (logical.kind) {
+    case "struct":
+      if (isPackedField(field)) return makeLeaf(readPackedType(field, path, version));
+      if (field.children.length === 0) refuse(field, path, "a struct without fields");
+      return make(
+        "struct",
+        field.children.map((child) => plan(child, context)),
+      );
+    case "list":
+    case "large_list":
+      if (context.inFixedList) refuse(field, path, "a list within a fixed-size list");
+      return make("list", [plan(onlyChild(field, path), { ...context, inList: true })]);
+    case "map": {
+      if (version === "2.1") refuse(field, path, "a map in a file of version 2.1", "write version 2.2");
+      if (context.inFixedList) refuse(field, path, "a map within a fixed-size list");
+      const entries = plan(onlyChild(field, path), { ...context, inList: true });
+      if (entries.kind !== "struct" || entries.children.length !== 2)
+        refuse(field, path, "a map without key and value");
+      return make("map", [entries]);
+    }
+    case "fixed_size_list":
+      if (logical.item.kind !== "struct") break;
+      if (version === "2.1")
+        refuse(field, path, "a fixed-size list of structs in a file of version 2.1", "write version 2.2");
+      if (context.inList || context.inFixedList) refuse(field, path, "a fixed-size list of structs within a list");
+      if (logical.size < 1) refuse(field, path, "a fixed-size list without items");
+      return make("fixedSizeList", [plan(onlyChild(field, path), { ...context, inFixedList: true })], logical.size);
+  }
+  const leaf = readLeafType(logical);
+  if (!leaf) refuse(field, path, `the type ${field.logicalType}`);
+  return makeLeaf(leaf);
+}
+
+function planBlob(field: LanceField, path: string, context: PlanContext & { blob: 1 | 2 }): LeafType {
+  const { version, blob } = context;
+  if (blob === 2 && version === "2.1")
+    refuse(field, path, "a blob of version 2 in a file of version 2.1", "write version 2.2");
+  if (blob === 1 && version === "2.2")
+    refuse(field, path, "a blob of version 1 in a file of version 2.2", "use blob version 2");
+  if (blob === 1 && context.inList)
+    refuse(field, path, "blobs within a list in a file of version 2.1", "write version 2.2");
+  if (context.inFixedList) refuse(field, path, "blobs within a fixed-size list");
+  if (blob === 1) {
+    const { kind } = parseLogicalType(field.logicalType);
+    if (kind !== "large_binary" && kind !== "blob")
+      refuse(field, path, `blobs of type ${field.logicalType}`, "use large_binary");
+    return { item: { kind: "fixed", byteWidth: 16 }, form: { kind: "blob", version: 1 } };
+  }
+  return { item: { kind: "variable", offsetBits: 32 }, form: { kind: "blob", version: 2 } };
+}
+
+function onlyChild(field: LanceField, path: string): LanceField {
+  const [child] = field.children;
+  if (child && field.children.length === 1) return child;
+  throw new LanceError(
+    "CORRUPT",
+    `schema: field "${path}" of type ${field.logicalType} has ${field.children.length} children, expected 1`,
+    { field: path },
+  );
+}
+
+function refuse(field: LanceField, path: string, what: string, remedy = "leave the column out"): never {
+  throw new LanceError("UNSUPPORTED", `cannot write field "${path}": Lance has no way to store ${what}; ${remedy}`, {
+    field: path,
+    fieldId: field.id,
+    logicalType: field.logicalType,
+  });
+}
+
+function collectLeaves(
+  node: WriteNode,
+  above: readonly Omit<ColumnLayer, "nullCode" | "emptyCode">[],
+  steps: readonly number[],
+  leaves: LeafColumn[],
+): void {
+  const kind =
+    node.kind === "list" || node.kind === "map" ? "list" : node.kind === "fixedSizeList" ? node.kind : "item";
+  const layers = [...above, { kind, dimension: node.dimension } as const];
+  for (const [i, child] of node.children.entries()) collectLeaves(child, layers, [...steps, i], leaves);
+  if (!node.leaf) return;
+  const { field, path, leaf } = node;
+  const numLists = layers.filter((layer) => layer.kind === "list").length;
+  leaves.push({ field, path, steps, layers: numberLayers(layers), numLists, item: leaf.item, form: leaf.form });
+}
+
+/** Codes count from the leaf, as definition levels do (format page section 2.2). */
+function numberLayers(layers: readonly Omit<ColumnLayer, "nullCode" | "emptyCode">[]): ColumnLayer[] {
+  let code = 1;
+  const numbered = layers.toReversed().map((layer) => {
+    const nullCode = code++;
+    return { ...layer, nullCode, emptyCode: layer.kind === "list" ? code++ : 0 };
+  });
+  return numbered.reverse();
 }

@@ -1,4 +1,4 @@
-import { NULL_LIST, type PageRows } from "./column-buffer.ts";
+import type { LeafColumn } from "./leaf-column.ts";
 
 /** What a level of a page means (format page section 2.2, `RepDefLayer`). */
 export const LAYER = {
@@ -27,74 +27,65 @@ export interface PageLevels {
   readonly maxVisible: number;
 }
 
-/** Builds the levels of a page, leaf first; a page without nulls and lists has none. */
-export function buildLevels(rows: PageRows): PageLevels {
-  const { nulls } = rows.items;
-  const itemLayer = nulls ? LAYER.nullableItem : LAYER.allValidItem;
-  const itemLevels = nulls ? 1 : 0;
-  if (rows.listLengths === null) {
-    return {
-      layers: [itemLayer],
-      count: rows.items.count,
-      repetition: null,
-      definition: nulls ? Uint16Array.from(nulls) : null,
-      maxRepetition: 0,
-      maxDefinition: itemLevels,
-      maxVisible: itemLevels,
-    };
-  }
-  return buildListLevels(rows.listLengths, rows.items.count, nulls, itemLayer, itemLevels);
+/** What a page's rows were taken apart into. */
+export interface PageSlots {
+  readonly numLevels: number;
+  readonly repetition: Uint8Array | null;
+  /** Codes of the column's layers; `null` when there is a value at every level. */
+  readonly definition: Uint8Array | null;
 }
 
-function buildListLevels(
-  lengths: Uint32Array,
-  numItems: number,
-  nulls: Uint8Array | null,
-  itemLayer: number,
-  itemLevels: number,
-): PageLevels {
-  let numNullLists = 0;
-  let numEmptyLists = 0;
-  for (let row = 0; row < lengths.length; row++) {
-    if (lengths[row] === NULL_LIST) numNullLists++;
-    else if (lengths[row] === 0) numEmptyLists++;
-  }
-  const nullLevel = itemLevels + 1;
-  const emptyLevel = numNullLists > 0 ? itemLevels + 2 : itemLevels + 1;
-  const maxDefinition = itemLevels + (numNullLists > 0 ? 1 : 0) + (numEmptyLists > 0 ? 1 : 0);
-  const count = numItems + numNullLists + numEmptyLists;
-  const repetition = new Uint16Array(count);
-  const definition = maxDefinition > 0 ? new Uint16Array(count) : null;
-  let at = 0;
-  let item = 0;
-  for (let row = 0; row < lengths.length; row++) {
-    const length = lengths[row]!;
-    repetition[at] = 1;
-    if (length === NULL_LIST || length === 0) {
-      definition![at++] = length === 0 ? emptyLevel : nullLevel;
+/** The levels of a page: only what occurs in it gets a number, so that a page without nulls and lists has none. */
+export function buildLevels(column: LeafColumn, slots: PageSlots): PageLevels {
+  const used = new Uint8Array(256);
+  if (slots.definition) for (let i = 0; i < slots.numLevels; i++) used[slots.definition[i]!] = 1;
+  const numbers = new Uint16Array(256);
+  const layers: number[] = [];
+  let maxDefinition = 0;
+  let maxVisible: number | undefined;
+  for (let i = column.layers.length - 1; i >= 0; i--) {
+    const { kind, nullCode, emptyCode } = column.layers[i]!;
+    const hasNulls = used[nullCode] === 1;
+    if (kind !== "list") {
+      layers.push(hasNulls ? LAYER.nullableItem : LAYER.allValidItem);
+      if (hasNulls) numbers[nullCode] = ++maxDefinition;
       continue;
     }
-    if (nulls !== null) for (let i = 0; i < length; i++) definition![at + i] = nulls[item + i]!;
-    at += length;
-    item += length;
+    maxVisible ??= maxDefinition;
+    const hasEmpty = used[emptyCode] === 1;
+    if (hasNulls) numbers[nullCode] = ++maxDefinition;
+    if (hasEmpty) numbers[emptyCode] = ++maxDefinition;
+    if (hasNulls) layers.push(hasEmpty ? LAYER.nullAndEmptyList : LAYER.nullableList);
+    else layers.push(hasEmpty ? LAYER.emptyableList : LAYER.allValidList);
   }
-  const listLayer =
-    numNullLists > 0
-      ? numEmptyLists > 0
-        ? LAYER.nullAndEmptyList
-        : LAYER.nullableList
-      : numEmptyLists > 0
-        ? LAYER.emptyableList
-        : LAYER.allValidList;
   return {
-    layers: [itemLayer, listLayer],
-    count,
-    repetition,
-    definition,
-    maxRepetition: 1,
+    layers,
+    count: slots.numLevels,
+    repetition: slots.repetition ? Uint16Array.from(slots.repetition) : null,
+    definition: maxDefinition > 0 ? renumber(slots.definition!, numbers) : null,
+    maxRepetition: column.numLists,
     maxDefinition,
-    maxVisible: itemLevels,
+    maxVisible: maxVisible ?? maxDefinition,
   };
+}
+
+function renumber(codes: Uint8Array, numbers: Uint16Array): Uint16Array {
+  const levels = new Uint16Array(codes.length);
+  for (let i = 0; i < codes.length; i++) levels[i] = numbers[codes[i]!]!;
+  return levels;
+}
+
+/** One byte per value of a page, 1 = not valid; `null` when all are. */
+export function findNulls(levels: PageLevels, numValues: number): Uint8Array | null {
+  const { definition, maxVisible, count } = levels;
+  if (definition === null || maxVisible === 0) return null;
+  const nulls = new Uint8Array(numValues);
+  let value = 0;
+  for (let level = 0; level < count; level++) {
+    const found = definition[level]!;
+    if (found <= maxVisible) nulls[value++] = found > 0 ? 1 : 0;
+  }
+  return nulls;
 }
 
 /** Levels `[from, to)`, as views; numbered as the whole. */

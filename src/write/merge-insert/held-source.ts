@@ -59,8 +59,8 @@ export async function holdSource(
  */
 export function matchSourceFields(source: HeldSource, schema: LanceSchema): LanceField[] {
   const fields = pickFields(schema, source.columns);
-  const columns = planColumns({ fields: fields.map((field) => ({ ...field, nullable: true })), metadata: {} });
-  for (const batch of source.batches) checkArrowSchema(batch.schema, columns);
+  const { roots } = planColumns({ fields: fields.map((field) => ({ ...field, nullable: true })), metadata: {} });
+  for (const batch of source.batches) checkArrowSchema(batch.schema, roots);
   return fields;
 }
 
