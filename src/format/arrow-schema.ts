@@ -41,6 +41,8 @@ const UNITS: Readonly<Record<TimeUnitName, TimeUnit>> = {
 /** The Arrow field of a Lance field, children and metadata included. @throws UNSUPPORTED for an unknown type */
 export function toArrowField(field: LanceField): Field {
   const metadata = new Map(Object.entries(field.metadata).map(([key, value]) => [key, decodeText(value)]));
+  // Stored as JSONB, given as text: Arrow's own extension for that.
+  if (field.logicalType === "json") metadata.set("ARROW:extension:name", "arrow.json");
   return new Field(field.name, toArrowType(field), field.nullable, metadata);
 }
 
@@ -95,13 +97,13 @@ function toLeafType(logical: LogicalType): DataType {
     case "bool":
       return new Bool();
     case "string":
+    case "json":
       return new Utf8();
     case "large_string":
       return new LargeUtf8();
     case "binary":
       return new Binary();
     case "large_binary":
-    case "json":
     case "blob":
       return new LargeBinary();
     case "int":

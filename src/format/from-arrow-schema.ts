@@ -25,7 +25,7 @@ export function fromArrowSchema(schema: Schema, options: { firstFieldId?: number
       name: field.name,
       logicalType,
       nullable: field.nullable,
-      metadata: encodeMetadata(field.metadata),
+      metadata: encodeMetadata(logicalType === "json" ? jsonMetadata(field.metadata) : field.metadata),
       children: childFields(field.type).map((child) => convert(child, id, `${path}.${child.name}`)),
     };
   };
@@ -48,6 +48,14 @@ function childFields(type: DataType): readonly Field[] {
     default:
       return [];
   }
+}
+
+/** Arrow's extension for JSON text; Lance has one of its own for the JSONB it stores. */
+const ARROW_JSON = "arrow.json";
+const LANCE_JSON = "lance.json";
+
+function jsonMetadata(metadata: Map<string, string>): Map<string, string> {
+  return new Map([...metadata, ["ARROW:extension:name", LANCE_JSON]]);
 }
 
 interface TypeProperties {
@@ -76,14 +84,14 @@ function toLogicalType(type: DataType, path: string, extension?: string): string
       return ["halffloat", "float", "double"][properties.precision] ?? "double";
     case Type.Utf8:
     case Type.Utf8View:
-      return "string";
+      return extension === ARROW_JSON ? "json" : "string";
     case Type.LargeUtf8:
-      return "large_string";
+      return extension === ARROW_JSON ? "json" : "large_string";
     case Type.Binary:
     case Type.BinaryView:
       return "binary";
     case Type.LargeBinary:
-      return extension === "lance.json" ? "json" : "large_binary";
+      return extension === LANCE_JSON ? "json" : "large_binary";
     case Type.FixedSizeBinary:
       return `fixed_size_binary:${properties.byteWidth}`;
     case Type.Date:

@@ -1,5 +1,6 @@
 import { LanceError } from "../errors.ts";
 import type { FileColumn } from "../format/read/file.ts";
+import { isLeafField } from "../format/read/leaf-column.ts";
 import type { LanceField } from "../format/schema.ts";
 import type { DataFile } from "../proto/gen/lance/table_pb.ts";
 import { resolveBasePath } from "./base-paths.ts";
@@ -11,6 +12,7 @@ export interface FileColumns {
   readonly path: string;
   /** `undefined` where the manifest does not record it. */
   readonly sizeBytes: number | undefined;
+  /** The requested fields, or the parts of them this file holds. */
   readonly columns: readonly FileColumn[];
   /** Position of each column among the requested fields. */
   readonly positions: readonly number[];
@@ -20,6 +22,8 @@ export interface FileColumns {
 export interface FragmentColumns {
   readonly files: readonly FileColumns[];
   readonly missing: readonly number[];
+  /** Positions of fields whose leaves lie in several files, or of which some lie in none. */
+  readonly scattered: ReadonlySet<number>;
 }
 
 /**
@@ -27,7 +31,7 @@ export interface FragmentColumns {
  * its column; in 2.0 every node of the tree has one. Negative ids are tombstones and hidden columns.
  *
  * @param fields top-level fields, or projected trees of them
- * @throws UNSUPPORTED when one field's leaves are spread over several files, CORRUPT
+ * @throws CORRUPT when a file's recorded size is beyond 2^53
  */
 export function locateColumns(
   snapshot: Pick<Snapshot, "manifest" | "uri">,
@@ -37,24 +41,18 @@ export function locateColumns(
   const tables = fragment.proto.files.map((file) => ({ file, columns: mapColumns(file) }));
   const perFile = tables.map(() => ({ columns: [] as FileColumn[], positions: [] as number[] }));
   const missing: number[] = [];
+  const scattered = new Set<number>();
   fields.forEach((field, position) => {
-    const hits = tables.map((table) => locateIn(table.file, table.columns, field));
-    const holders = hits.flatMap((hit, i) => (hit.found > 0 ? [i] : []));
-    const holder = holders[0];
-    if (holder === undefined) {
-      missing.push(position);
-      return;
+    let numHolders = 0;
+    for (const [i, table] of tables.entries()) {
+      const column = locateIn(table.file, table.columns, field);
+      if (column === undefined) continue;
+      numHolders++;
+      perFile[i]!.columns.push(column);
+      perFile[i]!.positions.push(position);
+      if (numHolders > 1 || column.field !== field) scattered.add(position);
     }
-    const hit = hits[holder]!;
-    if (holders.length > 1 || hit.found < hit.wanted) {
-      throw new LanceError(
-        "UNSUPPORTED",
-        `fragment ${fragment.id} stores parts of "${field.name}" (${field.logicalType}) in ${holders.length} files, or lacks some of them; nested columns that changed shape cannot be read yet`,
-        { fragmentId: fragment.id, field: field.name, files: holders.map((i) => tables[i]!.file.path) },
-      );
-    }
-    perFile[holder]!.columns.push({ field, columnIndices: hit.indices });
-    perFile[holder]!.positions.push(position);
+    if (numHolders === 0) missing.push(position);
   });
   const files = tables.flatMap(({ file }, i) => {
     const { columns, positions } = perFile[i]!;
@@ -62,7 +60,7 @@ export function locateColumns(
     const sizeBytes = toSize(file);
     return [{ path: resolveBasePath(snapshot, "data", file.path, file.baseId), sizeBytes, columns, positions }];
   });
-  return { files, missing };
+  return { files, missing, scattered };
 }
 
 function toSize(file: DataFile): number | undefined {
@@ -84,20 +82,31 @@ function mapColumns(file: DataFile): Map<number, number> {
   return columns;
 }
 
-function locateIn(file: DataFile, columns: ReadonlyMap<number, number>, field: LanceField) {
+/** The field as far as a file holds it: the same object when it holds all of it, nothing when it holds none. */
+function locateIn(file: DataFile, columns: ReadonlyMap<number, number>, root: LanceField): FileColumn | undefined {
   const everyNode = file.fileMajorVersion === 2 && file.fileMinorVersion === 0;
-  const indices: number[] = [];
-  let wanted = 0;
-  const visit = (node: LanceField) => {
+  const columnIndices: number[] = [];
+  const visit = (node: LanceField): LanceField | undefined => {
     const index = columns.get(node.id);
-    // A node with a column of its own is a leaf as far as the file goes, packed structs and blobs included.
-    if (everyNode || index !== undefined || node.children.length === 0) {
-      wanted++;
-      if (index !== undefined) indices.push(index);
-      if (!everyNode) return;
+    if (isLeafField(node)) {
+      if (index !== undefined) columnIndices.push(index);
+      return index === undefined ? undefined : node;
     }
-    for (const child of node.children) visit(child);
+    const at = columnIndices.length;
+    // In 2.0 lists and structs have a column, which comes before those of their fields.
+    if (everyNode) columnIndices.push(index ?? NO_COLUMN);
+    const children = node.children.flatMap((child) => visit(child) ?? []);
+    if (children.length === 0) {
+      columnIndices.length = at;
+      return undefined;
+    }
+    const isWhole =
+      children.length === node.children.length && children.every((child, i) => child === node.children[i]);
+    return isWhole ? node : { ...node, children };
   };
-  visit(field);
-  return { wanted, found: indices.length, indices };
+  const field = visit(root);
+  return field === undefined ? undefined : { field, columnIndices };
 }
+
+/** A struct of a 2.0 file that has only fields there. */
+const NO_COLUMN = -1;

@@ -1,10 +1,11 @@
 import { type Data, makeData, RecordBatch, Schema, Struct } from "apache-arrow";
 import { toArrowField } from "../format/arrow-schema.ts";
+import { toScanField } from "../format/blob-field.ts";
 import type { LanceField } from "../format/schema.ts";
 
-/** Arrow schema of some fields, in their order. */
+/** Arrow schema of some fields as scans give them, in their order. */
 export function arrowSchemaOf(fields: readonly LanceField[]): Schema {
-  return new Schema(fields.map(toArrowField));
+  return new Schema(fields.map((field) => toArrowField(toScanField(field))));
 }
 
 /** A record batch over columns of `numRows` rows each; `schema` may be without fields. */

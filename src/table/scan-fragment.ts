@@ -1,11 +1,13 @@
 import type { Data, RecordBatch } from "apache-arrow";
 import { LanceError } from "../errors.ts";
+import { toScanField } from "../format/blob-field.ts";
 import type { RowSelection } from "../format/read/row-ranges.ts";
 import type { LanceField } from "../format/schema.ts";
 import { createGiveWay } from "../tasks/give-way.ts";
 import { settleAll } from "../tasks/settle-all.ts";
 import type { Fragment } from "./fragment.ts";
 import { locateColumns } from "./fragment-columns.ts";
+import { type FieldPart, mergeData } from "./merge-data.ts";
 import { createNullData } from "./null-data.ts";
 import { arrowSchemaOf, makeBatch } from "./record-batches.ts";
 import type { Snapshot } from "./snapshot.ts";
@@ -39,9 +41,10 @@ export async function* scanFragment(
 ): AsyncGenerator<RecordBatch> {
   const { signal, batchRows = DEFAULT_BATCH_ROWS, borrow } = options;
   const schema = arrowSchemaOf(fields);
+  const scanFields = fields.map(toScanField);
   const giveWay = createGiveWay(signal);
   const numRows = countSelected(fragment, rows);
-  const { files, missing } = locateColumns(snapshot, fragment, fields);
+  const { files, missing, scattered } = locateColumns(snapshot, fragment, fields);
   const sources = await settleAll(
     files.map(async ({ path, sizeBytes, columns, positions }) => {
       const file = await snapshot.files.open(path, { sizeBytes, signal });
@@ -78,12 +81,21 @@ export async function* scanFragment(
       let take = Math.min(batchRows, numRows - done);
       for (const batch of pending) take = Math.min(take, batch!.numRows);
       const columns: Data[] = new Array(fields.length);
+      const parts = new Map<number, FieldPart[]>([...scattered].map((position) => [position, []]));
       sources.forEach(({ positions }, i) => {
         const batch = pending[i]!;
         const part = batch.numRows === take ? batch : batch.slice(0, take);
-        for (const [at, position] of positions.entries()) columns[position] = part.data.children[at]!;
+        for (const [at, position] of positions.entries()) {
+          const data = part.data.children[at]!;
+          const scatteredParts = parts.get(position);
+          if (scatteredParts) scatteredParts.push({ field: toScanField(files[i]!.columns[at]!.field), data });
+          else columns[position] = data;
+        }
         pending[i] = batch.numRows === take ? undefined : batch.slice(take);
       });
+      for (const [position, found] of parts) {
+        columns[position] = mergeData(scanFields[position]!, schema.fields[position]!.type, found);
+      }
       for (const position of missing) columns[position] = createNullData(schema.fields[position]!.type, take);
       done += take;
       yield makeBatch(schema, columns, take);

@@ -45,12 +45,12 @@ test("a recorded size that is not the file's is CORRUPT, a missing file NOT_FOUN
 });
 
 test.each([
-  [0, 3, "2.0"],
-  [2, 0, "2.0"],
-  [2, 1, "2.1"],
-  [2, 2, "2.2"],
-])("footer version %i.%i is %s", async (major, minor, version) => {
-  const [path] = (await listLanceFiles(FIXTURES)).filter((name) => /page_lookup/.test(name));
+  ["types_v20", 0, 3, "2.0"],
+  ["types_v20", 2, 0, "2.0"],
+  ["page_lookup", 2, 1, "2.1"],
+  ["page_lookup", 2, 2, "2.2"],
+])("the footer of %s, version %i.%i, is %s", async (name, major, minor, version) => {
+  const [path] = (await listLanceFiles(FIXTURES)).filter((file) => file.includes(name));
   const bytes = new Uint8Array(readFileSync(path!));
   const view = new DataView(bytes.buffer, bytes.byteLength - 8);
   view.setUint16(0, major, true);

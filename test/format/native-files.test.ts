@@ -20,7 +20,7 @@ async function readExpected(table: string): Promise<Expected> {
   return JSON.parse(await readFile(join(FIXTURES, table, "expected.json"), "utf8"));
 }
 
-describe.each(["types_v21.lance", "types_v22.lance"])("%s, written by native", (table) => {
+describe.each(["types_v20.lance", "types_v21.lance", "types_v22.lance"])("%s, written by native", (table) => {
   test("every value of every column equals native's", async () => {
     const expected = await readExpected(table);
     let firstRow = 0;

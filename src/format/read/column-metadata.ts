@@ -36,29 +36,10 @@ export function parseColumnMetadata(
   const message = decodeMessage(() => fromBinary(ColumnMetadataSchema, bytes), where);
   let firstRow = 0;
   const pages = message.pages.map((page, index): PageInfo => {
-    if (page.bufferOffsets.length !== page.bufferSizes.length) {
-      throw new LanceError(
-        "CORRUPT",
-        `${where}, page ${index}: ${page.bufferOffsets.length} buffer positions but ${page.bufferSizes.length} sizes`,
-      );
-    }
-    const buffers = page.bufferOffsets.map((start, buffer) => {
-      const offset = Number(start);
-      const length = Number(page.bufferSizes[buffer]);
-      if (!(offset + length <= file.sizeBytes)) {
-        throw new LanceError(
-          "CORRUPT",
-          `${where}, page ${index}: buffer ${buffer} at ${offset} with ${length} bytes is beyond the file`,
-          {
-            path: file.path,
-            sizeBytes: file.sizeBytes,
-          },
-        );
-      }
-      return { offset, length };
-    });
+    const at = `${where}, page ${index}`;
+    const buffers = readPositions(page, file, at);
     const numRows = Number(page.length);
-    const info = { index, buffers, numRows, firstRow, layout: readLayout(page.encoding, `${where}, page ${index}`) };
+    const info = { index, buffers, numRows, firstRow, layout: readLayout(page.encoding, at) };
     firstRow += numRows;
     return info;
   });
@@ -74,6 +55,40 @@ export function parseColumnMetadata(
 type Encoding = NonNullable<ReturnType<typeof fromBinary<typeof ColumnMetadataSchema>>["pages"][number]["encoding"]>;
 
 function readLayout(encoding: Encoding | undefined, where: string): PageLayout {
+  const value = unwrapEncoding(encoding, PAGE_LAYOUT_URL, where);
+  return decodeMessage(() => fromBinary(PageLayoutSchema, value), where);
+}
+
+/** Where the buffers of a page or a column lie. @throws CORRUPT when one is beyond the file */
+export function readPositions(
+  table: { readonly bufferOffsets: readonly bigint[]; readonly bufferSizes: readonly bigint[] },
+  file: { path: string; sizeBytes: number },
+  where: string,
+): BlockPosition[] {
+  const { bufferOffsets, bufferSizes } = table;
+  if (bufferOffsets.length !== bufferSizes.length) {
+    throw new LanceError(
+      "CORRUPT",
+      `${where}: ${bufferOffsets.length} buffer positions but ${bufferSizes.length} sizes`,
+      { path: file.path },
+    );
+  }
+  return bufferOffsets.map((start, buffer) => {
+    const offset = Number(start);
+    const length = Number(bufferSizes[buffer]);
+    if (!(offset + length <= file.sizeBytes)) {
+      throw new LanceError(
+        "CORRUPT",
+        `${where}: buffer ${buffer} at ${offset} with ${length} bytes is beyond the file`,
+        { path: file.path, sizeBytes: file.sizeBytes },
+      );
+    }
+    return { offset, length };
+  });
+}
+
+/** The bytes of an encoding stored with the column. @throws CORRUPT, UNSUPPORTED when it is of another kind */
+export function unwrapEncoding(encoding: Encoding | undefined, url: string, where: string): Uint8Array {
   if (encoding?.location.case !== "direct") {
     throw new LanceError("CORRUPT", `${where}: its encoding is not stored with the column`, {
       location: encoding?.location.case ?? "none",
@@ -81,16 +96,12 @@ function readLayout(encoding: Encoding | undefined, where: string): PageLayout {
   }
   const direct = encoding.location.value.encoding;
   const any = decodeMessage(() => fromBinary(AnyValueSchema, direct), where);
-  if (!any.typeUrl.endsWith(PAGE_LAYOUT_URL)) {
-    throw new LanceError(
-      "UNSUPPORTED",
-      `${where}: its layout is a "${any.typeUrl}"; this reader knows ${PAGE_LAYOUT_URL}`,
-      {
-        typeUrl: any.typeUrl,
-      },
-    );
+  if (!any.typeUrl.endsWith(url)) {
+    throw new LanceError("UNSUPPORTED", `${where}: its layout is a "${any.typeUrl}"; this reader knows ${url}`, {
+      typeUrl: any.typeUrl,
+    });
   }
-  return decodeMessage(() => fromBinary(PageLayoutSchema, any.value), where);
+  return any.value;
 }
 
 /** Protobuf errors are file errors. */

@@ -11,7 +11,12 @@ export type DecodedValues = Pick<
   | "valueData"
   | "valueOffsets"
   | "free"
->;
+> & {
+  /** Packed structs only: the values of field `index` of each row. */
+  fieldData?(index: number): Uint8Array;
+  /** Packed structs only: the offsets of a field of variable width. */
+  fieldOffsets?(index: number): Int32Array;
+};
 
 /** Widest item Arrow looks at through a typed array. */
 const ALIGNMENT_BYTES = 8;

@@ -16,16 +16,21 @@ import {
   parsePositions,
   tableBytes,
 } from "./footer.ts";
-import { buildColumnTree, countLeaves } from "./leaf-column.ts";
+import { buildColumnTree, countLeaves, countNodes } from "./leaf-column.ts";
 import { PageCache } from "./page-cache.ts";
 import { planLeaf, planSpans, type ReadPlan } from "./plan.ts";
-import { DEFAULT_BATCH_ROWS, type PlannedColumn, readBatches } from "./read-batches.ts";
+import { countBatches, DEFAULT_BATCH_ROWS, type PlannedColumn, readBatches } from "./read-batches.ts";
 import { type RowSelection, selectRows } from "./row-ranges.ts";
+import { type ArrayColumnInfo, parseArrayColumn } from "./v20/array-metadata.ts";
+import { planArrayReads, readArrayBatches } from "./v20/read-array-batches.ts";
 
 export type { ReadPlan } from "./plan.ts";
 export type { RowSelection } from "./row-ranges.ts";
 
-/** A top-level or projected field, with the file column of every leaf below it, in pre-order. */
+/**
+ * A top-level or projected field, with the file column of every leaf below it, in pre-order; in files 2.0 of every field
+ * of its tree.
+ */
 export interface FileColumn {
   readonly field: LanceField;
   readonly columnIndices: readonly number[];
@@ -73,7 +78,7 @@ const MAX_BATCH_BYTES = 8 * 1024 * 1024;
 
 /**
  * Opens a Lance file. Cost: one read of at most 64 KiB, and a second one where the tables reach further back.
- * @throws NOT_FOUND, CORRUPT, UNSUPPORTED for unknown versions (2.0 opens, and is refused when columns are read), IO
+ * @throws NOT_FOUND, CORRUPT, UNSUPPORTED for unknown versions, IO
  */
 export async function openLanceFile(
   store: ReadableStore,
@@ -101,11 +106,18 @@ export async function openLanceFile(
     });
   }
   const schema = readSchema(descriptor.schema?.fields ?? [], descriptor.schema?.metadata ?? {});
-  const columns: readonly ColumnInfo[] =
-    footer.version === "2.0"
-      ? []
-      : metadataBytes.map((bytes, index) => parseColumnMetadata(bytes, index, { path, sizeBytes, numRows }));
-  return createLanceFile({ source, footer, globalBuffers: tables.globalBuffers, numRows, schema, columns });
+  const parts = { source, footer, globalBuffers: tables.globalBuffers, numRows, schema };
+  const file = { path, sizeBytes, numRows };
+  if (footer.version === "2.0") {
+    return createArrayFile(
+      parts,
+      metadataBytes.map((bytes, index) => parseArrayColumn(bytes, index, file)),
+    );
+  }
+  return createPageFile(
+    parts,
+    metadataBytes.map((bytes, index) => parseColumnMetadata(bytes, index, file)),
+  );
 }
 
 async function readTables(source: ByteSource, footer: Footer, signal: AbortSignal | undefined) {
@@ -146,25 +158,79 @@ interface OpenParts {
   readonly globalBuffers: readonly BlockPosition[];
   readonly numRows: number;
   readonly schema: LanceSchema;
-  readonly columns: readonly ColumnInfo[];
 }
 
-function createLanceFile({ source, footer, globalBuffers, numRows, schema, columns }: OpenParts): LanceFile {
+/** What does not depend on how columns are stored. */
+function describeFile({ source, footer, globalBuffers, numRows, schema }: OpenParts) {
   const { path, sizeBytes } = source;
-  const cache = new PageCache();
   const decoder = new TextDecoder();
+  return {
+    path,
+    sizeBytes,
+    version: footer.version,
+    numRows,
+    schema,
+    metadata: Object.fromEntries(Object.entries(schema.metadata).map(([key, value]) => [key, decoder.decode(value)])),
+    numColumns: footer.numColumns,
+    numGlobalBuffers: globalBuffers.length,
+    async readGlobalBuffer(index: number, signal?: AbortSignal): Promise<Uint8Array> {
+      const position = globalBuffers[index];
+      if (!position) {
+        throw new LanceError("INVALID_ARGUMENT", `${path}: global buffer ${index} of ${globalBuffers.length}`, {
+          path,
+          index,
+        });
+      }
+      return source.read(position.offset, position.length, signal);
+    },
+  };
+}
+
+/** Rows of a batch that keep it below about 8 MiB of file. */
+function boundBatchRows(asked: number | undefined, rowBytes: number): number {
+  const fitting = Math.max(1, Math.floor(MAX_BATCH_BYTES / Math.max(rowBytes, 1 / 64)));
+  return Math.min(Math.max(1, asked ?? DEFAULT_BATCH_ROWS), fitting);
+}
+
+/** A file 2.0: every page is a tree of arrays. */
+function createArrayFile(parts: OpenParts, columns: readonly ArrayColumnInfo[]): LanceFile {
+  const { source, numRows } = parts;
+  const prepare = (wanted: readonly FileColumn[], selection: RowSelection, signal?: AbortSignal) => {
+    const rows = selectRows(selection, numRows);
+    return { source, columns, wanted, rows, numRows, signal };
+  };
+  return {
+    ...describeFile(parts),
+    read(wanted, selection, options = {}) {
+      const request = prepare(wanted, selection, options.signal);
+      const rowBytes = wanted
+        .flatMap(({ columnIndices }) => columnIndices)
+        .reduce((sum, index) => sum + countBufferBytes(columns[index]) / Math.max(1, numRows), 0);
+      const batchRows = boundBatchRows(options.batchRows, rowBytes);
+      return wanted.length === 0 ? countBatches(request.rows.numRows, batchRows) : readArrayBatches(request, batchRows);
+    },
+    plan(wanted, selection) {
+      const request = prepare(wanted, selection);
+      const { spans, numIndirect } = planArrayReads(request);
+      return { numRows: request.rows.numRows, auxiliary: [], data: spans, numPagesPending: numIndirect };
+    },
+    close() {},
+  };
+}
+
+function countBufferBytes(column: ArrayColumnInfo | undefined): number {
+  let total = 0;
+  for (const { buffers } of column?.pages ?? []) for (const { length } of buffers) total += length;
+  return total;
+}
+
+/** A file 2.1 or 2.2: pages of chunks or rows. */
+function createPageFile(parts: OpenParts, columns: readonly ColumnInfo[]): LanceFile {
+  const { source, numRows } = parts;
+  const { path } = source;
+  const cache = new PageCache();
 
   const prepare = (wanted: readonly FileColumn[], selection: RowSelection) => {
-    if (footer.version === "2.0" && wanted.length > 0) {
-      throw new LanceError(
-        "UNSUPPORTED",
-        `${path}: column "${wanted[0]?.field.name}" is stored in file version 2.0, which cannot be read yet`,
-        {
-          path,
-          column: wanted[0]?.field.name,
-        },
-      );
-    }
     const rows = selectRows(selection, numRows);
     let rowBytes = 0;
     const planned = wanted.map(({ field, columnIndices }): PlannedColumn => {
@@ -190,28 +256,10 @@ function createLanceFile({ source, footer, globalBuffers, numRows, schema, colum
   };
 
   return {
-    path,
-    sizeBytes,
-    version: footer.version,
-    numRows,
-    schema,
-    metadata: Object.fromEntries(Object.entries(schema.metadata).map(([key, value]) => [key, decoder.decode(value)])),
-    numColumns: footer.numColumns,
-    numGlobalBuffers: globalBuffers.length,
-    async readGlobalBuffer(index, signal) {
-      const position = globalBuffers[index];
-      if (!position) {
-        throw new LanceError("INVALID_ARGUMENT", `${path}: global buffer ${index} of ${globalBuffers.length}`, {
-          path,
-          index,
-        });
-      }
-      return source.read(position.offset, position.length, signal);
-    },
+    ...describeFile(parts),
     read(wanted, selection, options = {}) {
       const { rows, planned, rowBytes } = prepare(wanted, selection);
-      const asked = Math.max(1, options.batchRows ?? DEFAULT_BATCH_ROWS);
-      const batchRows = Math.min(asked, Math.max(1, Math.floor(MAX_BATCH_BYTES / Math.max(rowBytes, 1 / 64))));
+      const batchRows = boundBatchRows(options.batchRows, rowBytes);
       const { signal, borrow = false } = options;
       return readBatches({ source, cache, columns: planned, numRows: rows.numRows, batchRows, signal, borrow });
     },
@@ -249,7 +297,8 @@ function estimateRowBytes(column: ColumnInfo): number {
 export function fileColumns(file: LanceFile): FileColumn[] {
   let next = 0;
   return file.schema.fields.map((field) => {
-    const columnIndices = Array.from({ length: countLeaves(field) }, () => next++);
+    const count = file.version === "2.0" ? countNodes(field) : countLeaves(field);
+    const columnIndices = Array.from({ length: count }, () => next++);
     return { field, columnIndices };
   });
 }

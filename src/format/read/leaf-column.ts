@@ -1,4 +1,5 @@
 import { LanceError } from "../../errors.ts";
+import { blobVersion, descriptorFields } from "../blob-field.ts";
 import { type LogicalType, parseLogicalType } from "../logical-type.ts";
 import type { LanceField } from "../schema.ts";
 
@@ -9,6 +10,8 @@ export interface LeafShape {
   readonly itemBits: number;
   /** Sizes of the fixed-size lists around the item, outermost first. */
   readonly dimensions: readonly number[];
+  /** Packed structs: the values side by side in each row. Absent for everything else. */
+  readonly fields?: readonly LeafShape[];
 }
 
 /** One physical column below a field. */
@@ -19,6 +22,12 @@ export interface LeafColumn {
   readonly shape: LeafShape;
   /** One entry per layer, leaf first: whether it is a list. */
   readonly listLayers: readonly boolean[];
+  /** One entry per layer: levels of the file in one of its entries. More than 1 at and above a fixed-size list of structs. */
+  readonly layerFactors: readonly number[];
+  /** Levels of the file in one row. */
+  readonly rowFactor: number;
+  /** Whether its values are descriptors of blobs that say themselves which are null (2.1). */
+  readonly isBlob: boolean;
 }
 
 /** A field of the tree, with the leaves below it. */
@@ -38,27 +47,27 @@ export interface ColumnTree {
   readonly leaves: readonly LeafColumn[];
 }
 
-/** Number of physical columns below a field, by type alone. */
+/** Number of physical columns below a field in files 2.1 and 2.2, by type alone. */
 export function countLeaves(field: LanceField): number {
-  if (isLeaf(field)) return 1;
+  if (isLeafField(field)) return 1;
   return field.children.reduce((sum, child) => sum + countLeaves(child), 0);
 }
 
-function isLeaf(field: LanceField): boolean {
-  return field.children.length === 0 || isPacked(field) || isBlob(field);
+/** Number of physical columns of a field in files 2.0, where lists and structs have one too. */
+export function countNodes(field: LanceField): number {
+  if (isLeafField(field)) return 1;
+  return field.children.reduce((sum, child) => sum + countNodes(child), 1);
 }
 
-function isPacked(field: LanceField): boolean {
+/** Whether all below a field lies in one physical column: values, packed structs, blobs. */
+export function isLeafField(field: LanceField): boolean {
+  return field.children.length === 0 || isPacked(field) || blobVersion(field) !== undefined;
+}
+
+/** Whether a struct is stored as rows of its fields, in one column. */
+export function isPacked(field: LanceField): boolean {
   const flag = field.metadata["lance-encoding:packed"] ?? field.metadata.packed;
   return flag !== undefined && new TextDecoder().decode(flag).toLowerCase() === "true";
-}
-
-function isBlob(field: LanceField): boolean {
-  return (
-    "lance-encoding:blob" in field.metadata ||
-    (field.metadata["ARROW:extension:name"] !== undefined &&
-      new TextDecoder().decode(field.metadata["ARROW:extension:name"]) === "lance.blob.v2")
-  );
 }
 
 /**
@@ -68,19 +77,7 @@ function isBlob(field: LanceField): boolean {
  */
 export function buildColumnTree(field: LanceField, columnIndices: readonly number[]): ColumnTree {
   const leaves: LeafColumn[] = [];
-  const visit = (node: LanceField, path: string, lists: readonly boolean[]): ColumnNode => {
-    const firstLeaf = leaves.length;
-    const depth = lists.length;
-    const logical = parseLogicalType(node.logicalType);
-    if (isBlob(node)) refuse(path, "blob columns");
-    if (isPacked(node)) refuse(path, "packed structs");
-    const isList = logical.kind === "list" || logical.kind === "large_list" || logical.kind === "map";
-    const layers = [...lists, isList];
-    if (isList || logical.kind === "struct") {
-      if (node.children.length === 0) refuse(path, `a ${logical.kind} without children`);
-      const children = node.children.map((child) => visit(child, `${path}.${child.name}`, layers));
-      return { field: node, path, depth, firstLeaf, children };
-    }
+  const addLeaf = (node: LanceField, path: string, layers: readonly Layer[]) => {
     const columnIndex = columnIndices[leaves.length];
     if (columnIndex === undefined) {
       throw new LanceError(
@@ -91,8 +88,34 @@ export function buildColumnTree(field: LanceField, columnIndices: readonly numbe
         },
       );
     }
-    leaves.push({ path, columnIndex, shape: shapeOf(logical, path), listLayers: layers.toReversed() });
-    return { field: node, path, depth, firstLeaf, children: [] };
+    // From the leaf up, each fixed-size list multiplies what an entry of it and of all above stands for.
+    let factor = 1;
+    const layerFactors = layers.toReversed().map(({ size }) => {
+      factor *= size;
+      return factor;
+    });
+    const listLayers = layers.toReversed().map(({ isList }) => isList);
+    if (factor !== 1 && listLayers.includes(true)) refuse(path, "fixed-size lists of structs beside other lists");
+    const shape = shapeOfField(node, path);
+    const isBlob = blobVersion(node) === 1;
+    leaves.push({ path, columnIndex, shape, listLayers, layerFactors, rowFactor: factor, isBlob });
+  };
+  const visit = (node: LanceField, path: string, above: readonly Layer[]): ColumnNode => {
+    const firstLeaf = leaves.length;
+    const depth = above.length;
+    const logical = parseLogicalType(node.logicalType);
+    const isList = logical.kind === "list" || logical.kind === "large_list" || logical.kind === "map";
+    const isStructList = logical.kind === "fixed_size_list" && logical.item.kind === "struct";
+    const layers = [...above, { isList, size: isStructList ? logical.size : 1 }];
+    const isNested = isList || isStructList || logical.kind === "struct";
+    if (!isNested || isLeafField(node)) {
+      if (isList) refuse(path, `a ${logical.kind} without children`);
+      addLeaf(node, path, layers);
+      return { field: node, path, depth, firstLeaf, children: [] };
+    }
+    if (isStructList && logical.size === 0) refuse(path, "a fixed-size list of no structs");
+    const children = node.children.map((child) => visit(child, `${path}.${child.name}`, layers));
+    return { field: node, path, depth, firstLeaf, children };
   };
   const root = visit(field, field.name, []);
   if (leaves.length !== columnIndices.length) {
@@ -107,11 +130,34 @@ export function buildColumnTree(field: LanceField, columnIndices: readonly numbe
   return { root, leaves };
 }
 
+/** A field between the column and a leaf. */
+interface Layer {
+  readonly isList: boolean;
+  /** Fixed-size lists of structs: their size. 1 for everything else. */
+  readonly size: number;
+}
+
 function refuse(path: string, what: string): never {
   throw new LanceError("UNSUPPORTED", `column "${path}": ${what} cannot be read yet`, { column: path });
 }
 
+/** The null type, and structs without fields. */
+const NOTHING: LeafShape = { variable: false, itemBits: 0, dimensions: [] };
 const VARIABLE: LeafShape = { variable: true, itemBits: 0, dimensions: [] };
+
+/** The shape of a leaf's values, packed structs and blob descriptors included. @throws UNSUPPORTED */
+export function shapeOfField(field: LanceField, path: string): LeafShape {
+  const version = blobVersion(field);
+  const packed = version !== undefined ? descriptorFields(version) : field.children;
+  if (version === undefined && packed.length === 0 && field.logicalType === "struct") return NOTHING;
+  if (packed.length === 0) return shapeOf(parseLogicalType(field.logicalType), path);
+  const fields = packed.map((child) => {
+    const shape = shapeOfField(child, `${path}.${child.name}`);
+    if (shape.fields) refuse(path, "a packed struct in a packed struct");
+    return shape;
+  });
+  return { variable: false, itemBits: 0, dimensions: [], fields };
+}
 
 function shapeOf(type: LogicalType, path: string): LeafShape {
   const fixed = (itemBits: number): LeafShape => ({ variable: false, itemBits, dimensions: [] });

@@ -4,6 +4,7 @@ import { type DecodeKernels, freeDecoder, loadDecodeKernels } from "../../kernel
 import { createGiveWay } from "../../tasks/give-way.ts";
 import { settleAll } from "../../tasks/settle-all.ts";
 import { toArrowField } from "../arrow-schema.ts";
+import { toScanField } from "../blob-field.ts";
 import { buildData, buildStruct, type DecodedLeaf } from "./build-data.ts";
 import type { ByteSource } from "./byte-source.ts";
 import { shapeWords } from "./decode-program.ts";
@@ -39,13 +40,13 @@ export interface BatchRequest {
  */
 export async function* readBatches(request: BatchRequest): AsyncGenerator<RecordBatch, void, undefined> {
   const { columns, numRows, batchRows, borrow } = request;
-  const kernels = await loadDecodeKernels();
-  const fields = columns.map(({ tree }) => toArrowField(tree.root.field));
-  const schema = new Schema(fields);
   if (columns.length === 0) {
-    yield* countedBatches(schema, numRows, batchRows);
+    yield* countBatches(numRows, batchRows);
     return;
   }
+  const kernels = await loadDecodeKernels();
+  const fields = columns.map(({ tree }) => toArrowField(toScanField(tree.root.field)));
+  const schema = new Schema(fields);
   const stop = new AbortController();
   const signal = request.signal ? AbortSignal.any([request.signal, stop.signal]) : stop.signal;
   const { source, cache } = request;
@@ -86,7 +87,8 @@ export async function* readBatches(request: BatchRequest): AsyncGenerator<Record
 }
 
 /** Batches without columns still count rows. */
-function* countedBatches(schema: Schema, numRows: number, batchRows: number): Generator<RecordBatch> {
+export async function* countBatches(numRows: number, batchRows: number): AsyncGenerator<RecordBatch, void, undefined> {
+  const schema = new Schema([]);
   for (let start = 0; start < numRows; start += batchRows) {
     const length = Math.min(batchRows, numRows - start);
     yield new RecordBatch(schema, buildStruct(new Struct([]), length, []));

@@ -48,6 +48,11 @@ export class RowRanges {
     return new RowRanges(starts, ends);
   }
 
+  /** The end of the range that holds the row at a position of this selection. */
+  rangeEnd(position: number): number {
+    return this.ends[findRange(this.positions, position)]!;
+  }
+
   /** The selected rows from `start` up to `end`, counted from `start`; `position` is where they begin here. */
   clip(start: number, end: number): { ranges: RowRanges; position: number } {
     let first = 0;

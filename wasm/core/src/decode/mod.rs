@@ -1,5 +1,6 @@
 //! Decoders of Lance file pages: a `PageDecoder` per page, a `ColumnBuilder` per column of a batch.
 
+mod array;
 mod bitpack;
 mod bits;
 mod block;
@@ -16,6 +17,9 @@ mod program;
 mod rle;
 mod values;
 
+pub use array::{
+    decompress_buffer, expand_symbols, take_field, unpack_bit_blocks, unpack_bits,
+};
 pub use buffer::decompress_zstd_buffer;
 pub use builder::ColumnBuilder;
 pub use page::PageDecoder;
