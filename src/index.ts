@@ -11,6 +11,7 @@ export type {
 export type { MergeInsertBuilder } from "./dataset/merge-insert.ts";
 export { type OpenDatasetOptions, openDataset } from "./dataset/open-dataset.ts";
 export { type RunBuildTaskOptions, runBuildTask } from "./dataset/run-build-task.ts";
+export type { WatchOptions } from "./dataset/watch-versions.ts";
 export { type WriteDatasetOptions, writeDataset } from "./dataset/write-dataset.ts";
 export { type ErrorDetails, isLanceError, LanceError, type LanceErrorCode } from "./errors.ts";
 export type { IndexDescription, IndexStatistics, SegmentDescription } from "./index/describe.ts";

@@ -38,6 +38,7 @@ import {
 } from "./index-options.ts";
 import { MergeInsertBuilder } from "./merge-insert.ts";
 import { OwnPool } from "./own-pool.ts";
+import { type WatchOptions, watchVersions } from "./watch-versions.ts";
 
 /** What a dataset holds beside its version. */
 export interface DatasetResources {
@@ -55,6 +56,7 @@ export interface DatasetResources {
 export class Dataset {
   readonly #resources: DatasetResources;
   readonly #ownPool = new OwnPool();
+  readonly #closed = new AbortController();
   #snapshot: Snapshot;
 
   constructor(snapshot: Snapshot, resources: DatasetResources) {
@@ -314,6 +316,16 @@ export class Dataset {
   }
 
   /**
+   * Numbers of new versions, as other handles, tabs, workers or processes commit them; `checkoutLatest` moves this
+   * handle there. Versions that come together are one. It ends with `signal`, or when this handle is closed.
+   * @example
+   * for await (const version of dataset.watch({ signal })) await dataset.checkoutLatest();
+   */
+  watch(options: WatchOptions = {}): AsyncIterableIterator<number> {
+    return watchVersions(() => this.#snapshot, this.#closed.signal, options);
+  }
+
+  /**
    * Copies this version whole into another store, where it becomes visible with the last write, as a table of its own:
    * files of other bases are copied into it. A copy that stopped goes on where it was when called again.
    * @throws ALREADY_EXISTS, UNSUPPORTED, NOT_FOUND, CORRUPT, QUOTA_EXCEEDED, IO, ABORTED
@@ -324,6 +336,7 @@ export class Dataset {
 
   /** Frees what this handle holds open. Workers of a pool given to it stay. */
   async close(): Promise<void> {
+    this.#closed.abort();
     await this.#ownPool.close();
     if (this.#resources.ownsStore) await this.#resources.store.close?.();
   }

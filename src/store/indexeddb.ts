@@ -32,6 +32,7 @@ export function createIndexedDbStore(name: string, options: IndexedDbStoreOption
   const chunkBytes = options.chunkBytes ?? CHUNK_BYTES;
   return {
     capabilities: { write: true, list: true, ranges: true, atomicCreate: true, durable: true },
+    identity: `idb:${name}`,
     describe: () => ({ kind: "indexeddb", name, chunkBytes }),
     async get(path, range = {}, call) {
       assertPath(path);

@@ -1,10 +1,12 @@
 import { throwIfAborted } from "../errors.ts";
 import { createGuardedWriter } from "./guarded-writer.ts";
+import { identifyObject } from "./identity.ts";
 import type { StoreKind } from "./open-store.ts";
 import { assertPath, assertPrefix, comparePaths } from "./paths.ts";
 import { assertRange, resolveRange } from "./ranges.ts";
 import type { Store } from "./store.ts";
 import { pathExistsError } from "./store-errors.ts";
+import { drawUuid } from "./uuid.ts";
 
 interface MemoryObject {
   readonly bytes: Uint8Array;
@@ -22,6 +24,7 @@ export function createMemoryStore(objects: MemoryObjects = new Map()): Store {
   const publish = (path: string, bytes: Uint8Array) => objects.set(path, { bytes, modifiedMs: Date.now() });
   return {
     capabilities: { write: true, list: true, ranges: true, atomicCreate: true, durable: false },
+    identity: identifyObject(objects, () => `memory:${drawUuid()}`),
     describe: () => undefined,
     async get(path, range = {}, options) {
       assertPath(path);

@@ -4,6 +4,7 @@ import { dirname, join, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { LanceError, throwIfAborted } from "../errors.ts";
 import { createGuardedWriter } from "./guarded-writer.ts";
+import { joinIdentity } from "./identity.ts";
 import type { StoreKind } from "./open-store.ts";
 import { assertPath, assertPrefix, comparePaths, createTempName, isStaleTempName, isTempName } from "./paths.ts";
 import { assertRange, resolveRange } from "./ranges.ts";
@@ -24,6 +25,7 @@ export function createNodeFsStore(directory: string): Store {
   const locate = (path: string) => join(root, ...path.split("/"));
   return {
     capabilities: { write: true, list: true, ranges: true, atomicCreate: true, durable: true },
+    identity: joinIdentity("file:", root),
     describe: () => ({ kind: "file", directory: root }),
     async get(path, range = {}, options) {
       assertPath(path);

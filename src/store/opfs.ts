@@ -1,5 +1,6 @@
 import { LanceError, throwIfAborted } from "../errors.ts";
 import { createGuardedWriter, type WriteSink } from "./guarded-writer.ts";
+import { joinIdentity } from "./identity.ts";
 import type { StoreKind } from "./open-store.ts";
 import { createOpfsDirectories, isAbsence, isStaleFile, retryWhileLocked, splitPath } from "./opfs-directories.ts";
 import { listOpfs } from "./opfs-list.ts";
@@ -86,6 +87,7 @@ export function createOpfsStore(path: string, options: OpfsStoreOptions = {}): S
 
   return {
     capabilities: { write: true, list: true, ranges: true, atomicCreate: locks !== undefined, durable: true },
+    identity: joinIdentity("opfs:", root),
     describe: () => ({ kind: "opfs", path: root }),
     async get(target, range = {}, call) {
       assertPath(target);

@@ -1,9 +1,16 @@
 import { deserializeError, LanceError, throwIfAborted } from "../errors.ts";
 import { onAbort } from "./on-abort.ts";
 import { assertPath, assertPrefix } from "./paths.ts";
-import { type PortReply, type PortRequest, type PortValue, refPort, unrefPort } from "./port-protocol.ts";
+import {
+  type PortGreeting,
+  type PortReply,
+  type PortRequest,
+  type PortValue,
+  refPort,
+  unrefPort,
+} from "./port-protocol.ts";
 import { assertRange } from "./ranges.ts";
-import type { GetResult, ListedObject, Store, StoreCapabilities, StoreWriter } from "./store.ts";
+import type { GetResult, ListedObject, Store, StoreWriter } from "./store.ts";
 
 interface PendingCall {
   resolve(value: PortValue): void;
@@ -22,9 +29,10 @@ interface CallOptions {
 /** The client half of {@link servePort}. Validation happens on this side, before a message is sent. */
 export async function createPortClient(port: MessagePort): Promise<Store> {
   const call = createCaller(port);
-  const capabilities = (await call.send({ op: "hello" })) as StoreCapabilities;
+  const { capabilities, identity } = (await call.send({ op: "hello" })) as PortGreeting;
   return {
     capabilities,
+    identity,
     describe: () => undefined,
     async get(path, range = {}, options) {
       assertPath(path);

@@ -26,8 +26,14 @@ export type PortReply =
   | { readonly id: number; readonly batch: readonly ListedObject[] }
   | { readonly id: number; readonly error: SerializedLanceError };
 
+/** What a server says of its store first. */
+export interface PortGreeting {
+  readonly capabilities: StoreCapabilities;
+  readonly identity: string | undefined;
+}
+
 /** The value of each kind of call. */
-export type PortValue = undefined | number | GetResult | StoreCapabilities;
+export type PortValue = undefined | number | GetResult | PortGreeting;
 
 /** Lets a Node process end while a port is open; elsewhere ports hold nothing open. */
 export function unrefPort(port: MessagePort): void {

@@ -28,7 +28,7 @@ export function servePort(
     const { signal } = abort;
     switch (request.op) {
       case "hello":
-        return reply({ id, value: { ...store.capabilities } });
+        return reply({ id, value: { capabilities: { ...store.capabilities }, identity: store.identity } });
       case "get": {
         const result = await store.get(request.path, request.range, { signal });
         if (!result) return reply({ id, value: undefined });

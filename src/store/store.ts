@@ -68,6 +68,8 @@ export interface ReadableStore {
   ): Promise<readonly ListedObject[] | undefined>;
   /** Manifests that were kept on this device, for when the host cannot be reached: oldest note first. */
   listKept?(prefix: string): Promise<readonly string[]>;
+  /** Names the data, the same for every handle on it: those who follow its commits find each other by it. */
+  readonly identity?: string | undefined;
   readonly capabilities?: StoreCapabilities;
   describe?(): StoreDescription | undefined;
 }

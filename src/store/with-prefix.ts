@@ -1,3 +1,4 @@
+import { joinIdentity } from "./identity.ts";
 import { assertPath, assertPrefix } from "./paths.ts";
 import { assertRange } from "./ranges.ts";
 import type { Store, StoreCallOptions, StoreDescription } from "./store.ts";
@@ -18,6 +19,7 @@ export function withPrefix(store: Store, prefix: string): Store {
     return folder + path;
   };
   return {
+    identity: store.identity === undefined ? undefined : joinIdentity(store.identity, folder),
     get capabilities() {
       return store.capabilities;
     },

@@ -175,7 +175,7 @@ function readName(path: string): ManifestName | undefined {
 }
 
 /** The version the hint file names; a missing or broken hint is no error, since it is only a hint. */
-async function readVersionHint(store: ReadableStore, options: StoreCallOptions): Promise<number | undefined> {
+export async function readVersionHint(store: ReadableStore, options: StoreCallOptions): Promise<number | undefined> {
   const found = await store.get(VERSION_HINT_PATH, {}, { signal: options.signal });
   if (found === undefined || found.bytes.length > 1024) return undefined;
   try {

@@ -3,6 +3,7 @@ import { isLanceError, LanceError } from "../errors.ts";
 import { type IndexMetadata, type Manifest, ManifestSchema } from "../proto/gen/lance/table_pb.ts";
 import { type Transaction, TransactionSchema } from "../proto/gen/lance/transaction_pb.ts";
 import type { ReadableStore, Store, StoreCallOptions } from "../store/store.ts";
+import { announceVersion } from "./announce.ts";
 import { FLAG_NO_TRANSACTION_FILE } from "./feature-flags.ts";
 import { formatManifestPath, type ManifestNaming, VERSION_HINT_PATH } from "./manifest-path.ts";
 import { type ManifestFile, readManifest, readTransactionOf } from "./read-manifest.ts";
@@ -65,7 +66,10 @@ export async function publishVersion(
     await store.put(path, bytes, { mode: "create", signal: options.signal });
   } catch (error) {
     const outcome = await readOutcome(store, path, version.transaction.uuid);
-    if (outcome.kind === "ours") return outcome.file;
+    if (outcome.kind === "ours") {
+      announceVersion(store, Number(manifest.version));
+      return outcome.file;
+    }
     // While it cannot be told whether ours stands, its file must stay.
     if (withFile && outcome.kind !== "unknown") await deleteQuietly(store, [transactionPath]);
     if (outcome.kind === "theirs" && isLanceError(error, "ALREADY_EXISTS")) return undefined;
@@ -77,6 +81,7 @@ export async function publishVersion(
       { cause: error },
     );
   }
+  announceVersion(store, Number(manifest.version));
   await writeHint(store, Number(manifest.version));
   // What stands is what was encoded: its section offsets are only known from the bytes.
   const stored = fromBinary(ManifestSchema, manifestBytesOf(bytes));

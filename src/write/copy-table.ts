@@ -3,6 +3,7 @@ import { LanceError, throwIfAborted } from "../errors.ts";
 import { IndexMetadataSchema, IndexSectionSchema, ManifestSchema } from "../proto/gen/lance/table_pb.ts";
 import { onAbort } from "../store/on-abort.ts";
 import type { ReadableStore, Store } from "../store/store.ts";
+import { announceVersion } from "../table/announce.ts";
 import { FLAG_BASE_PATHS } from "../table/feature-flags.ts";
 import { VERSION_HINT_PATH } from "../table/manifest-path.ts";
 import type { Snapshot } from "../table/snapshot.ts";
@@ -65,6 +66,7 @@ export async function copyTable(snapshot: Snapshot, target: Store, options: Copy
   if (!(await target.get(path, {}, { signal }))) await target.put(path, manifest, { mode: "create", signal });
   const hint = new TextEncoder().encode(JSON.stringify({ version: snapshot.version }));
   await target.put(VERSION_HINT_PATH, hint, { mode: "overwrite", signal });
+  announceVersion(target, snapshot.version);
   report(path, manifest.length, true);
 }
 

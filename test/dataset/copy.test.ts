@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join, relative } from "node:path";
-import { clone } from "@bufbuild/protobuf";
+import { clone, create } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type CopyProgress, type Dataset, openDataset, writeDataset } from "../../src/entry-node.ts";
 import { BasePathSchema, ManifestSchema } from "../../src/proto/gen/lance/table_pb.ts";
@@ -151,14 +151,7 @@ describe("copyTo", () => {
     const path = formatManifestPath(3, "v2");
     const stored = (await readManifest(createMemoryStore(objects), path))!;
     const manifest = clone(ManifestSchema, stored.manifest);
-    manifest.basePaths = [
-      {
-        ...clone(BasePathSchema, { $typeName: "lance.table.BasePath" } as never),
-        id: 4,
-        isDatasetRoot: true,
-        path: "old/table",
-      },
-    ];
+    manifest.basePaths = [create(BasePathSchema, { id: 4, isDatasetRoot: true, path: "old/table" })];
     manifest.readerFeatureFlags |= FLAG_BASE_PATHS;
     manifest.writerFeatureFlags |= FLAG_BASE_PATHS;
     const move = (from: string) => {
