@@ -6,11 +6,11 @@ use super::values::{FixedValues, VariableValues};
 const MAX_ENTRIES: usize = 100_000;
 const MAX_BYTES: usize = 8 << 20;
 /// Smaller pages gain nothing.
-pub const MIN_VALUES: usize = 100;
+const MIN_VALUES: usize = 100;
 const SAMPLE_BLOCKS: usize = 32;
 const SAMPLE_BLOCK_VALUES: usize = 128;
-/// A sample with more distinct values than this share is taken for unique.
-const MAX_SAMPLE_SHARE: f64 = 0.98;
+/// A smaller sample says too little.
+const MIN_SAMPLE: u64 = 1024;
 const EMPTY: u32 = u32::MAX;
 
 /// A page of few distinct values.
@@ -91,8 +91,9 @@ impl Numbering {
     }
 }
 
-/// Whether a sample of evenly spread blocks says the values are as good as unique.
-fn looks_unique<'a>(count: usize, value: impl Fn(usize) -> &'a [u8]) -> bool {
+/// Whether a sample of evenly spread blocks promises at most `max_entries` distinct values: a reader takes the dictionary
+/// whole before its first row, so one that is almost the column makes every take dear.
+fn looks_small<'a>(count: usize, max_entries: usize, value: impl Fn(usize) -> &'a [u8]) -> bool {
     let mut numbering = Numbering::new();
     let mut entries: Vec<usize> = Vec::new();
     let mut sampled = 0;
@@ -101,14 +102,15 @@ fn looks_unique<'a>(count: usize, value: impl Fn(usize) -> &'a [u8]) -> bool {
         let end = ((block + 1) * count / SAMPLE_BLOCKS).min(start + SAMPLE_BLOCK_VALUES);
         for index in start..end {
             let bytes = value(index);
-            let (_, is_new) = numbering.find(hash(bytes), |number| value(entries[number]) == bytes);
+            let (_, is_new) =
+                numbering.find(hash(bytes), |number| value(entries[number]) == bytes);
             if is_new {
                 entries.push(index);
             }
             sampled += 1;
         }
     }
-    sampled >= 1024 && entries.len() as f64 >= sampled as f64 * MAX_SAMPLE_SHARE
+    sampled < MIN_SAMPLE || entries.len() as u64 * count as u64 <= max_entries as u64 * sampled
 }
 
 /// Numbers the values until there are too many of them or they take more than `max_bytes`. A null's value is the first.
@@ -118,10 +120,10 @@ fn number_values<'a>(
     max_bytes: usize,
     value: impl Fn(usize) -> &'a [u8] + Copy,
 ) -> Option<(Vec<u32>, Vec<u32>)> {
-    if count < MIN_VALUES || looks_unique(count, value) {
+    let max_entries = (count / 2).min(MAX_ENTRIES);
+    if count < MIN_VALUES || !looks_small(count, max_entries, value) {
         return None;
     }
-    let max_entries = (count / 2).min(MAX_ENTRIES);
     let max_bytes = max_bytes.min(MAX_BYTES);
     let mut numbering = Numbering::new();
     let mut entries: Vec<u32> = Vec::new();
