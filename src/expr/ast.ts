@@ -3,7 +3,8 @@ import type { ValueType } from "./value-type.ts";
 /** Comparison operators, `==` and `<>` already folded into `=` and `!=`. */
 export type ComparisonOperator = "=" | "!=" | "<" | "<=" | ">" | ">=";
 
-export type ArithmeticOperator = "+" | "-" | "*" | "/" | "%";
+/** `<<` and `>>` shift integers. */
+export type ArithmeticOperator = "+" | "-" | "*" | "/" | "%" | "<<" | ">>";
 
 /** A parsed filter, before names and types are known. `position` is an offset into the text, for errors. */
 export type Expression =
@@ -34,6 +35,7 @@ export type Expression =
       readonly right: Expression;
       readonly position: number;
     }
+  | { readonly kind: "concat"; readonly left: Expression; readonly right: Expression; readonly position: number }
   | {
       readonly kind: "distinct";
       readonly negated: boolean;

@@ -30,6 +30,7 @@ export function bindArithmetic(
   if (isNull(left) || isNull(right) || a.kind === "null" || b.kind === "null") {
     return { kind: "literal", type: a.kind !== "null" ? a : b.kind !== "null" ? b : INT64, value: null };
   }
+  if (operator === "<<" || operator === ">>") return bindShift(operator, left, right);
   const temporal = bindTemporal(operator, left, right);
   if (temporal !== null) return temporal;
   const decimals = toDecimals(a, b);
@@ -52,6 +53,16 @@ export function bindNegative(operand: BoundExpression): BoundExpression {
   if (operand.kind !== "literal") return { kind: "negative", operand, type };
   if (typeof operand.value !== "bigint") return { ...operand, value: -(operand.value as number) };
   return { ...operand, value: type.kind === "decimal" ? -operand.value : BigInt.asIntN(64, -operand.value) };
+}
+
+/** Both in one integer type; the number of places counts modulo its bits. */
+function bindShift(operator: "<<" | ">>", left: BoundExpression, right: BoundExpression): BoundExpression {
+  const [a, b] = [typeOf(left), typeOf(right)];
+  if (a.kind !== "int" || b.kind !== "int" || toDecimals(a, b) !== null) {
+    throw arithmeticError(operator, `${describeCastType(a)} ${operator} ${describeCastType(b)}`, "two integers");
+  }
+  const type = promote(a, b, operator);
+  return fold({ kind: "arithmetic", operator, left: makeCast(left, type), right: makeCast(right, type), type });
 }
 
 /** Decimals of both sides, where one is a decimal, or where one integer type cannot hold both. */
@@ -137,7 +148,8 @@ function combineLiterals(operator: ArithmeticOperator, left: BoundLiteral, right
   }
   if (type.kind === "int") {
     const [minimum] = integerBounds(type.bits, type.signed);
-    const value = combine(operator, BigInt(left.value as number), BigInt(right.value as number), minimum);
+    const places = operator === "<<" || operator === ">>" ? BigInt(type.bits - 1) : -1n;
+    const value = combine(operator, BigInt(left.value as number), BigInt(right.value as number) & places, minimum);
     const wrapped = type.signed ? BigInt.asIntN(type.bits, value) : BigInt.asUintN(type.bits, value);
     return type.bits === 64 ? wrapped : Number(wrapped);
   }
@@ -159,6 +171,8 @@ export function combineFloats(operator: ArithmeticOperator, a: number, b: number
       return a / b;
     case "%":
       return a % b;
+    default:
+      return Number.NaN;
   }
 }
 

@@ -43,6 +43,16 @@ export function bindCall(name: string, given: readonly BoundExpression[]): Bound
 
 function callFunction(name: string, spec: FunctionSpec, args: readonly BoundExpression[]): BoundExpression {
   const types = args.map(typeOf);
+  const [, wanted] = args;
+  if (
+    name.includes("_has_a") &&
+    wanted?.kind === "literal" &&
+    Array.isArray(wanted.value) &&
+    wanted.value.length === 0
+  ) {
+    // Of an empty array in brackets native says so for NULL lists too.
+    return { kind: "constant", value: name.endsWith("_all") };
+  }
   const signature = spec.resolve(types, args);
   if (signature === undefined) throw wrongArguments(name, spec, args);
   const cast = args.map((argument, i) => makeCast(argument, signature.parameters[i]!));

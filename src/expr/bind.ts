@@ -108,6 +108,8 @@ export class Binder {
         return bindNegative(this.bindValue(node.operand));
       case "arithmetic":
         return bindArithmetic(node.operator, this.bindValue(node.left), this.bindValue(node.right));
+      case "concat":
+        return bindCall("||", [this.bindValue(node.left), this.bindValue(node.right)]);
       case "call":
         return bindCall(
           node.name,

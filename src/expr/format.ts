@@ -71,6 +71,7 @@ export function formatExpression(expression: BoundExpression): string {
       return `${formatExpression(expression.operand)} ${words} ${pattern}`;
     }
     case "call":
+      if (expression.name === "||") return expression.arguments.map(formatExpression).join(" || ");
       return `${expression.name}(${expression.arguments.map(formatExpression).join(", ")})`;
     case "negative":
       return `(- ${formatExpression(expression.operand)})`;

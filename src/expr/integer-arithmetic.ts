@@ -15,6 +15,10 @@ export function combine(operator: ArithmeticOperator, a: bigint, b: bigint, mini
       return a - b;
     case "*":
       return a * b;
+    case "<<":
+      return a << b;
+    case ">>":
+      return a >> b;
     case "/":
     case "%":
       if (b === 0n) throw new LanceError("INVALID_ARGUMENT", `filter: division by zero in ${a} ${operator} 0`, {});

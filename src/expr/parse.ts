@@ -8,7 +8,18 @@ import { filterError } from "./tokenize.ts";
 export const MAX_FILTER_DEPTH = 200;
 
 /** Binding strengths, as sqlparser's generic dialect has them. */
-const PRECEDENCE = { or: 5, and: 10, not: 15, is: 17, like: 19, compare: 20, sum: 30, product: 40, cast: 50 } as const;
+const PRECEDENCE = {
+  or: 5,
+  and: 10,
+  not: 15,
+  shift: 16,
+  is: 17,
+  like: 19,
+  compare: 20,
+  sum: 30,
+  product: 40,
+  cast: 50,
+} as const;
 
 const COMPARISONS: Readonly<Record<string, ComparisonOperator>> = {
   "=": "=",
@@ -19,6 +30,18 @@ const COMPARISONS: Readonly<Record<string, ComparisonOperator>> = {
   "<=": "<=",
   ">": ">",
   ">=": ">=",
+};
+
+/** Strengths of the operators that compute: shifts weaker than comparisons, as there. */
+const OPERATORS: Readonly<Record<string, number>> = {
+  "+": PRECEDENCE.sum,
+  "-": PRECEDENCE.sum,
+  "<<": PRECEDENCE.shift,
+  ">>": PRECEDENCE.shift,
+  "*": PRECEDENCE.product,
+  "/": PRECEDENCE.product,
+  "%": PRECEDENCE.product,
+  "||": PRECEDENCE.product,
 };
 
 const RESERVED = new Set([
@@ -286,11 +309,14 @@ class FilterParser {
       return this.#make({ kind: "cast", operand: left, type: readTypeName(cursor), safe: false, position }, left);
     }
     if (symbol === "[" || symbol === ".") return this.#parseAccess(left, symbol, position);
-    if (!/^[+\-*/%]$/.test(symbol)) return null;
-    const strength = symbol === "+" || symbol === "-" ? PRECEDENCE.sum : PRECEDENCE.product;
+    const strength = Object.hasOwn(OPERATORS, symbol) ? OPERATORS[symbol] : undefined;
+    if (strength === undefined) return null;
     if (minimum >= strength) return null;
     cursor.take();
     const right = this.#parseExpression(strength);
+    if (symbol === "||") {
+      return this.#make({ kind: "concat", left, right, position }, left, right);
+    }
     return this.#make(
       { kind: "arithmetic", operator: symbol as ArithmeticOperator, left, right, position },
       left,

@@ -13,7 +13,7 @@ const SPACE = /\s+/y;
 const LINE_COMMENT = /--[^\n]*/y;
 const WORD = /[\p{L}_][\p{L}\p{M}\p{N}_$@#]*/uy;
 const NUMBER = /(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?/y;
-const SYMBOL = /==|!=|<>|<=|>=|::|[=<>+\-*/%(),.[\]]/y;
+const SYMBOL = /==|!=|<>|<=|>=|::|\|\||<<|>>|[=<>+\-*/%(),.[\]]/y;
 
 /**
  * Splits a filter into tokens, ending with one of kind `end`. As in native Lance, `'…'` and `"…"` are text (a doubled

@@ -48,15 +48,16 @@ export function evaluateArithmetic(
     for (let row = 0; row < length; row++) values[row] = round(combineFloats(operator, round(a(row)), round(b(row))));
     return { kind: "number", length, nulls, values };
   }
-  if (left.kind === "number" && right.kind === "number" && operator !== "/" && operator !== "%") {
+  if (left.kind === "number" && right.kind === "number" && /^[-+*]$/.test(operator)) {
     return combineNarrow(operator, left.values, right.values, { type, nulls, length });
   }
   const bits = type.kind === "int" ? type.bits : 64;
   const isSigned = type.kind !== "int" || type.signed;
   const [minimum] = integerBounds(bits, isSigned);
   const [a, b] = [toBigInts(left), toBigInts(right)];
+  const places = operator === "<<" || operator === ">>" ? BigInt(bits - 1) : -1n;
   return mapIntegers({ bits, isSigned, type }, length, { nulls, skipped }, (row) =>
-    combine(operator, a(row), b(row), minimum),
+    combine(operator, a(row), b(row) & places, minimum),
   );
 }
 

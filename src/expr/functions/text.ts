@@ -157,6 +157,22 @@ const concat: FunctionSpec = {
   },
 };
 
+/** `a || b`: one of them text, the other in its text form. */
+const join: FunctionSpec = {
+  minimum: 2,
+  maximum: 2,
+  expects: "two texts",
+  resolve: (types) => {
+    const texts = types.filter((type) => type.kind === "utf8" || type.kind === "null");
+    if (texts.length === 0 || types.some((type) => !JOINED.has(type.kind))) return undefined;
+    const result = texts.find((type) => type.kind === "utf8" && type.large) ?? UTF8;
+    return { parameters: [result, result], result };
+  },
+  evaluate: mapRows(() => (a, b) => (a as string) + (b as string)),
+};
+
+const JOINED = new Set<string>(["utf8", "int", "float", "null"] satisfies ValueType["kind"][]);
+
 const trimBoth = trimmer(true, true);
 const substring = compute("tii", 1, "same", cutText);
 const position = compute("tt", 0, INT32, locate);
@@ -196,4 +212,5 @@ export const TEXT_FUNCTIONS: Readonly<Record<string, FunctionSpec>> = {
   split_part: compute("tti", 0, "same", splitPart),
   ascii: compute("t", 0, INT32, (text: string) => text.codePointAt(0) ?? 0),
   concat,
+  "||": join,
 };
