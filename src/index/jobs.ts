@@ -4,6 +4,7 @@ import { settleAll } from "../tasks/settle-all.ts";
 import { buildSegment, trainModel } from "./build-segment.ts";
 import { type MergeTask, mergeSegments } from "./merge-segments.ts";
 import { checkTask, openTable, type TableHandle } from "./open-table.ts";
+import { type RemapTask, remapSegment } from "./remap-segment.ts";
 import { searchHandlers } from "./search-job.ts";
 import type { BuildTask } from "./segment.ts";
 
@@ -40,4 +41,5 @@ export const jobHandlers: JobHandlers = {
   "index.train": onTable<Omit<BuildTask, "model">, unknown>(trainModel),
   "index.build": onTable<BuildTask, unknown>(buildSegment),
   "index.merge": onTable<MergeTask, unknown>(mergeSegments),
+  "index.remap": onTable<RemapTask, unknown>(remapSegment),
 };

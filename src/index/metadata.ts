@@ -1,11 +1,11 @@
 import { create } from "@bufbuild/protobuf";
 import { type IndexMetadata, IndexMetadataSchema } from "../proto/gen/lance/table_pb.ts";
 import { formatUuid, parseUuid } from "../store/uuid.ts";
+import { loadFragReuse } from "../table/frag-reuse.ts";
 import { decodeFragmentBitmap, encodeFragmentBitmap } from "../table/fragment-bitmap.ts";
 import type { Snapshot } from "../table/snapshot.ts";
 import { settleAll } from "../tasks/settle-all.ts";
 import { decodeBase64, encodeBase64 } from "./base64.ts";
-import { loadFragReuse } from "./frag-reuse.ts";
 import type { IndexSegment } from "./segment.ts";
 
 /** Coverage of ids the table never gave out is legal in native; a forged bitmap must still not expand without bound. */

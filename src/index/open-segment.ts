@@ -1,8 +1,8 @@
 import { LanceError } from "../errors.ts";
 import { resolveBasePath } from "../table/base-paths.ts";
+import { loadFragReuse } from "../table/frag-reuse.ts";
 import type { Snapshot } from "../table/snapshot.ts";
 import { findFieldById } from "./fields.ts";
-import { loadFragReuse } from "./frag-reuse.ts";
 import type { IndexSegment, OpenSegment } from "./segment.ts";
 
 /** A segment with the store and the field a family needs. Nothing is read. @throws SCHEMA_MISMATCH, UNSUPPORTED */

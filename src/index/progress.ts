@@ -2,7 +2,7 @@ import type { JobProgress } from "../pool/pool.ts";
 
 /** What a worker is doing for an index. */
 export interface TaskProgress {
-  readonly kind: "train" | "build" | "merge";
+  readonly kind: "train" | "build" | "merge" | "remap";
   readonly indexName: string;
   /** Task among those of its kind, from 0. */
   readonly task: number;

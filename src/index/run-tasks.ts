@@ -9,7 +9,7 @@ import { runTableJob } from "./run-job.ts";
 
 /** One task of a plan, as the coordinator runs it. */
 export interface PlannedTask {
-  readonly kind: "train" | "build" | "merge";
+  readonly kind: "train" | "build" | "merge" | "remap";
   readonly task: Readonly<Record<string, unknown>>;
   readonly fragmentIds: readonly number[];
 }

@@ -1,7 +1,7 @@
 import { createBoundedCache } from "../table/bounded-cache.ts";
+import { loadFragReuse } from "../table/frag-reuse.ts";
 import type { RowSet } from "../table/row-set.ts";
 import { settleAll } from "../tasks/settle-all.ts";
-import { loadFragReuse } from "./frag-reuse.ts";
 import { createSegmentDomain, hasDeletions, readSegmentRows } from "./live-rows.ts";
 import { locateSegmentRows } from "./open-segment.ts";
 import type { OpenTable } from "./open-table.ts";

@@ -72,3 +72,48 @@ function findBitmapEnd(view: DataView, start: number): number {
   if (at > view.byteLength) throw new RangeError(`a bitmap ends at ${at} of ${view.byteLength} bytes`);
   return at;
 }
+
+/**
+ * A portable bitmap of ranges, as run containers: four bytes a range and some more for every 65,536 values.
+ *
+ * @param ranges ascending, disjoint, `[start, end)`
+ */
+export function encodeRangeBitmap(ranges: readonly (readonly [start: number, end: number])[]): Uint8Array<ArrayBuffer> {
+  const containers: { readonly key: number; readonly runs: number[]; count: number }[] = [];
+  for (const [start, end] of ranges) {
+    for (let from = start; from < end; ) {
+      const key = Math.floor(from / 65536);
+      const to = Math.min(end, (key + 1) * 65536);
+      let container = containers.at(-1);
+      if (container?.key !== key) {
+        container = { key, runs: [], count: 0 };
+        containers.push(container);
+      }
+      container.runs.push(from - key * 65536, to - from - 1);
+      container.count += to - from;
+      from = to;
+    }
+  }
+  const count = containers.length;
+  if (count === 0) return Uint8Array.of(COOKIE_WITHOUT_RUNS & 0xff, COOKIE_WITHOUT_RUNS >> 8, 0, 0, 0, 0, 0, 0);
+  const withOffsets = count >= NO_OFFSET_THRESHOLD;
+  const header = 4 + Math.ceil(count / 8);
+  const first = header + 4 * count + (withOffsets ? 4 * count : 0);
+  const bytes = new Uint8Array(containers.reduce((sum, { runs }) => sum + 2 + 2 * runs.length, first));
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, ((count - 1) << 16) | COOKIE_WITH_RUNS, true);
+  let at = first;
+  for (const [i, { key, runs, count: cardinality }] of containers.entries()) {
+    bytes[4 + (i >> 3)]! |= 1 << (i & 7);
+    view.setUint16(header + 4 * i, key, true);
+    view.setUint16(header + 4 * i + 2, cardinality - 1, true);
+    if (withOffsets) view.setUint32(header + 4 * count + 4 * i, at, true);
+    view.setUint16(at, runs.length / 2, true);
+    at += 2;
+    for (const value of runs) {
+      view.setUint16(at, value, true);
+      at += 2;
+    }
+  }
+  return bytes;
+}

@@ -9,6 +9,7 @@ import { scanFragment } from "../../table/scan-fragment.ts";
 import { getFragment, type Snapshot } from "../../table/snapshot.ts";
 import { checkStorageVersion } from "../create-table.ts";
 import { writeFragments } from "../write-fragments.ts";
+import { listLiveRanges } from "./live-ranges.ts";
 
 /** One task of a compaction, as a worker runs it: plain JSON. */
 export interface RewriteTask {
@@ -67,23 +68,12 @@ async function* readLiveRows(
   { signal }: RewriteContext,
 ): AsyncGenerator<RecordBatch> {
   for (const fragment of fragments) {
-    const rows = selectLive(fragment, await readDeletions(snapshot, fragment, signal));
+    const deleted = await readDeletions(snapshot, fragment, signal);
+    const rows: RowSelection =
+      deleted === null ? { kind: "all" } : { kind: "ranges", ranges: listLiveRanges(fragment.physicalRows, deleted) };
     const batchRows = chooseBatchRows(fragment);
     yield* scanFragment(snapshot, fragment, snapshot.schema.fields, rows, { batchRows, signal });
   }
-}
-
-/** @param deleted ascending */
-function selectLive(fragment: Fragment, deleted: Uint32Array | null): RowSelection {
-  if (deleted === null) return { kind: "all" };
-  const ranges: [number, number][] = [];
-  let start = 0;
-  for (const offset of deleted) {
-    if (offset > start) ranges.push([start, offset]);
-    start = offset + 1;
-  }
-  if (start < fragment.physicalRows) ranges.push([start, fragment.physicalRows]);
-  return { kind: "ranges", ranges };
 }
 
 function chooseBatchRows({ proto, physicalRows }: Fragment): number {

@@ -10,15 +10,13 @@ import {
 } from "../proto/gen/lance/frag_reuse_pb.ts";
 import type { IndexMetadata } from "../proto/gen/lance/table_pb.ts";
 import { formatUuid } from "../store/uuid.ts";
-import { resolveBasePath } from "../table/base-paths.ts";
-import { createBitRankOf } from "../table/bit-rank.ts";
-import { MAX_U32 } from "../table/fragment.ts";
-import { splitTreemap } from "../table/roaring-treemap.ts";
-import { chainRowIdMaps, createRowIdMap, type RewrittenRows, type RowIdMap } from "../table/row-map.ts";
-import type { Snapshot } from "../table/snapshot.ts";
-
-/** Name of the index in which deferred compactions note where rows went. */
-export const FRAG_REUSE_INDEX = "__lance_frag_reuse";
+import { resolveBasePath } from "./base-paths.ts";
+import { createBitRankOf } from "./bit-rank.ts";
+import { MAX_U32 } from "./fragment.ts";
+import { FRAGMENT_REUSE_INDEX } from "./index-identity.ts";
+import { splitTreemap } from "./roaring-treemap.ts";
+import { chainRowIdMaps, createRowIdMap, type RewrittenRows, type RowIdMap } from "./row-map.ts";
+import type { Snapshot } from "./snapshot.ts";
 
 /** External details beyond this are refused before they are fetched. */
 const MAX_DETAILS_BYTES = 2 ** 30;
@@ -50,14 +48,14 @@ export function loadFragReuse(snapshot: Snapshot): Promise<FragReuse | null> {
 }
 
 async function readFragReuse(snapshot: Snapshot): Promise<FragReuse | null> {
-  const index = snapshot.indices.find(({ name }) => name === FRAG_REUSE_INDEX);
+  const index = snapshot.indices.find(({ name }) => name === FRAGMENT_REUSE_INDEX);
   if (index === undefined) return null;
-  const { indexVersion = 0, indexDetails } = index;
-  const versions = indexVersion === 0 && indexDetails ? await readVersions(snapshot, index) : undefined;
+  const versions = await readReuseVersions(snapshot, index);
   if (versions === undefined) {
+    const { indexVersion = 0 } = index;
     throw new LanceError(
       "UNSUPPORTED",
-      `version ${snapshot.version} keeps a fragment reuse history of format ${indexVersion}, this version of lancelet reads format 0. Compact the table with native Lance, without defer_index_remap`,
+      `version ${snapshot.version} keeps a fragment reuse history of format ${indexVersion}, or of a mapping unknown here; this version of lancelet reads format 0. Compact the table with native Lance, without defer_index_remap`,
       { indexVersion },
     );
   }
@@ -74,7 +72,9 @@ async function readFragReuse(snapshot: Snapshot): Promise<FragReuse | null> {
   };
 }
 
-async function readVersions(snapshot: Snapshot, index: IndexMetadata): Promise<ReuseVersion[] | undefined> {
+/** The versions of a history as they are stored; `undefined` where it is of another format. @throws CORRUPT, NOT_FOUND, IO */
+export async function readReuseVersions(snapshot: Snapshot, index: IndexMetadata): Promise<ReuseVersion[] | undefined> {
+  if ((index.indexVersion ?? 0) !== 0 || index.indexDetails === undefined) return undefined;
   const details = decode(() => fromBinary(FragmentReuseIndexDetailsSchema, index.indexDetails!.value));
   const content = await readContent(snapshot, index, details);
   return content === undefined || content.transitions.length > 0 ? undefined : content.versions;
