@@ -9,6 +9,7 @@ import { createPortStore, serveStore } from "../../src/store/message-port.ts";
 import type { Store } from "../../src/store/store.ts";
 import { withPrefix } from "../../src/store/with-prefix.ts";
 import { VERSION_HINT_PATH } from "../../src/table/manifest-path.ts";
+import { firstRow } from "../conformance/interleaved.ts";
 import { startStaticHost } from "../store/support/static-host.ts";
 
 const open: Dataset[] = [];
@@ -19,7 +20,7 @@ const keep = (dataset: Dataset) => {
   return dataset;
 };
 const openKept = async (store: string | Store) => keep(await openDataset(store));
-const rows = [{ id: 1 }];
+const rows = [firstRow];
 
 /** The next version, or a complaint. */
 async function hear(versions: AsyncIterator<number>, withinMs = 5000): Promise<number | "end" | "silence"> {
