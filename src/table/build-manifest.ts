@@ -11,6 +11,7 @@ import {
 import { applyConfigChanges } from "./apply-config.ts";
 import { FLAG_DELETION_FILES, FLAG_TABLE_CONFIG } from "./feature-flags.ts";
 import { checkNewFieldIds, raiseFieldIdMark } from "./field-ids.ts";
+import { listCurrentIndices } from "./frag-reuse.ts";
 import { decodeFragmentBitmap } from "./fragment-bitmap.ts";
 import {
   coverMovedRows,
@@ -85,13 +86,22 @@ export async function buildNextVersion(
   return { manifest, indices, indexSection };
 }
 
+/** Operations that look at no index's coverage: the section stays as it is. */
+const KEEPS_COVERAGE: ReadonlySet<RebasableOperation["case"]> = new Set([
+  "append",
+  "createIndex",
+  "overwrite",
+  "updateConfig",
+  "reserveFragments",
+]);
+
 async function applyOperation(
   manifest: Manifest,
   latest: Snapshot,
   operation: Exclude<RebasableOperation, { case: "restore" }>,
   options: BuildOptions,
 ): Promise<Indices> {
-  const { indices } = latest;
+  const indices = KEEPS_COVERAGE.has(operation.case) ? latest.indices : await listCurrentIndices(latest);
   // Files staged before another writer dropped a column still name it.
   const fieldIds = new Set([...fieldIdsOf(manifest), ...(options.read ? fieldIdsOf(options.read.manifest) : [])]);
   switch (operation.case) {

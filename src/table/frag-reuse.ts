@@ -1,4 +1,4 @@
-import { fromBinary } from "@bufbuild/protobuf";
+import { clone, fromBinary } from "@bufbuild/protobuf";
 import { LanceError } from "../errors.ts";
 import { loadCoreKernels } from "../kernels/core.ts";
 import {
@@ -8,12 +8,13 @@ import {
   type FragmentReuseIndexDetails_Group as ReuseGroup,
   type FragmentReuseIndexDetails_Version as ReuseVersion,
 } from "../proto/gen/lance/frag_reuse_pb.ts";
-import type { IndexMetadata } from "../proto/gen/lance/table_pb.ts";
+import { type IndexMetadata, IndexMetadataSchema } from "../proto/gen/lance/table_pb.ts";
 import { formatUuid } from "../store/uuid.ts";
 import { resolveBasePath } from "./base-paths.ts";
 import { createBitRankOf } from "./bit-rank.ts";
 import { MAX_U32 } from "./fragment.ts";
-import { FRAGMENT_REUSE_INDEX } from "./index-identity.ts";
+import { decodeFragmentBitmap, encodeFragmentBitmap } from "./fragment-bitmap.ts";
+import { FRAGMENT_REUSE_INDEX, isSystemIndex } from "./index-identity.ts";
 import { splitTreemap } from "./roaring-treemap.ts";
 import { chainRowIdMaps, createRowIdMap, type RewrittenRows, type RowIdMap } from "./row-map.ts";
 import type { Snapshot } from "./snapshot.ts";
@@ -47,6 +48,32 @@ export function loadFragReuse(snapshot: Snapshot): Promise<FragReuse | null> {
   return loading;
 }
 
+/**
+ * The index section of a version with coverage in the fragments of now, as a commit has to judge it; entries that need
+ * no change are the same objects, and so is the list where there is no history.
+ */
+export async function listCurrentIndices(snapshot: Snapshot): Promise<readonly IndexMetadata[]> {
+  const reuse = await loadFragReuse(snapshot);
+  if (reuse === null) return snapshot.indices;
+  const current: IndexMetadata[] = [];
+  let changed = false;
+  for (const index of snapshot.indices) {
+    const covered =
+      isSystemIndex(index) || index.fragmentBitmap.length === 0
+        ? undefined
+        : await decodeFragmentBitmap(index.fragmentBitmap);
+    const mapped = covered && reuse.mapFragments([...covered]);
+    if (mapped === undefined || mapped.join() === covered!.join()) current.push(index);
+    else {
+      const next = clone(IndexMetadataSchema, index);
+      next.fragmentBitmap = await encodeFragmentBitmap(mapped);
+      current.push(next);
+      changed = true;
+    }
+  }
+  return changed ? current : snapshot.indices;
+}
+
 async function readFragReuse(snapshot: Snapshot): Promise<FragReuse | null> {
   const index = snapshot.indices.find(({ name }) => name === FRAGMENT_REUSE_INDEX);
   if (index === undefined) return null;
@@ -74,7 +101,8 @@ async function readFragReuse(snapshot: Snapshot): Promise<FragReuse | null> {
 
 /** The versions of a history as they are stored; `undefined` where it is of another format. @throws CORRUPT, NOT_FOUND, IO */
 export async function readReuseVersions(snapshot: Snapshot, index: IndexMetadata): Promise<ReuseVersion[] | undefined> {
-  if ((index.indexVersion ?? 0) !== 0 || index.indexDetails === undefined) return undefined;
+  if ((index.indexVersion ?? 0) !== 0) return undefined;
+  if (index.indexDetails === undefined) return [];
   const details = decode(() => fromBinary(FragmentReuseIndexDetailsSchema, index.indexDetails!.value));
   const content = await readContent(snapshot, index, details);
   return content === undefined || content.transitions.length > 0 ? undefined : content.versions;
