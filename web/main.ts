@@ -115,6 +115,11 @@ async function followOtherTabs(): Promise<void> {
   await search();
 }
 
+/** Follows what other tabs commit, as they do. */
+async function listenToOtherTabs(from: Dataset): Promise<void> {
+  for await (const _ of from.watch()) if (!build.running) await followOtherTabs();
+}
+
 let scheduled = false;
 /** Progress may arrive often: the panel is drawn ten times a second. */
 function scheduleIndexes(): void {
@@ -170,6 +175,9 @@ async function start(): Promise<void> {
   wakeWorkers(table.dataset);
   await search();
   await refreshStorage();
+  listenToOtherTabs(table.dataset).catch((error) =>
+    showProblem("Another tab changed the table; it could not be read.", error),
+  );
 }
 
 function wire(): void {
