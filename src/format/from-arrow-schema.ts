@@ -1,5 +1,6 @@
-import { type DataType, type Field, type Schema, TimeUnit, Type } from "apache-arrow";
+import { type DataType, Field, LargeBinary, type Schema, Struct, TimeUnit, Type, Utf8 } from "apache-arrow";
 import { LanceError } from "../errors.ts";
+import { BLOB_V1_KEY, BLOB_V2_EXTENSION } from "./blob-field.ts";
 import type { LanceField, LanceSchema } from "./schema.ts";
 
 const UNIT_NAMES: Readonly<Record<number, string>> = {
@@ -9,16 +10,33 @@ const UNIT_NAMES: Readonly<Record<number, string>> = {
   [TimeUnit.NANOSECOND]: "ns",
 };
 
+const EXTENSION_KEY = "ARROW:extension:name";
+const BFLOAT16 = "lance.bfloat16";
+
+/** How a schema is taken over. */
+export interface FromArrowOptions {
+  /** 0 unless told. */
+  readonly firstFieldId?: number;
+  /**
+   * Columns of bytes that ask for blob storage in the way of files 2.1 become blobs of version 2, as native does when it
+   * writes files 2.2.
+   */
+  readonly promoteBlobs?: boolean;
+}
+
 /**
- * A Lance schema for an Arrow schema. Field ids count up in pre-order from `firstFieldId` (default 0).
- * Types are told apart by their type id, so schemas of another copy of Arrow work.
+ * A Lance schema for an Arrow schema. Field ids count up in pre-order from `firstFieldId`. Text of the extension
+ * `arrow.json` becomes JSON. Types are told apart by their type id, so schemas of another copy of Arrow work.
  * @throws UNSUPPORTED naming the column and its type
  */
-export function fromArrowSchema(schema: Schema, options: { firstFieldId?: number } = {}): LanceSchema {
+export function fromArrowSchema(schema: Schema, options: FromArrowOptions = {}): LanceSchema {
   let nextId = options.firstFieldId ?? 0;
-  const convert = (field: Field, parentId: number, path: string): LanceField => {
+  const convert = (given: Field, parentId: number, path: string): LanceField => {
     const id = nextId++;
-    const logicalType = toLogicalType(field.type, path, field.metadata.get("ARROW:extension:name"));
+    const field = options.promoteBlobs ? promoteBlob(given) : given;
+    const logicalType = isOldBlob(field)
+      ? "large_binary"
+      : toLogicalType(field.type, path, field.metadata.get(EXTENSION_KEY));
     return {
       id,
       parentId,
@@ -33,6 +51,22 @@ export function fromArrowSchema(schema: Schema, options: { firstFieldId?: number
     fields: schema.fields.map((field) => convert(field, -1, field.name)),
     metadata: encodeMetadata(schema.metadata),
   };
+}
+
+const BYTE_TYPES: readonly number[] = [Type.Binary, Type.LargeBinary, Type.BinaryView];
+
+function isOldBlob(field: Field): boolean {
+  return field.metadata.has(BLOB_V1_KEY) && BYTE_TYPES.includes(field.type.typeId);
+}
+
+/** Version 2 is an extension of structs of bytes and URI. */
+function promoteBlob(field: Field): Field {
+  const isNew = field.metadata.get(EXTENSION_KEY) === BLOB_V2_EXTENSION && BYTE_TYPES.includes(field.type.typeId);
+  if (!isNew && !isOldBlob(field)) return field;
+  const metadata = new Map([...field.metadata, [EXTENSION_KEY, BLOB_V2_EXTENSION]]);
+  metadata.delete(BLOB_V1_KEY);
+  const children = [new Field("data", new LargeBinary(), true), new Field("uri", new Utf8(), true)];
+  return new Field(field.name, new Struct(children), field.nullable, metadata);
 }
 
 /** Children that are fields of their own in Lance; those of primitive fixed-size lists are part of the type. */
@@ -55,7 +89,7 @@ const ARROW_JSON = "arrow.json";
 const LANCE_JSON = "lance.json";
 
 function jsonMetadata(metadata: Map<string, string>): Map<string, string> {
-  return new Map([...metadata, ["ARROW:extension:name", LANCE_JSON]]);
+  return new Map([...metadata, [EXTENSION_KEY, LANCE_JSON]]);
 }
 
 interface TypeProperties {
@@ -67,6 +101,7 @@ interface TypeProperties {
   readonly unit: number;
   readonly timezone?: string | null;
   readonly listSize: number;
+  readonly keysSorted?: boolean;
   readonly indices: DataType;
   readonly dictionary: DataType;
 }
@@ -112,11 +147,13 @@ function toLogicalType(type: DataType, path: string, extension?: string): string
       return type.children?.[0]?.type.typeId === Type.Struct ? `${name}.struct` : name;
     }
     case Type.Map:
+      if (properties.keysSorted) break;
       return "map";
     case Type.FixedSizeList: {
-      const item = type.children?.[0]?.type;
-      if (item) return `fixed_size_list:${toLogicalType(item, path)}:${properties.listSize}`;
-      break;
+      const item = type.children?.[0];
+      if (!item) break;
+      const isBrainFloat = item.metadata?.get(EXTENSION_KEY) === BFLOAT16;
+      return `fixed_size_list:${isBrainFloat ? BFLOAT16 : toLogicalType(item.type, path)}:${properties.listSize}`;
     }
     case Type.Dictionary:
       return `dict:${toLogicalType(properties.dictionary, path)}:${toLogicalType(properties.indices, path)}:false`;

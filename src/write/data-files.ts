@@ -18,9 +18,12 @@ export function toDataPath(name: string): string {
   return `${DATA_DIRECTORY}/${name}`;
 }
 
+/** Files that hold larger blobs of a data file written here. A manifest does not name them: their folder is found by name. */
+const blobFiles = new WeakMap<DataFile, readonly string[]>();
+
 /** What the manifest says of a data file that was written under `name`. */
 export function describeDataFile(name: string, file: WrittenFile): DataFile {
-  return create(DataFileSchema, {
+  const described = create(DataFileSchema, {
     path: name,
     fields: [...file.fieldIds],
     columnIndices: [...file.columnIndices],
@@ -28,9 +31,13 @@ export function describeDataFile(name: string, file: WrittenFile): DataFile {
     fileMinorVersion: file.minorVersion,
     fileSizeBytes: BigInt(file.sizeBytes),
   });
+  if (file.blobPaths.length > 0) blobFiles.set(described, file.blobPaths);
+  return described;
 }
 
-/** The paths of data files that fragments name, as the store knows them. */
+/** The paths of data files that fragments name, as the store knows them; of files written here, their blobs' files too. */
 export function listDataFiles(fragments: readonly DataFragment[]): string[] {
-  return fragments.flatMap((fragment) => fragment.files.map((file) => toDataPath(file.path)));
+  return fragments.flatMap(({ files }) =>
+    files.flatMap((file) => [toDataPath(file.path), ...(blobFiles.get(file) ?? [])]),
+  );
 }

@@ -92,7 +92,7 @@ export async function writeFragments(
     if (rows > 0) callGuarded("onProgress", onProgress, { rows, bytes: finishedBytes, files: finished.length });
   } catch (error) {
     await current?.writer.abort().catch(() => undefined);
-    const debris = finished.map(({ file }) => file.path);
+    const debris = finished.flatMap(({ file }) => [file.path, ...file.blobPaths]);
     await deleteQuietly(store, debris);
     throw error;
   }
