@@ -3,7 +3,7 @@ import type { LanceField } from "./schema.ts";
 /** Extension name of blob columns from file version 2.2 on. */
 export const BLOB_V2_EXTENSION = "lance.blob.v2";
 /** Metadata key of blob columns before that. */
-const BLOB_V1_KEY = "lance-encoding:blob";
+export const BLOB_V1_KEY = "lance-encoding:blob";
 
 /** Kinds of the blobs a descriptor of version 2 points to (FORMAT.md section 2.2, Blob). */
 export const BLOB_KINDS = { inline: 0, packed: 1, dedicated: 2, external: 3 } as const;
