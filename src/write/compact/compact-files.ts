@@ -47,7 +47,13 @@ export interface CompactionResult {
  * @throws INVALID_ARGUMENT, UNSUPPORTED (a table of version 2.0, types that cannot be written), COMMIT_CONFLICT (commits
  * made before it stand), CORRUPT, QUOTA_EXCEEDED, WORKER_FAILED, IO, ABORTED; nothing of an unfinished group is left
  */
-export async function compactFiles(snapshot: Snapshot, options: CompactionOptions = {}): Promise<CompactionResult> {
+export async function compactFiles(
+  snapshot: Snapshot,
+  options: CompactionOptions & {
+    /** Hears of every version committed, also where a later group fails. */
+    readonly onCommitted?: ((snapshot: Snapshot) => void) | undefined;
+  } = {},
+): Promise<CompactionResult> {
   requireWritable(snapshot.store, snapshot.uri);
   const { signal } = options;
   let current = await openVersion(snapshot, { signal });
@@ -82,6 +88,7 @@ export async function compactFiles(snapshot: Snapshot, options: CompactionOption
     if (round.done === undefined) return { snapshot: current, metrics };
     const { added, removed } = round.done;
     current = round.done.snapshot;
+    options.onCommitted?.(current);
     commits++;
     rowsBefore += added.reduce((sum, { physicalRows }) => sum + Number(physicalRows), 0);
     for (const { id } of added) made.add(Number(id));
