@@ -24,11 +24,17 @@ import { type TakeOptions, takeOffsets, takeRowIds } from "../query/take.ts";
 import type { Store } from "../store/store.ts";
 import { openVersion, type Snapshot } from "../table/snapshot.ts";
 import { listVersions, type VersionInfo } from "../table/versions.ts";
-import { type AppendRowsOptions, appendRows } from "../write/append-rows.ts";
+import { type AddColumnsOptions, addColumns, type NewColumns } from "../write/add-columns.ts";
+import { alterColumns, type ColumnAlteration } from "../write/alter-columns.ts";
+import { type CleanupOptions, type CleanupStats, cleanupOldVersions } from "../write/cleanup/cleanup-versions.ts";
 import { type CopyOptions, copyTable } from "../write/copy-table.ts";
 import { deleteRows } from "../write/delete-rows.ts";
+import { dropColumns } from "../write/drop-columns.ts";
 import type { TabularData } from "../write/input.ts";
+import { type InsertOptions, insertRows } from "../write/insert-rows.ts";
 import { mergeInsert } from "../write/merge-insert/merge-insert.ts";
+import type { ConflictOptions } from "../write/retry-conflicts.ts";
+import { type MetadataChanges, type MetadataOptions, readMetadata, updateMetadata } from "../write/update-config.ts";
 import { type UpdateResult, type UpdateRowsOptions, type UpdateSpec, updateRows } from "../write/update-rows.ts";
 import {
   type CreateIndexOptions,
@@ -37,6 +43,7 @@ import {
   splitIndexOptions,
 } from "./index-options.ts";
 import { MergeInsertBuilder } from "./merge-insert.ts";
+import { DatasetOptimizer } from "./optimize.ts";
 import { OwnPool } from "./own-pool.ts";
 import { type WatchOptions, watchVersions } from "./watch-versions.ts";
 
@@ -126,11 +133,11 @@ export class Dataset {
   }
 
   /**
-   * Appends rows in one commit. Columns are matched by name.
+   * Appends rows in one commit, or replaces all of them (`mode: "overwrite"`). Columns are matched by name.
    * @throws SCHEMA_MISMATCH, DIMENSION_MISMATCH, COMMIT_CONFLICT, QUOTA_EXCEEDED, IO, ABORTED; nothing is then left
    */
-  async insert(data: TabularData, options: AppendRowsOptions = {}): Promise<void> {
-    this.#moveTo(await appendRows(this.#snapshot, data, options));
+  async insert(data: TabularData, options: InsertOptions = {}): Promise<void> {
+    this.#moveTo(await insertRows(this.#snapshot, data, options));
   }
 
   /**
@@ -176,6 +183,76 @@ export class Dataset {
     const result = await deleteRows(snapshot, rows, { predicate, ...options });
     this.#moveTo(result.snapshot);
     return result.numDeletedRows;
+  }
+
+  /**
+   * Adds columns: SQL expressions by name, Arrow fields (null in every row), or a function over batches.
+   * @example
+   * await dataset.addColumns({ twice: "size * 2" });
+   * await dataset.addColumns((batch) => embed(batch), { readColumns: ["text"] });
+   * @throws INVALID_ARGUMENT, SCHEMA_MISMATCH, UNSUPPORTED, COMMIT_CONFLICT, QUOTA_EXCEEDED, IO, ABORTED
+   */
+  async addColumns(columns: NewColumns, options?: AddColumnsOptions): Promise<void> {
+    this.#moveTo(await addColumns(this.#snapshot, columns, options));
+  }
+
+  /**
+   * Renames columns, lets them be null or not, or casts them.
+   * @example
+   * await dataset.alterColumns([{ path: "size", rename: "bytes" }, { path: "user.age", dataType: new Int64() }]);
+   * @throws INVALID_ARGUMENT, UNSUPPORTED, COMMIT_CONFLICT, QUOTA_EXCEEDED, IO, ABORTED
+   */
+  async alterColumns(alterations: readonly ColumnAlteration[], options?: ConflictOptions): Promise<void> {
+    this.#moveTo(await alterColumns(this.#snapshot, alterations, options));
+  }
+
+  /**
+   * Takes columns, or fields of structs (`a.b`), out of the schema, with the indexes on them. Their data stays until a
+   * compaction.
+   * @throws INVALID_ARGUMENT, UNSUPPORTED, COMMIT_CONFLICT, IO, ABORTED
+   */
+  async dropColumns(paths: readonly string[], options?: ConflictOptions): Promise<void> {
+    this.#moveTo(await dropColumns(this.#snapshot, paths, options));
+  }
+
+  /** The table's config: settings that writers heed, by key. */
+  config(): Record<string, string> {
+    return readMetadata(this.#snapshot, "config");
+  }
+
+  /** Text by key that users keep with the table. */
+  tableMetadata(): Record<string, string> {
+    return readMetadata(this.#snapshot, "tableMetadata");
+  }
+
+  /** Changes the config; `null` takes a key out. @throws INVALID_ARGUMENT, COMMIT_CONFLICT, IO, ABORTED */
+  async updateConfig(changes: MetadataChanges, options?: MetadataOptions): Promise<void> {
+    this.#moveTo(await updateMetadata(this.#snapshot, "config", changes, options));
+  }
+
+  /** Takes keys out of the config. @throws COMMIT_CONFLICT, IO, ABORTED */
+  async deleteConfigKeys(keys: readonly string[], options?: ConflictOptions): Promise<void> {
+    const changes = Object.fromEntries(keys.map((key) => [key, null]));
+    this.#moveTo(await updateMetadata(this.#snapshot, "config", changes, options));
+  }
+
+  /** Changes the table's metadata; `null` takes a key out. @throws INVALID_ARGUMENT, COMMIT_CONFLICT, IO, ABORTED */
+  async updateTableMetadata(changes: MetadataChanges, options?: MetadataOptions): Promise<void> {
+    this.#moveTo(await updateMetadata(this.#snapshot, "tableMetadata", changes, options));
+  }
+
+  /** Changes the schema's metadata; `null` takes a key out. @throws INVALID_ARGUMENT, COMMIT_CONFLICT, IO, ABORTED */
+  async updateSchemaMetadata(changes: MetadataChanges, options?: MetadataOptions): Promise<void> {
+    this.#moveTo(await updateMetadata(this.#snapshot, "schemaMetadata", changes, options));
+  }
+
+  /**
+   * Changes the metadata of one field; `null` takes a key out.
+   * @param path a column, or a field in a struct: `a.b`
+   * @throws INVALID_ARGUMENT, COMMIT_CONFLICT, IO, ABORTED
+   */
+  async updateFieldMetadata(path: string, changes: MetadataChanges, options?: MetadataOptions): Promise<void> {
+    this.#moveTo(await updateMetadata(this.#snapshot, { field: path }, changes, options));
   }
 
   /**
@@ -332,6 +409,25 @@ export class Dataset {
    */
   async copyTo(target: Store, options: CopyOptions = {}): Promise<void> {
     await copyTable(this.#snapshot, target, options);
+  }
+
+  /** Calls that improve how the table is laid out: `dataset.optimize.compactFiles()`. */
+  get optimize(): DatasetOptimizer {
+    return new DatasetOptimizer({
+      use: () => ({ snapshot: this.#snapshot, ...this.#defaults() }),
+      moveTo: (snapshot) => this.#moveTo(snapshot),
+    });
+  }
+
+  /**
+   * Removes versions older than 14 days, or as told, with the files no other version, tag or branch needs, and debris
+   * of failed writes older than 7 days. The newest version stays.
+   *
+   * @returns what was removed; with `dryRun` what would be
+   * @throws INVALID_ARGUMENT (also for tagged old versions), UNSUPPORTED, CORRUPT, IO, ABORTED
+   */
+  async cleanupOldVersions(options: CleanupOptions = {}): Promise<CleanupStats> {
+    return cleanupOldVersions(this.#snapshot, options);
   }
 
   /** Frees what this handle holds open. Workers of a pool given to it stay. */

@@ -6,18 +6,24 @@ import { openSnapshot, type Snapshot } from "../table/snapshot.ts";
 import { appendRows } from "../write/append-rows.ts";
 import { createTable } from "../write/create-table.ts";
 import { type TabularData, toRecordBatches } from "../write/input.ts";
+import { overwriteTable } from "../write/overwrite-table.ts";
 import type { WriteProgress } from "../write/write-fragments.ts";
 import type { Dataset } from "./dataset.ts";
 import { checkOpenOptions, type OpenDatasetOptions, openTableStore, wrapSnapshot } from "./open-dataset.ts";
 
 /** How to write a table. */
 export interface WriteDatasetOptions extends Omit<OpenDatasetOptions, "version"> {
-  /** `create` (default) refuses an existing table; `append` adds to one, or creates it. */
-  readonly mode?: "create" | "append" | undefined;
+  /**
+   * `create` (default) refuses an existing table; `append` adds to one, `overwrite` replaces columns and rows of one as
+   * its next version; both create it where there is none.
+   */
+  readonly mode?: "create" | "append" | "overwrite" | undefined;
   /** Types of the columns. Needed for rows whose types cannot be told, and for no rows at all. */
   readonly schema?: Schema | undefined;
-  /** Version of new data files of a new table: `2.1` (default) or `2.2`. */
+  /** Version of the data files: `2.1` (default of a new table) or `2.2`. An append keeps the table's. */
   readonly dataStorageVersion?: string | undefined;
+  /** Rows of a new table keep their `_rowid` when updated and compacted. An existing table stays as it is. */
+  readonly enableStableRowIds?: boolean | undefined;
   /** Rows of one data file, and so of one fragment. Default 1,048,576. */
   readonly maxRowsPerFile?: number | undefined;
   readonly maxBytesPerFile?: number | undefined;
@@ -39,10 +45,12 @@ export async function writeDataset(
 ): Promise<Dataset> {
   checkOpenOptions(options, "writeDataset", WRITE_KEYS);
   const { mode = "create" } = options;
-  if (mode !== "create" && mode !== "append") {
-    throw new LanceError("INVALID_ARGUMENT", `mode: expected "create" or "append", received ${JSON.stringify(mode)}`, {
-      mode,
-    });
+  if (mode !== "create" && mode !== "append" && mode !== "overwrite") {
+    throw new LanceError(
+      "INVALID_ARGUMENT",
+      `mode: expected "create", "append" or "overwrite", received ${JSON.stringify(mode)}`,
+      { mode },
+    );
   }
   const { store, uri } = await openTableStore(uriOrStore, options);
   const ownsStore = typeof uriOrStore === "string";
@@ -63,8 +71,12 @@ async function writeRows(
 ): Promise<Snapshot> {
   const { mode, schema, signal, onProgress, maxRowsPerFile, maxBytesPerFile } = options;
   const fileOptions = { maxRowsPerFile, maxBytesPerFile, onProgress, signal };
-  if (mode === "append" && (await findLatestManifest(store, { signal }))) {
+  if (mode !== "create" && (await findLatestManifest(store, { signal }))) {
     const standing = await openSnapshot(store, { uri, signal });
+    if (mode === "overwrite") {
+      const source = await toRecordBatches(data, { schema, signal });
+      return overwriteTable(standing, source, { ...fileOptions, storageVersion: options.dataStorageVersion });
+    }
     checkAppendVersion(standing, options.dataStorageVersion);
     return appendRows(standing, data, fileOptions);
   }
@@ -72,6 +84,7 @@ async function writeRows(
   return createTable(store, source, {
     uri,
     storageVersion: options.dataStorageVersion,
+    stableRowIds: options.enableStableRowIds,
     appendToExisting: mode === "append",
     ...fileOptions,
   });
@@ -81,6 +94,7 @@ const WRITE_KEYS: readonly (keyof WriteDatasetOptions)[] = [
   "mode",
   "schema",
   "dataStorageVersion",
+  "enableStableRowIds",
   "maxRowsPerFile",
   "maxBytesPerFile",
   "onProgress",

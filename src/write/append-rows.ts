@@ -34,7 +34,7 @@ export async function appendRows(
   const version = checkStorageVersion(snapshot.storageVersion);
   checkWriterFlags(snapshot.manifest);
   const store = requireWritable(snapshot.store, uri);
-  planColumns(schema);
+  planColumns(schema, version);
   const source = await toRecordBatches(data, { schema: toArrowSchema(schema), signal });
   const fragments = await writeFragments(store, source.batches, { ...options, schema, version });
   if (fragments.length === 0) return snapshot;

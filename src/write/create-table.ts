@@ -40,9 +40,9 @@ export async function createTable(store: Store, source: BatchSource, options: Cr
   const { uri, signal, stableRowIds, config, properties } = options;
   const version = checkStorageVersion(options.storageVersion ?? DEFAULT_STORAGE_VERSION);
   requireWritable(store, uri);
-  const schema = fromArrowSchema(toPlainSchema(source.schema));
+  const schema = fromArrowSchema(toPlainSchema(source.schema), { promoteBlobs: version === "2.2" });
   checkColumnNames(schema.fields);
-  planColumns(schema);
+  planColumns(schema, version);
   const standing = await findLatestManifest(store, { signal });
   if (standing && !options.appendToExisting) {
     throw new LanceError(

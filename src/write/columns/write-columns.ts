@@ -1,0 +1,80 @@
+import { clone } from "@bufbuild/protobuf";
+import type { RecordBatch } from "apache-arrow";
+import type { LanceField } from "../../format/schema.ts";
+import { createLanceFileWriter } from "../../format/write/create-file-writer.ts";
+import type { LanceFileWriter } from "../../format/write/file-writer.ts";
+import { type DataFragment, DataFragmentSchema } from "../../proto/gen/lance/table_pb.ts";
+import type { Store } from "../../store/store.ts";
+import type { Fragment } from "../../table/fragment.ts";
+import { deleteQuietly } from "../../table/publish.ts";
+import type { Snapshot } from "../../table/snapshot.ts";
+import { checkStorageVersion } from "../create-table.ts";
+import { createDataFileName, describeDataFile, toDataPath } from "../data-files.ts";
+
+/** New columns of all fragments, in files of their own beside the old ones; no version names them yet. */
+export interface WrittenColumns {
+  readonly fragments: DataFragment[];
+  /** Files written, to be removed when the commit fails. */
+  readonly paths: readonly string[];
+}
+
+/** Columns to be written. */
+export interface ColumnsToWrite {
+  /** With their ids; asked when the first rows are there, since a function's results may tell them. */
+  fields(): readonly LanceField[];
+  /** One batch after another, every physical row of the fragment. */
+  makeBatches(fragment: Fragment): AsyncIterable<RecordBatch>;
+  readonly signal?: AbortSignal | undefined;
+  /** After each fragment. */
+  onFragment?(done: number): void;
+}
+
+/**
+ * Writes columns fragment by fragment, one new data file each. Memory is the pages being filled. When it fails, nothing
+ * is left.
+ *
+ * @throws SCHEMA_MISMATCH, UNSUPPORTED, QUOTA_EXCEEDED, IO, ABORTED, and what `makeBatches` throws
+ */
+export async function writeColumns(snapshot: Snapshot, store: Store, columns: ColumnsToWrite): Promise<WrittenColumns> {
+  const fragments: DataFragment[] = [];
+  const paths: string[] = [];
+  try {
+    for (const fragment of snapshot.fragments) {
+      const name = createDataFileName();
+      const file = await writeFragmentColumns(snapshot, store, { fragment, path: toDataPath(name), columns });
+      paths.push(toDataPath(name));
+      const extended = clone(DataFragmentSchema, fragment.proto);
+      extended.files.push(describeDataFile(name, file));
+      fragments.push(extended);
+      columns.onFragment?.(fragments.length);
+    }
+  } catch (error) {
+    await deleteQuietly(store, paths);
+    throw error;
+  }
+  return { fragments, paths };
+}
+
+async function writeFragmentColumns(
+  snapshot: Snapshot,
+  store: Store,
+  { fragment, path, columns }: { fragment: Fragment; path: string; columns: ColumnsToWrite },
+) {
+  const { signal } = columns;
+  const version = checkStorageVersion(snapshot.storageVersion);
+  let writer: LanceFileWriter | undefined;
+  try {
+    for await (const batch of columns.makeBatches(fragment)) {
+      writer ??= await createLanceFileWriter(store, path, {
+        schema: { fields: columns.fields(), metadata: {} },
+        version,
+        signal,
+      });
+      await writer.write(batch);
+    }
+    return await writer!.finish();
+  } catch (error) {
+    await writer?.abort().catch(() => undefined);
+    throw error;
+  }
+}
