@@ -21,6 +21,14 @@ export class ColumnBuilder {
      */
     appendMiniBlock(page: PageDecoder, input: Uint8Array, chunks: Uint32Array, runs: Uint32Array): void;
     /**
+     * Packed structs: the values of one field, as `valueData` gives them.
+     */
+    fieldData(index: number): Uint8Array;
+    /**
+     * Packed structs: the offsets of a field of variable width.
+     */
+    fieldOffsets(index: number): Int32Array;
+    /**
      * Items validity of one fixed-size list level, outermost first, or nothing when all are valid.
      */
     itemValidity(level: number): Uint8Array | undefined;
@@ -72,6 +80,10 @@ export class PageDecoder {
      * `program` and its byte strings, as src/format/read/decode-program.ts writes them.
      */
     constructor(program: Uint32Array, table: Uint8Array);
+    /**
+     * Pages of blob descriptors: a descriptor without bytes tells its own levels (format page section 2.2, Blob).
+     */
+    setBlobLayers(layers: Uint32Array): void;
     /**
      * Constant pages: the value's own bytes, or the buffers of a one-element Arrow array (`u32 n, n × u32 length, bytes`).
      */
@@ -178,6 +190,8 @@ export interface InitOutput {
     readonly columnbuilder_appendConstant: (a: number, b: number, c: number, d: number) => [number, number];
     readonly columnbuilder_appendFullZip: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => [number, number];
     readonly columnbuilder_appendMiniBlock: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number) => [number, number];
+    readonly columnbuilder_fieldData: (a: number, b: number) => [number, number, number, number];
+    readonly columnbuilder_fieldOffsets: (a: number, b: number) => [number, number, number, number];
     readonly columnbuilder_itemValidity: (a: number, b: number) => [number, number];
     readonly columnbuilder_layerLength: (a: number, b: number) => number;
     readonly columnbuilder_layerNullCount: (a: number, b: number) => number;
@@ -196,6 +210,7 @@ export interface InitOutput {
     readonly freeBytes: (a: number, b: number) => void;
     readonly pagedecoder_cachedBytes: (a: number) => number;
     readonly pagedecoder_new: (a: number, b: number, c: number, d: number) => [number, number, number];
+    readonly pagedecoder_setBlobLayers: (a: number, b: number, c: number) => [number, number];
     readonly pagedecoder_setConstant: (a: number, b: number, c: number, d: number) => [number, number];
     readonly pagedecoder_setDictionary: (a: number, b: number, c: number) => [number, number];
     readonly pagedecoder_setLevels: (a: number, b: number, c: number, d: number, e: number) => [number, number];

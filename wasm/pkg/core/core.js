@@ -68,6 +68,34 @@ export class ColumnBuilder {
         }
     }
     /**
+     * Packed structs: the values of one field, as `valueData` gives them.
+     * @param {number} index
+     * @returns {Uint8Array}
+     */
+    fieldData(index) {
+        const ret = wasm.columnbuilder_fieldData(this.__wbg_ptr, index);
+        if (ret[3]) {
+            throw takeFromExternrefTable0(ret[2]);
+        }
+        var v1 = getArrayU8FromWasm0(ret[0], ret[1]).slice();
+        wasm.__wbindgen_free(ret[0], ret[1] * 1, 1);
+        return v1;
+    }
+    /**
+     * Packed structs: the offsets of a field of variable width.
+     * @param {number} index
+     * @returns {Int32Array}
+     */
+    fieldOffsets(index) {
+        const ret = wasm.columnbuilder_fieldOffsets(this.__wbg_ptr, index);
+        if (ret[3]) {
+            throw takeFromExternrefTable0(ret[2]);
+        }
+        var v1 = getArrayI32FromWasm0(ret[0], ret[1]).slice();
+        wasm.__wbindgen_free(ret[0], ret[1] * 4, 4);
+        return v1;
+    }
+    /**
      * Items validity of one fixed-size list level, outermost first, or nothing when all are valid.
      * @param {number} level
      * @returns {Uint8Array | undefined}
@@ -215,6 +243,18 @@ export class PageDecoder {
         this.__wbg_ptr = ret[0];
         PageDecoderFinalization.register(this, this.__wbg_ptr, this);
         return this;
+    }
+    /**
+     * Pages of blob descriptors: a descriptor without bytes tells its own levels (format page section 2.2, Blob).
+     * @param {Uint32Array} layers
+     */
+    setBlobLayers(layers) {
+        const ptr0 = passArray32ToWasm0(layers, wasm.__wbindgen_malloc);
+        const len0 = WASM_VECTOR_LEN;
+        const ret = wasm.pagedecoder_setBlobLayers(this.__wbg_ptr, ptr0, len0);
+        if (ret[1]) {
+            throw takeFromExternrefTable0(ret[0]);
+        }
     }
     /**
      * Constant pages: the value's own bytes, or the buffers of a one-element Arrow array (`u32 n, n × u32 length, bytes`).

@@ -8,6 +8,8 @@ export const allocateBytes: (a: number) => number;
 export const columnbuilder_appendConstant: (a: number, b: number, c: number, d: number) => [number, number];
 export const columnbuilder_appendFullZip: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => [number, number];
 export const columnbuilder_appendMiniBlock: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number) => [number, number];
+export const columnbuilder_fieldData: (a: number, b: number) => [number, number, number, number];
+export const columnbuilder_fieldOffsets: (a: number, b: number) => [number, number, number, number];
 export const columnbuilder_itemValidity: (a: number, b: number) => [number, number];
 export const columnbuilder_layerLength: (a: number, b: number) => number;
 export const columnbuilder_layerNullCount: (a: number, b: number) => number;
@@ -26,6 +28,7 @@ export const expandSymbols: (a: number, b: number, c: number, d: number, e: numb
 export const freeBytes: (a: number, b: number) => void;
 export const pagedecoder_cachedBytes: (a: number) => number;
 export const pagedecoder_new: (a: number, b: number, c: number, d: number) => [number, number, number];
+export const pagedecoder_setBlobLayers: (a: number, b: number, c: number) => [number, number];
 export const pagedecoder_setConstant: (a: number, b: number, c: number, d: number) => [number, number];
 export const pagedecoder_setDictionary: (a: number, b: number, c: number) => [number, number];
 export const pagedecoder_setLevels: (a: number, b: number, c: number, d: number, e: number) => [number, number];

@@ -140,8 +140,7 @@ impl PageContext {
         let may_have_dictionary = values.bits == 128 || values.bits == 64 && self.choice.is_modern;
         if may_have_dictionary && self.choice.request == Request::Default {
             if let Some(found) = dictionary::encode_fixed(values, &self.nulls) {
-                let (bytes, encoding) =
-                    block::encode_fixed(&found.items, self.dictionary_scheme());
+                let (bytes, encoding) = block::encode_fixed(&found.items, self.dictionary_scheme());
                 let size = measure_indices(found.indices.len(), found.items.count) + bytes.len();
                 if (size as f64) < plain_bytes as f64 * DICTIONARY_SHARE {
                     let block = (bytes, encoding, found.items.count);

@@ -12,7 +12,7 @@ pub enum Scheme {
 
 thread_local! {
     /// One encoder for all frames: its tables are larger than most values.
-    static ZSTD: RefCell<zstd::Encoder> = RefCell::new(zstd::Encoder::new());
+    static ZSTD: RefCell<zstd::Encoder> = RefCell::new(zstd::Encoder::default());
 }
 
 /// Appends the compressed form.

@@ -102,8 +102,7 @@ fn looks_small<'a>(count: usize, max_entries: usize, value: impl Fn(usize) -> &'
         let end = ((block + 1) * count / SAMPLE_BLOCKS).min(start + SAMPLE_BLOCK_VALUES);
         for index in start..end {
             let bytes = value(index);
-            let (_, is_new) =
-                numbering.find(hash(bytes), |number| value(entries[number]) == bytes);
+            let (_, is_new) = numbering.find(hash(bytes), |number| value(entries[number]) == bytes);
             if is_new {
                 entries.push(index);
             }
