@@ -1,8 +1,10 @@
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { openBrowserStore } from "../../src/store/browser-ladder.ts";
 import { createHttpStore } from "../../src/store/http.ts";
 import { createIndexedDbStore } from "../../src/store/indexeddb.ts";
+import { createMemoryStore } from "../../src/store/memory.ts";
 import { createOpfsStore } from "../../src/store/opfs.ts";
+import { withPersistentCache } from "../../src/store/persistent/with-persistent-cache.ts";
 import type { Store } from "../../src/store/store.ts";
 import { createPattern, listReadOnlyChecks } from "../conformance/store-checks.ts";
 import { callBackendWorker, startBackendWorker } from "./support/call-worker.ts";
@@ -133,6 +135,29 @@ describe("indexeddb", () => {
     expect((await store.get("x"))?.totalBytes).toBe(4);
   });
 
+  it("makes way for an upgrade by another tab, and goes on with the upgraded database", async () => {
+    const name = `${run}-upgraded`;
+    const store = createIndexedDbStore(name);
+    await store.put("x", createPattern(3), { mode: "create" });
+    const upgraded = await new Promise<IDBDatabase>((resolve, reject) => {
+      const request = indexedDB.open(name, 5);
+      request.onupgradeneeded = () => request.result.createObjectStore("of a later version");
+      request.onsuccess = () => resolve(request.result);
+      request.onerror = request.onblocked = reject;
+    });
+    upgraded.close();
+    expect((await store.get("x"))?.totalBytes).toBe(3);
+    await store.put("y", createPattern(4), { mode: "create" });
+    expect(await listPaths(createIndexedDbStore(name))).toEqual(["x", "y"]);
+  });
+
+  it("is made once when several open it for the first time at once", async () => {
+    const name = `${run}-first`;
+    const stores = Array.from({ length: 6 }, () => createIndexedDbStore(name));
+    await Promise.all(stores.map((store, i) => store.put(`data/${i}`, createPattern(i), { mode: "create" })));
+    expect(await listPaths(stores[0]!)).toHaveLength(6);
+  });
+
   it("refuses a database that belongs to something else", async () => {
     const name = `${run}-foreign`;
     const foreign = await new Promise<IDBDatabase>((resolve) => {
@@ -205,6 +230,46 @@ describe("openBrowserStore", () => {
     } finally {
       StorageManager.prototype.getDirectory = getDirectory;
     }
+  });
+});
+
+describe("withPersistentCache", () => {
+  const objects = new Map([["data/a", { bytes: createPattern(5000), modifiedMs: 0 }]]);
+  const refuse = () => Promise.reject(new DOMException("denied", "SecurityError"));
+  const { getDirectory } = StorageManager.prototype;
+  const { open } = CacheStorage.prototype;
+  afterEach(() => {
+    StorageManager.prototype.getDirectory = getDirectory;
+    CacheStorage.prototype.open = open;
+  });
+
+  it.each([
+    ["the Cache API", [], true],
+    ["OPFS where the Cache API refuses, as in a private window", ["caches"], true],
+    ["nothing where both refuse", ["caches", "opfs"], false],
+  ] as const)("keeps blocks in %s", async (_, refused, kept) => {
+    if ((refused as readonly string[]).includes("caches")) CacheStorage.prototype.open = refuse;
+    if ((refused as readonly string[]).includes("opfs")) StorageManager.prototype.getDirectory = refuse;
+    const name = `${run}-cache-${refused.join("-")}`;
+    let asked = 0;
+    for (let visit = 0; visit < 2; visit++) {
+      const host = createMemoryStore(objects);
+      const counting: Store = {
+        ...host,
+        get: (...call) => {
+          asked++;
+          return host.get(...call);
+        },
+      };
+      // Another bound is another handle on the same blocks, as in another tab.
+      const store = withPersistentCache(counting, { key: "https://host/t/", name, maxBytes: 1_000_000 + visit });
+      const slice = await store.get("data/a", { offset: 100, length: 900 });
+      expect(slice?.bytes).toEqual(createPattern(900, 100));
+      await store.close!();
+    }
+    expect(asked).toBe(kept ? 1 : 2);
+    await root.removeEntry(`${name}-cache`, { recursive: true }).catch(() => {});
+    await caches.delete(name).catch(() => {});
   });
 });
 
