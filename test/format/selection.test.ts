@@ -2,6 +2,9 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { parseColumnMetadata } from "../../src/format/read/column-metadata.ts";
 import { fileColumns, type LanceFile, openLanceFile, type RowSelection } from "../../src/format/read/file.ts";
+import { buildColumnTree } from "../../src/format/read/leaf-column.ts";
+import { planLeaf } from "../../src/format/read/plan.ts";
+import { selectRows } from "../../src/format/read/row-ranges.ts";
 import { createLanceFileWriter } from "../../src/format/write/create-file-writer.ts";
 import { createMemoryStore } from "../../src/store/memory.ts";
 import { ALL_TYPES, makeBatches, makeLanceSchema, NULL_PATTERNS } from "../format-write/random-tables.ts";
@@ -83,9 +86,12 @@ test("pages that do not add up to the file's rows are CORRUPT", async () => {
   const offset = Number(view.getBigUint64(table, true));
   const metadata = bytes.subarray(offset, offset + Number(view.getBigUint64(table + 8, true)));
   const { numRows } = await openFixture(path!);
-  const file = { path: "file.lance", sizeBytes: bytes.length, numRows };
-  expect(parseColumnMetadata(metadata, 0, file).pages.length).toBeGreaterThan(0);
-  expect(() => parseColumnMetadata(metadata, 0, { ...file, numRows: numRows + 1 })).toThrow(
+  const column = parseColumnMetadata(metadata, 0, { path: "file.lance", sizeBytes: bytes.length, numRows });
+  const [leaf] = buildColumnTree(fileColumns(await openFixture(path!))[0]!.field, [0]).leaves;
+  const plan = (count: number) =>
+    planLeaf({ path: "file.lance", numRows: count, rows: selectRows({ kind: "all" }, count) }, leaf!, column);
+  expect(plan(numRows).length).toBeGreaterThan(0);
+  expect(() => plan(numRows + 1)).toThrow(
     expect.objectContaining({ code: "CORRUPT", message: expect.stringContaining("rows") }),
   );
 });

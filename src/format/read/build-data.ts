@@ -137,7 +137,9 @@ export interface LeafValues {
 
 /** A struct stored as rows of its fields; the fields themselves have no nulls. */
 function buildPackedStruct(type: Struct, { path, shape, builder }: LeafValues, slots: Slots): Data {
-  const { length, nullCount, nullBitmap } = slots;
+  const { length } = slots;
+  // Of a struct without fields no file records which rows are null, and no writer lets one be.
+  const { nullCount, nullBitmap } = shape.fields ? slots : { nullCount: 0, nullBitmap: undefined };
   const children = (shape.fields ?? []).map((field, index) => {
     const values: DecodedValues = {
       layerLength: () => length,

@@ -9,7 +9,7 @@ import type { BlockPosition } from "./footer.ts";
 export interface PageInfo {
   readonly index: number;
   readonly buffers: readonly BlockPosition[];
-  /** Top-level rows. */
+  /** Top-level rows; below a fixed-size list of structs, its items. */
   readonly numRows: number;
   /** First row of the page in the file. */
   readonly firstRow: number;
@@ -19,6 +19,7 @@ export interface PageInfo {
 /** One physical column. */
 export interface ColumnInfo {
   readonly pages: readonly PageInfo[];
+  readonly numRows: number;
 }
 
 const PAGE_LAYOUT_URL = "lance.encodings21.PageLayout";
@@ -43,13 +44,14 @@ export function parseColumnMetadata(
     firstRow += numRows;
     return info;
   });
-  if (firstRow !== file.numRows) {
+  // Fixed-size lists of structs have so many items a row; which columns those are only the schema knows.
+  if (file.numRows === 0 ? firstRow > 0 : firstRow % file.numRows !== 0) {
     throw new LanceError("CORRUPT", `${where}: its pages hold ${firstRow} rows, the file ${file.numRows}`, {
       path: file.path,
       column,
     });
   }
-  return { pages };
+  return { pages, numRows: firstRow };
 }
 
 type Encoding = NonNullable<ReturnType<typeof fromBinary<typeof ColumnMetadataSchema>>["pages"][number]["encoding"]>;

@@ -3,7 +3,7 @@ import { freeDecoder, runDecoder } from "../../kernels/decode.ts";
 import type { ConstantLayout } from "../../proto/gen/lance/encodings21_pb.ts";
 import type { ByteSpan } from "./byte-source.ts";
 import { compileConstant } from "./decode-program.ts";
-import { atPage, bufferSpan, corruptPage, type PageAccess, type PageContext } from "./page-access.ts";
+import { atPage, bufferSpan, corruptPage, createDecoder, type PageAccess, type PageContext } from "./page-access.ts";
 import type { RowRanges } from "./row-ranges.ts";
 import type { SpanBytes } from "./span-bytes.ts";
 
@@ -47,7 +47,7 @@ export class ConstantPage implements PageAccess {
     const inline = this.#layout.inlineValue;
     this.#decoder = atPage(context, () => {
       const program = compileConstant(this.#layout, context.leaf.shape);
-      const decoder = kernels.createPageDecoder(program.words, program.table);
+      const decoder = createDecoder(kernels, context, program);
       try {
         if (inline !== undefined) runDecoder(() => decoder.setConstant(inline, false));
         else if (value !== undefined) runDecoder(() => decoder.setConstant(value, true));

@@ -25,13 +25,19 @@ const OPCODES = {
   byteStreamSplit: 9,
   general: 10,
   fixedSizeList: 11,
+  packedStruct: 12,
+  variablePackedStruct: 13,
 } as const;
+
+/** First shape word of a packed struct; others begin with 0 or 1. */
+const PACKED_SHAPE = 2;
 
 const LAYOUTS = { miniBlock: 1, fullZip: 2, constant: 3 } as const;
 const MAX_DEPTH = 12;
 
 /** Shape words, as both decoder classes read them. */
 export function shapeWords(shape: LeafShape): number[] {
+  if (shape.fields) return [PACKED_SHAPE, shape.fields.length, ...shape.fields.flatMap(shapeWords)];
   return [shape.variable ? 1 : 0, shape.itemBits, shape.dimensions.length, ...shape.dimensions];
 }
 
@@ -165,6 +171,18 @@ class ProgramWriter {
         this.#child(values, "fixed-size list", depth);
         return;
       }
+      case "packedStruct":
+        this.push(OPCODES.packedStruct);
+        this.#child(compression.value.values, "packed struct", depth);
+        return;
+      case "variablePackedStruct":
+        this.push(OPCODES.variablePackedStruct, compression.value.fields.length);
+        for (const { value, layout } of compression.value.fields) {
+          const bytes = toWord(layout.value ?? 0, "bits in a field") / 8;
+          this.push(...(layout.case === "bitsPerLength" ? [0, bytes] : [bytes, 0]));
+          this.#child(value, "packed struct", depth);
+        }
+        return;
       case undefined:
         throw new LanceError("CORRUPT", "an encoding that says nothing");
       default:

@@ -69,6 +69,8 @@ export interface LanceFile {
   read(columns: readonly FileColumn[], rows: RowSelection, options?: ReadOptions): AsyncIterable<RecordBatch>;
   /** The byte ranges `read` would ask for. Pure: no I/O. */
   plan(columns: readonly FileColumn[], rows: RowSelection): ReadPlan;
+  /** Bytes of file a row of these columns takes where rows are largest. Pure. */
+  estimateRowBytes(columns: readonly FileColumn[]): number;
   /** Frees cached pages. The file stays usable. */
   close(): void;
 }
@@ -199,14 +201,15 @@ function createArrayFile(parts: OpenParts, columns: readonly ArrayColumnInfo[]):
     const rows = selectRows(selection, numRows);
     return { source, columns, wanted, rows, numRows, signal };
   };
+  const estimate = (wanted: readonly FileColumn[]) =>
+    wanted
+      .flatMap(({ columnIndices }) => columnIndices)
+      .reduce((sum, index) => sum + countBufferBytes(columns[index]) / Math.max(1, numRows), 0);
   return {
     ...describeFile(parts),
     read(wanted, selection, options = {}) {
       const request = prepare(wanted, selection, options.signal);
-      const rowBytes = wanted
-        .flatMap(({ columnIndices }) => columnIndices)
-        .reduce((sum, index) => sum + countBufferBytes(columns[index]) / Math.max(1, numRows), 0);
-      const batchRows = boundBatchRows(options.batchRows, rowBytes);
+      const batchRows = boundBatchRows(options.batchRows, estimate(wanted));
       return wanted.length === 0 ? countBatches(request.rows.numRows, batchRows) : readArrayBatches(request, batchRows);
     },
     plan(wanted, selection) {
@@ -214,6 +217,7 @@ function createArrayFile(parts: OpenParts, columns: readonly ArrayColumnInfo[]):
       const { spans, numIndirect } = planArrayReads(request);
       return { numRows: request.rows.numRows, auxiliary: [], data: spans, numPagesPending: numIndirect };
     },
+    estimateRowBytes: estimate,
     close() {},
   };
 }
@@ -248,7 +252,7 @@ function createPageFile(parts: OpenParts, columns: readonly ColumnInfo[]): Lance
           );
         }
         rowBytes += estimateRowBytes(column);
-        return planLeaf(path, leaf, column, rows);
+        return planLeaf({ path, numRows, rows }, leaf, column);
       });
       return { tree, tasks };
     });
@@ -271,6 +275,7 @@ function createPageFile(parts: OpenParts, columns: readonly ColumnInfo[]): Lance
         rows.numRows,
       );
     },
+    estimateRowBytes: (wanted) => prepare(wanted, { kind: "ranges", ranges: [] }).rowBytes,
     close() {
       cache.clear();
     },

@@ -4,7 +4,16 @@ import type { CompressiveEncoding, FullZipLayout } from "../../proto/gen/lance/e
 import type { ByteSpan } from "./byte-source.ts";
 import { compileFullZip } from "./decode-program.ts";
 import type { LeafColumn } from "./leaf-column.ts";
-import { atPage, bufferSpan, corruptPage, MAX_PART_BYTES, type PageAccess, type PageContext } from "./page-access.ts";
+import {
+  atPage,
+  bufferSpan,
+  corruptPage,
+  createDecoder,
+  MAX_PART_BYTES,
+  type PageAccess,
+  type PageContext,
+} from "./page-access.ts";
+import { RowIndex } from "./row-index.ts";
 import type { RowRanges } from "./row-ranges.ts";
 import type { SpanBytes } from "./span-bytes.ts";
 
@@ -16,8 +25,8 @@ export class FullZipPage implements PageAccess {
   readonly #rowBytes: number | undefined;
   /** No levels, no validity, nothing compressed: rows are Arrow's own bytes. */
   readonly #isPlain: boolean;
-  /** Byte offset of each row, and the end. */
-  #rowOffsets: Float64Array | undefined;
+  /** Byte offset of each row, and the end, as far as they were read. */
+  readonly #index: RowIndex;
   #decoder: PageDecoder | undefined;
 
   constructor(context: PageContext, layout: FullZipLayout) {
@@ -28,6 +37,7 @@ export class FullZipPage implements PageAccess {
     if (layout.bitsRep === 0 && layout.details.case === "bitsPerValue") {
       this.#rowBytes = controlBytes + layout.details.value / 8;
     }
+    this.#index = new RowIndex(context);
     this.#isPlain =
       controlBytes === 0 &&
       layout.details.case === "bitsPerValue" &&
@@ -40,22 +50,24 @@ export class FullZipPage implements PageAccess {
   }
 
   get cachedBytes(): number {
-    return (this.#rowOffsets?.byteLength ?? 0) + 4096;
+    return this.#index.cachedBytes + 4096;
   }
 
-  auxiliarySpans(): ByteSpan[] {
-    if (this.isOpen || this.#rowBytes !== undefined) return [];
-    return [bufferSpan(this.context, 1, "row index")];
+  auxiliarySpans(rows: RowRanges): ByteSpan[] {
+    if (this.#rowBytes !== undefined) return [];
+    // A whole page of bounded size is one read that needs no index, but taking rows out of it does.
+    return this.#index.missingSpans(rows);
   }
 
-  open(kernels: DecodeKernels, bytes: SpanBytes): void {
-    if (this.isOpen) return;
+  open(kernels: DecodeKernels, bytes: SpanBytes, rows: RowRanges): void {
     const { context } = this;
+    if (this.#rowBytes === undefined) this.#index.take(bytes, rows);
+    if (this.isOpen) return;
     const data = bufferSpan(context, 0, "data");
-    if (this.#rowBytes === undefined) {
-      const span = bufferSpan(context, 1, "row index");
-      this.#rowOffsets = readRowOffsets(context, bytes.slice(span.offset, span.length), data.length);
-    } else if (!(this.#rowBytes > 0 && this.#rowBytes * context.info.numRows === data.length)) {
+    if (
+      this.#rowBytes !== undefined &&
+      !(this.#rowBytes > 0 && this.#rowBytes * context.info.numRows === data.length)
+    ) {
       throw corruptPage(
         context,
         `${context.info.numRows} rows of ${this.#rowBytes} bytes do not fill its ${data.length} bytes`,
@@ -67,12 +79,13 @@ export class FullZipPage implements PageAccess {
     }
     this.#decoder = atPage(context, () => {
       const program = compileFullZip(this.#layout, context.leaf.shape);
-      return kernels.createPageDecoder(program.words, program.table);
+      return createDecoder(kernels, context, program);
     });
   }
 
   needsIndex(rows: RowRanges): boolean {
-    return this.#rowBytes === undefined && (rows.numRows !== this.context.info.numRows || this.#isLarge);
+    if (this.#rowBytes !== undefined || this.#index.hasRows(rows)) return false;
+    return rows.numRows !== this.context.info.numRows || this.#isLarge;
   }
 
   get #isLarge(): boolean {
@@ -80,7 +93,7 @@ export class FullZipPage implements PageAccess {
   }
 
   split(rows: RowRanges): RowRanges[] {
-    if (this.#rowBytes === undefined && !this.#rowOffsets) return rows.numRows > 0 ? [rows] : [];
+    if (this.#rowBytes === undefined && !this.#index.hasRows(rows)) return rows.numRows > 0 ? [rows] : [];
     const parts: RowRanges[] = [];
     let from = 0;
     while (from < rows.numRows) {
@@ -103,13 +116,17 @@ export class FullZipPage implements PageAccess {
 
   dataSpans(rows: RowRanges): ByteSpan[] {
     const data = bufferSpan(this.context, 0, "data");
-    if (!this.isOpen && rows.numRows === this.context.info.numRows) return [data];
+    if (rows.numRows === this.context.info.numRows && !this.#isKnown(rows)) return [data];
     const spans: ByteSpan[] = [];
     for (let range = 0; range < rows.numRanges; range++) {
       const start = this.#offsetOf(rows.starts[range]!);
       spans.push({ ...data, offset: data.offset + start, length: this.#offsetOf(rows.ends[range]!) - start });
     }
     return spans;
+  }
+
+  #isKnown(rows: RowRanges): boolean {
+    return this.#rowBytes !== undefined || this.#index.hasRows(rows);
   }
 
   plainRows(rows: RowRanges, bytes: SpanBytes): Uint8Array[] | undefined {
@@ -142,40 +159,13 @@ export class FullZipPage implements PageAccess {
   close(): void {
     freeDecoder(this.#decoder);
     this.#decoder = undefined;
-    this.#rowOffsets = undefined;
+    this.#index.clear();
   }
 
   #offsetOf(row: number): number {
     if (this.#rowBytes !== undefined) return row * this.#rowBytes;
-    if (!this.#rowOffsets) throw new RangeError("the page is not open");
-    return this.#rowOffsets[row]!;
+    return this.#index.offsetOf(row);
   }
-}
-
-/** `rows + 1` offsets of 1, 2, 4 or 8 bytes each. */
-function readRowOffsets(context: PageContext, bytes: Uint8Array, dataBytes: number): Float64Array {
-  const count = context.info.numRows + 1;
-  const width = bytes.byteLength / count;
-  if (width !== 1 && width !== 2 && width !== 4 && width !== 8) {
-    throw corruptPage(context, `its row index of ${bytes.byteLength} bytes does not hold ${count} offsets`);
-  }
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const offsets = new Float64Array(count);
-  for (let row = 0; row < count; row++) {
-    const at = row * width;
-    offsets[row] =
-      width === 1
-        ? view.getUint8(at)
-        : width === 2
-          ? view.getUint16(at, true)
-          : width === 4
-            ? view.getUint32(at, true)
-            : Number(view.getBigUint64(at, true));
-    if (offsets[row]! > dataBytes || (row > 0 && offsets[row]! < offsets[row - 1]!)) {
-      throw corruptPage(context, `its row index points to byte ${offsets[row]} of ${dataBytes}`);
-    }
-  }
-  return offsets;
 }
 
 /** Bits of one value when it is flat, alone or in lists without validity. */

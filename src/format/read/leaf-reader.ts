@@ -69,7 +69,7 @@ export class LeafReader {
 
   async #open(active: ActiveTask): Promise<void> {
     const { page, task } = active;
-    const auxiliary = page.auxiliarySpans();
+    const auxiliary = page.auxiliarySpans(task.rows);
     const pending = this.#read(auxiliary);
     pending.catch(() => {});
     if (!page.needsIndex(task.rows)) {
@@ -77,7 +77,7 @@ export class LeafReader {
       const first = active.parts[0];
       if (first) this.#load(active, first);
     }
-    page.open(this.#options.kernels, new SpanBytes(auxiliary, await pending));
+    page.open(this.#options.kernels, new SpanBytes(auxiliary, await pending), task.rows);
     active.parts ??= this.#cut(active);
   }
 

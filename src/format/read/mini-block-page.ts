@@ -4,7 +4,7 @@ import type { MiniBlockLayout } from "../../proto/gen/lance/encodings21_pb.ts";
 import type { ByteSpan } from "./byte-source.ts";
 import { type ChunkIndex, findEndChunk, findStartChunk, readChunkIndex } from "./chunk-index.ts";
 import { compileMiniBlock } from "./decode-program.ts";
-import { atPage, bufferSpan, corruptPage, type PageAccess, type PageContext } from "./page-access.ts";
+import { atPage, bufferSpan, corruptPage, createDecoder, type PageAccess, type PageContext } from "./page-access.ts";
 import type { RowRanges } from "./row-ranges.ts";
 import type { SpanBytes } from "./span-bytes.ts";
 
@@ -72,7 +72,7 @@ export class MiniBlockPage implements PageAccess {
     const index = readChunkIndex(context, this.#layout, buffer(0), rows === undefined ? undefined : buffer(rows));
     const decoder = atPage(context, () => {
       const program = compileMiniBlock(this.#layout, context.leaf.shape);
-      return kernels.createPageDecoder(program.words, program.table);
+      return createDecoder(kernels, context, program);
     });
     try {
       if (dictionary !== undefined) atPage(context, () => runDecoder(() => decoder.setDictionary(buffer(dictionary))));
@@ -89,12 +89,16 @@ export class MiniBlockPage implements PageAccess {
   }
 
   needsIndex(rows: RowRanges): boolean {
-    return rows.numRows !== this.context.info.numRows;
+    return !this.isOpen && !this.#isWhole(rows);
+  }
+
+  #isWhole(rows: RowRanges): boolean {
+    return rows.numRows === this.context.info.numRows;
   }
 
   dataSpans(rows: RowRanges): ByteSpan[] {
     const data = bufferSpan(this.context, 1, "data");
-    if (!this.needsIndex(rows)) return [data];
+    if (this.#isWhole(rows)) return [data];
     const index = this.#openIndex();
     return this.#runs(index, rows).map(({ firstChunk, endChunk }) => {
       const start = index.byteStarts[firstChunk]!;

@@ -1,7 +1,14 @@
 import { LanceError } from "../../errors.ts";
-import type { ColumnBuilder, DecodeKernels } from "../../kernels/decode.ts";
+import {
+  type ColumnBuilder,
+  type DecodeKernels,
+  freeDecoder,
+  type PageDecoder,
+  runDecoder,
+} from "../../kernels/decode.ts";
 import type { ByteSpan } from "./byte-source.ts";
 import type { PageInfo } from "./column-metadata.ts";
+import type { DecodeProgram } from "./decode-program.ts";
 import type { LeafColumn } from "./leaf-column.ts";
 import type { RowRanges } from "./row-ranges.ts";
 import type { SpanBytes } from "./span-bytes.ts";
@@ -16,16 +23,16 @@ export interface PageAccess {
   readonly isOpen: boolean;
   /** Bytes held while open, for the cache's budget. */
   readonly cachedBytes: number;
-  /** What to read before anything else; empty when open. Ascending. */
-  auxiliarySpans(): ByteSpan[];
+  /** What to read before the data of these rows: nothing when it is in memory. Ascending. */
+  auxiliarySpans(rows: RowRanges): ByteSpan[];
   /** Takes what `auxiliarySpans` asked for. @throws CORRUPT, UNSUPPORTED */
-  open(kernels: DecodeKernels, bytes: SpanBytes): void;
-  /** Cuts a selection into parts of bounded size. Needs an open page. */
-  split(rows: RowRanges): RowRanges[];
-  /** What to read for rows of the page. Ascending. Needs an open page unless all rows are asked for. */
-  dataSpans(rows: RowRanges): ByteSpan[];
-  /** Whether `dataSpans` of these rows needs an open page. */
+  open(kernels: DecodeKernels, bytes: SpanBytes, rows: RowRanges): void;
+  /** Whether `dataSpans` of these rows needs something that `open` has yet to bring. */
   needsIndex(rows: RowRanges): boolean;
+  /** Cuts a selection into parts of bounded size, once it needs no index any more. */
+  split(rows: RowRanges): RowRanges[];
+  /** What to read for rows of the page, once they need no index any more. Ascending. */
+  dataSpans(rows: RowRanges): ByteSpan[];
   /** The bytes of rows stored just as Arrow holds them, one slice per range; absent where decoding is needed. */
   plainRows?(rows: RowRanges, bytes: SpanBytes): Uint8Array[] | undefined;
   /** Decodes rows of the page into a column. */
@@ -39,6 +46,22 @@ export interface PageContext {
   readonly path: string;
   readonly leaf: LeafColumn;
   readonly info: PageInfo;
+  /** Pages of blob descriptors: the layers whose levels the descriptors hold. */
+  readonly blobLayers?: readonly number[];
+}
+
+/** The decoder of a page. The caller frees it. @throws CORRUPT, UNSUPPORTED */
+export function createDecoder(kernels: DecodeKernels, context: PageContext, program: DecodeProgram): PageDecoder {
+  const decoder = kernels.createPageDecoder(program.words, program.table);
+  const { blobLayers } = context;
+  if (blobLayers === undefined) return decoder;
+  try {
+    runDecoder(() => decoder.setBlobLayers(Uint32Array.from(blobLayers)));
+    return decoder;
+  } catch (error) {
+    freeDecoder(decoder);
+    throw error;
+  }
 }
 
 /** Rows of one part stay below about this many bytes of file. */

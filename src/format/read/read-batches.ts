@@ -1,4 +1,4 @@
-import { RecordBatch, Schema, Struct } from "apache-arrow";
+import { type DataType, RecordBatch, Schema, Struct } from "apache-arrow";
 import { throwIfAborted } from "../../errors.ts";
 import { type DecodeKernels, freeDecoder, loadDecodeKernels } from "../../kernels/decode.ts";
 import { createGiveWay } from "../../tasks/give-way.ts";
@@ -50,13 +50,16 @@ export async function* readBatches(request: BatchRequest): AsyncGenerator<Record
   const stop = new AbortController();
   const signal = request.signal ? AbortSignal.any([request.signal, stop.signal]) : stop.signal;
   const { source, cache } = request;
-  const readers = columns.map(({ tasks }) =>
-    tasks.map((leafTasks) => new LeafReader(leafTasks, { source, cache, kernels, signal, borrow })),
+  const readers = columns.map(({ tree, tasks }) =>
+    tasks.map((leafTasks, i) => ({
+      leaf: tree.leaves[i]!,
+      reader: new LeafReader(leafTasks, { source, cache, kernels, signal, borrow }),
+    })),
   );
   const all = readers.flat();
   const fetch = async (end: number) => {
-    await settleAll(all.map((reader) => reader.prepare(end)));
-    await settleAll(all.map((reader) => reader.load(end)));
+    await settleAll(all.map(({ leaf, reader }) => reader.prepare(end * leaf.rowFactor)));
+    await settleAll(all.map(({ leaf, reader }) => reader.load(end * leaf.rowFactor)));
   };
   const giveWay = createGiveWay(request.signal);
   let pending: Promise<void> | undefined;
@@ -68,8 +71,7 @@ export async function* readBatches(request: BatchRequest): AsyncGenerator<Record
       await (pending ?? fetch(end));
       await giveWay();
       const children = columns.map(({ tree }, index) => {
-        const leaves = tree.leaves.map((leaf, number) => ({ leaf, reader: readers[index]![number]! }));
-        return decodeColumn(kernels, tree, leaves, fields[index]!.type, start, end);
+        return decodeColumn(kernels, tree, readers[index]!, { type: fields[index]!.type, start, end });
       });
       if (end < numRows) {
         pending = fetch(Math.min(end + batchRows, numRows));
@@ -82,7 +84,7 @@ export async function* readBatches(request: BatchRequest): AsyncGenerator<Record
     // Making the reason an abort carries costs more than a small read.
     if (!isDone) stop.abort();
     await Promise.allSettled([pending]);
-    await Promise.allSettled(all.map((reader) => reader.close()));
+    await Promise.allSettled(all.map(({ reader }) => reader.close()));
   }
 }
 
@@ -99,17 +101,16 @@ function decodeColumn(
   kernels: DecodeKernels,
   tree: ColumnTree,
   leaves: readonly { leaf: LeafColumn; reader: LeafReader }[],
-  type: Parameters<typeof buildData>[1],
-  start: number,
-  end: number,
+  { type, start, end }: { type: DataType; start: number; end: number },
 ) {
   const decoded: DecodedLeaf[] = [];
   try {
     for (const { leaf, reader } of leaves) {
       const layers = leaf.listLayers.map((isList) => (isList ? 1 : 0));
       const words = Uint32Array.from([...shapeWords(leaf.shape), layers.length, ...layers]);
-      decoded.push({ leaf, builder: reader.decode(() => kernels.createColumnBuilder(words), start, end) });
-      reader.advance(end);
+      const [from, to] = [start * leaf.rowFactor, end * leaf.rowFactor];
+      decoded.push({ leaf, builder: reader.decode(() => kernels.createColumnBuilder(words), from, to) });
+      reader.advance(to);
     }
     return buildData(tree.root, type, decoded);
   } finally {

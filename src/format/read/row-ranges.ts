@@ -48,6 +48,20 @@ export class RowRanges {
     return new RowRanges(starts, ends);
   }
 
+  /** The same selection where every row is `factor` rows. @throws UNSUPPORTED beyond 2^32 rows */
+  scale(factor: number): RowRanges {
+    if (factor === 1) return this;
+    const last = this.ends[this.ends.length - 1] ?? 0;
+    if (last * factor > 0xffffffff) {
+      throw new LanceError(
+        "UNSUPPORTED",
+        `${last} fixed-size lists of ${factor} items in one file; up to 2^32 items fit`,
+      );
+    }
+    const times = (row: number) => row * factor;
+    return new RowRanges(this.starts.map(times), this.ends.map(times));
+  }
+
   /** The end of the range that holds the row at a position of this selection. */
   rangeEnd(position: number): number {
     return this.ends[findRange(this.positions, position)]!;

@@ -112,15 +112,7 @@ pub fn decode_values(
     match encoding {
         Encoding::Variable { .. } => decode_variable(data, count, out),
         Encoding::Fsst { table, values } => {
-            let mut coded = Values {
-                len: 0,
-                variable: true,
-                bits: 0,
-                data: Vec::new(),
-                packed: Default::default(),
-                offsets: vec![0],
-                item_validity: Vec::new(),
-            };
+            let mut coded = Values::new_variable();
             decode_values(values, data, count, &mut coded)?;
             for index in 0..count {
                 let codes =
@@ -143,7 +135,7 @@ pub fn decode_values(
             super::per_value::append_fixed_rows(encoding, data, count, out)
         }
         _ => {
-            if out.variable || encoding.fixed_bits() != Some(out.bits) {
+            if out.variable || !out.fields.is_empty() || encoding.fixed_bits() != Some(out.bits) {
                 return Err(KernelError::Corrupt("dictionary values of the wrong width"));
             }
             let bytes = decode_fixed(encoding, data, count)?;

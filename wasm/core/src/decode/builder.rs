@@ -189,10 +189,14 @@ impl ColumnBuilder {
                 .count()
         };
         match &page.constant {
-            Some(value) if self.shape.variable || !self.values.bits.is_multiple_of(8) => {
+            Some(value)
+                if self.shape.variable
+                    || !self.shape.fields.is_empty()
+                    || !self.values.bits.is_multiple_of(8) =>
+            {
                 self.values.reserve(
                     slots
-                        .checked_mul(value.data.len())
+                        .checked_mul(value.held_bytes())
                         .ok_or(KernelError::OutOfMemory)?,
                 )?;
                 for _ in 0..slots {
@@ -218,7 +222,7 @@ impl ColumnBuilder {
 
 impl ColumnBuilder {
     fn check_page(&self, page: &PageDecoder) -> Result<()> {
-        if page.layers.len() != self.layers.len() {
+        if page.column_layers().len() != self.layers.len() {
             return Err(KernelError::Corrupt(
                 "a page's layers do not match the column's type",
             ));
@@ -227,7 +231,17 @@ impl ColumnBuilder {
     }
 
     fn close(&mut self, page: &PageDecoder, levels: usize) -> Result<()> {
-        unravel(&page.layers, &self.rep, &self.def, levels, &mut self.layers)?;
+        if page.blob_layers.is_some() {
+            self.def = read_blob_levels(&self.values, levels)?;
+            self.rep.clear();
+        }
+        unravel(
+            page.column_layers(),
+            &self.rep,
+            &self.def,
+            levels,
+            &mut self.layers,
+        )?;
         if self
             .layers
             .first()
@@ -398,6 +412,30 @@ impl ColumnBuilder {
     }
 }
 
+/// Definition levels of the last `count` descriptors: in the position of those without bytes, unless that is 0 too.
+fn read_blob_levels(values: &Values, count: usize) -> Result<Vec<u16>> {
+    let corrupt = KernelError::Corrupt("a blob page of another shape");
+    let [positions, sizes] = values.fields.as_slice() else {
+        return Err(corrupt);
+    };
+    let first = values.len.checked_sub(count).ok_or(corrupt)? * 8;
+    let words = |field: &Values| field.data.get(first..first + count * 8).map(<[u8]>::to_vec);
+    let (Some(positions), Some(sizes)) = (words(positions), words(sizes)) else {
+        return Err(corrupt);
+    };
+    Ok(positions
+        .chunks_exact(8)
+        .zip(sizes.chunks_exact(8))
+        .map(|(position, size)| {
+            if size.iter().any(|byte| *byte != 0) {
+                0
+            } else {
+                u16::from_le_bytes([position[2], position[3]])
+            }
+        })
+        .collect())
+}
+
 fn chunk_bytes<'a>(input: &'a [u8], chunk: &[u32]) -> Result<&'a [u8]> {
     if chunk[2] as usize > MAX_CHUNK_VALUES {
         return Err(KernelError::Corrupt("a chunk of too many values"));
@@ -424,6 +462,7 @@ fn scratch_values(page: &PageDecoder) -> Result<Values> {
             variable: false,
             item_bits: bits,
             dimensions: Vec::new(),
+            fields: Vec::new(),
         }),
         _ => Err(KernelError::Corrupt("dictionary indices of a bad width")),
     }

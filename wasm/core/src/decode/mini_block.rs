@@ -1,7 +1,7 @@
 //! One mini-block chunk: header, level streams, value buffers (format page section 2.2).
 
 use super::bitpack::unpack_inline;
-use super::bits::{bytes_for, read_u16, read_u32, slice, Bits};
+use super::bits::{bytes_for, read_u16, read_u32, slice};
 use super::block::{append_variable, count_levels, decode_fixed, decode_levels};
 use super::compression::decompress;
 use super::program::Encoding;
@@ -168,15 +168,7 @@ fn decode_buffers(
         }
         Encoding::Variable { offsets } => decode_variable_chunk(offsets, buffers, count, out),
         Encoding::Fsst { table, values } => {
-            let mut coded = Values {
-                len: 0,
-                variable: true,
-                bits: 0,
-                data: Vec::new(),
-                packed: Bits::default(),
-                offsets: vec![0],
-                item_validity: Vec::new(),
-            };
+            let mut coded = Values::new_variable();
             decode_buffers(values, buffers, count, &mut coded)?;
             for pair in coded.offsets.windows(2) {
                 table.expand(
@@ -195,14 +187,31 @@ fn decode_buffers(
             decode_buffers(values, &inner, count, out)
         }
         Encoding::FixedSizeList { .. } => decode_lists(encoding, buffers, count, out),
-        Encoding::Constant { .. } | Encoding::OutOfLineBitpacking { .. } => Err(
+        Encoding::PackedStruct { values } if matches!(**values, Encoding::Flat { .. }) => {
+            check_fields(out)?;
+            out.append_rows(first(0)?, count)
+        }
+        Encoding::Constant { .. }
+        | Encoding::OutOfLineBitpacking { .. }
+        | Encoding::PackedStruct { .. }
+        | Encoding::VariablePackedStruct { .. } => Err(
             KernelError::Unsupported("this encoding of a mini-block chunk"),
         ),
     }
 }
 
+/// A packed struct must be read as one.
+pub fn check_fields(out: &Values) -> Result<()> {
+    if out.fields.is_empty() {
+        return Err(KernelError::Corrupt(
+            "rows of a packed struct in a column of values",
+        ));
+    }
+    Ok(())
+}
+
 fn check_width(out: &Values, bits: usize) -> Result<()> {
-    if out.variable || out.bits != bits || bits == 0 {
+    if out.variable || !out.fields.is_empty() || out.bits != bits || bits == 0 {
         return Err(KernelError::Corrupt(
             "values of another width than the column's type",
         ));

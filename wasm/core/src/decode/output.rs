@@ -67,6 +67,29 @@ impl ColumnBuilder {
         core::mem::take(&mut self.values.data)
     }
 
+    /// Packed structs: the values of one field, as `valueData` gives them.
+    #[wasm_bindgen(js_name = fieldData)]
+    pub fn field_data(&mut self, index: usize) -> Result<Vec<u8>> {
+        let field = self
+            .values
+            .fields
+            .get_mut(index)
+            .ok_or(KernelError::Invalid("no such field"))?;
+        if !field.variable && !field.bits.is_multiple_of(8) {
+            return Ok(core::mem::take(&mut field.packed.bytes));
+        }
+        Ok(core::mem::take(&mut field.data))
+    }
+
+    /// Packed structs: the offsets of a field of variable width.
+    #[wasm_bindgen(js_name = fieldOffsets)]
+    pub fn field_offsets(&self, index: usize) -> Result<Vec<i32>> {
+        match self.values.fields.get(index) {
+            Some(field) if field.variable => to_i32(&field.offsets),
+            _ => Err(KernelError::Invalid("no such field of variable width")),
+        }
+    }
+
     /// Variable width: `valueCount + 1` offsets.
     #[wasm_bindgen(js_name = valueOffsets)]
     pub fn value_offsets(&self) -> Result<Vec<i32>> {

@@ -11,6 +11,7 @@ use lancelet_common::error::{KernelError, Result};
 use wasm_bindgen::prelude::wasm_bindgen;
 
 const MAX_LAYERS: usize = 64;
+const MAX_FIELDS: usize = 4096;
 /// Level streams of constant pages are bounded by their bytes; this bounds what one run may claim.
 const MAX_CONSTANT_LEVELS: usize = 1 << 26;
 
@@ -45,9 +46,16 @@ pub struct PageDecoder {
     pub(super) def: Vec<u16>,
     /// Constant pages with lists: the level at which each row starts, and the end.
     pub(super) row_starts: Vec<u32>,
+    /// Pages of blob descriptors: the layers that the descriptors themselves hold levels for.
+    pub(super) blob_layers: Option<Vec<Layer>>,
 }
 
 impl PageDecoder {
+    /// The layers of the column, wherever their levels are.
+    pub(super) fn column_layers(&self) -> &[Layer] {
+        self.blob_layers.as_deref().unwrap_or(&self.layers)
+    }
+
     pub(super) fn num_lists(&self) -> usize {
         self.layers.iter().filter(|layer| layer.is_list()).count()
     }
@@ -59,7 +67,11 @@ impl PageDecoder {
 
 /// Reads the shape words: variable, bits of an item, dimensions.
 pub fn read_shape(words: &mut ProgramReader) -> Result<Shape> {
-    let variable = words.word()? != 0;
+    let kind = words.word()?;
+    if kind == 2 {
+        return read_packed_shape(words);
+    }
+    let variable = kind != 0;
     let item_bits = words.word()?;
     let count = words.word()?;
     if count > MAX_LAYERS {
@@ -73,9 +85,32 @@ pub fn read_shape(words: &mut ProgramReader) -> Result<Shape> {
         variable,
         item_bits,
         dimensions,
+        fields: Vec::new(),
     };
     shape.value_bits()?;
     Ok(shape)
+}
+
+/// The shapes of a packed struct's fields; none of them is a packed struct itself.
+fn read_packed_shape(words: &mut ProgramReader) -> Result<Shape> {
+    let count = words.word()?;
+    if count > MAX_FIELDS {
+        return Err(KernelError::Invalid("too many fields"));
+    }
+    let mut fields = Vec::with_capacity(count);
+    for _ in 0..count {
+        let field = read_shape(words)?;
+        if !field.fields.is_empty() {
+            return Err(KernelError::Invalid("a packed struct in a packed struct"));
+        }
+        fields.push(field);
+    }
+    Ok(Shape {
+        variable: false,
+        item_bits: 0,
+        dimensions: Vec::new(),
+        fields,
+    })
 }
 
 #[wasm_bindgen]
@@ -155,7 +190,26 @@ impl PageDecoder {
             rep: Vec::new(),
             def: Vec::new(),
             row_starts: Vec::new(),
+            blob_layers: None,
         })
+    }
+
+    /// Pages of blob descriptors: a descriptor without bytes tells its own levels (format page section 2.2, Blob).
+    #[wasm_bindgen(js_name = setBlobLayers)]
+    pub fn set_blob_layers(&mut self, layers: &[u32]) -> Result<()> {
+        if layers.len() > MAX_LAYERS || self.shape.fields.len() != 2 {
+            return Err(KernelError::Corrupt("a blob page of another shape"));
+        }
+        let mut parsed = Vec::with_capacity(layers.len());
+        for layer in layers {
+            let layer = Layer::parse(*layer as usize)?;
+            if layer.is_list() {
+                return Err(KernelError::Unsupported("blobs in lists"));
+            }
+            parsed.push(layer);
+        }
+        self.blob_layers = Some(parsed);
+        Ok(())
     }
 
     /// Mini-block pages with a dictionary: decodes it, once.
@@ -195,7 +249,9 @@ impl PageDecoder {
             }
         }
         let mut value = Values::new(&self.shape)?;
-        if self.shape.variable {
+        if !self.shape.fields.is_empty() {
+            value.append_rows(first, 1)?;
+        } else if self.shape.variable {
             let text = match second {
                 None => first,
                 Some(data) => {
@@ -266,11 +322,7 @@ impl PageDecoder {
     /// Bytes this page keeps in WASM memory beyond its program.
     #[wasm_bindgen(js_name = cachedBytes)]
     pub fn cached_bytes(&self) -> usize {
-        let held = |values: &Option<Values>| {
-            values.as_ref().map_or(0, |values| {
-                values.data.len() + values.offsets.len() * 4 + values.packed.bytes.len()
-            })
-        };
+        let held = |values: &Option<Values>| values.as_ref().map_or(0, Values::held_bytes);
         held(&self.dictionary)
             + held(&self.constant)
             + 2 * (self.rep.len() + self.def.len())

@@ -2,7 +2,7 @@
 
 use super::bits::{read_u32, read_u64, slice};
 use super::compression::decompress;
-use super::program::Encoding;
+use super::program::{Encoding, PackedField};
 use super::values::Values;
 use lancelet_common::error::{KernelError, Result};
 
@@ -90,6 +90,9 @@ pub fn decode_items(
 
 /// Each value is compressed on its own.
 fn append_value(encoding: &Encoding, raw: &[u8], out: &mut Values) -> Result<()> {
+    if let Encoding::VariablePackedStruct { fields } = encoding {
+        return append_packed(fields, raw, out);
+    }
     if !out.variable {
         return Err(KernelError::Corrupt(
             "variable-width values in a fixed-width column",
@@ -111,6 +114,38 @@ fn append_value(encoding: &Encoding, raw: &[u8], out: &mut Values) -> Result<()>
     out.close_value()
 }
 
+/// One row of a packed struct: each field with its bytes, or with its length and then its bytes.
+fn append_packed(fields: &[PackedField], raw: &[u8], out: &mut Values) -> Result<()> {
+    if fields.len() != out.fields.len() || fields.is_empty() {
+        return Err(KernelError::Corrupt(
+            "a packed struct with other fields than the column's type",
+        ));
+    }
+    let mut at = 0;
+    for (field, target) in fields.iter().zip(&mut out.fields) {
+        if field.length_bytes == 0 {
+            append_fixed_rows(&field.values, slice(raw, at, field.bytes)?, 1, target)?;
+            at += field.bytes;
+            continue;
+        }
+        let length = if field.length_bytes == 4 {
+            read_u32(raw, at)?
+        } else {
+            read_u64(raw, at)?
+        };
+        at += field.length_bytes;
+        append_value(&field.values, slice(raw, at, length)?, target)?;
+        at += length;
+    }
+    if at != raw.len() {
+        return Err(KernelError::Corrupt(
+            "a row of a packed struct is longer than its fields",
+        ));
+    }
+    out.len += 1;
+    Ok(())
+}
+
 /// Appends `count` rows of `[validity bytes of each list level, outermost first][items]`.
 pub fn append_fixed_rows(
     encoding: &Encoding,
@@ -118,6 +153,14 @@ pub fn append_fixed_rows(
     count: usize,
     out: &mut Values,
 ) -> Result<()> {
+    if let Encoding::PackedStruct { .. } = encoding {
+        super::mini_block::check_fields(out)?;
+        let stride: usize = out.fields.iter().map(|field| field.bits / 8).sum();
+        if stride.checked_mul(count) != Some(data.len()) {
+            return Err(KernelError::Corrupt("a row has the wrong size"));
+        }
+        return out.append_rows(data, count);
+    }
     let mut validity: Vec<Option<usize>> = Vec::new();
     let mut prefix = 0usize;
     let mut items = 1usize;
@@ -137,7 +180,7 @@ pub fn append_fixed_rows(
         }
         node = values;
     }
-    if validity.len() != out.item_validity.len() || out.variable {
+    if validity.len() != out.item_validity.len() || out.variable || !out.fields.is_empty() {
         return Err(KernelError::Corrupt(
             "fixed-size lists nest differently than the column's type",
         ));

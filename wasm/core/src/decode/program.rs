@@ -8,6 +8,9 @@ use lancelet_common::error::{KernelError, Result};
 /// Encodings nest a handful of levels; anything deeper is a forged file.
 const MAX_DEPTH: usize = 12;
 
+/// Fields of one packed struct; a column of a table has no more.
+const MAX_FIELDS: usize = 4096;
+
 /// One node of the tree.
 pub enum Encoding {
     Flat {
@@ -46,6 +49,21 @@ pub enum Encoding {
         has_validity: bool,
         values: Box<Encoding>,
     },
+    PackedStruct {
+        values: Box<Encoding>,
+    },
+    VariablePackedStruct {
+        fields: Vec<PackedField>,
+    },
+}
+
+/// One field of a packed struct with fields of variable width.
+pub struct PackedField {
+    pub values: Encoding,
+    /// Fixed width: bytes of the field. Variable width: 0.
+    pub bytes: usize,
+    /// Variable width: bytes of the length before it, 4 or 8. Fixed width: 0.
+    pub length_bytes: usize,
 }
 
 impl Encoding {
@@ -60,7 +78,10 @@ impl Encoding {
             Encoding::FixedSizeList { items, values, .. } => {
                 values.fixed_bits()?.checked_mul(*items)
             }
-            Encoding::Variable { .. } | Encoding::Fsst { .. } => None,
+            Encoding::PackedStruct { values } => values.fixed_bits(),
+            Encoding::Variable { .. }
+            | Encoding::Fsst { .. }
+            | Encoding::VariablePackedStruct { .. } => None,
         }
     }
 }
@@ -161,6 +182,30 @@ impl<'a> ProgramReader<'a> {
                 has_validity: self.word()? != 0,
                 values: self.boxed(depth)?,
             },
+            12 => Encoding::PackedStruct {
+                values: self.boxed(depth)?,
+            },
+            13 => {
+                let count = self.word()?;
+                if count > MAX_FIELDS {
+                    return Err(KernelError::Corrupt("a packed struct of too many fields"));
+                }
+                let mut fields = Vec::with_capacity(count);
+                for _ in 0..count {
+                    let (bytes, length_bytes) = (self.word()?, self.word()?);
+                    if !matches!(length_bytes, 0 | 4 | 8) || (bytes == 0) == (length_bytes == 0) {
+                        return Err(KernelError::Corrupt(
+                            "a field of a packed struct has an impossible width",
+                        ));
+                    }
+                    fields.push(PackedField {
+                        values: self.encoding(depth + 1)?,
+                        bytes,
+                        length_bytes,
+                    });
+                }
+                Encoding::VariablePackedStruct { fields }
+            }
             _ => return Err(KernelError::Unsupported("this encoding")),
         })
     }

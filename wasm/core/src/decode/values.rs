@@ -14,6 +14,8 @@ pub struct Shape {
     pub item_bits: usize,
     /// Sizes of the fixed-size lists around it, outermost first.
     pub dimensions: Vec<usize>,
+    /// Packed structs: what lies side by side in each row. Empty for everything else.
+    pub fields: Vec<Shape>,
 }
 
 impl Shape {
@@ -46,6 +48,8 @@ pub struct Values {
     pub offsets: Vec<u32>,
     /// Per fixed-size list level, outermost first: items in one value, and their validity once any page had it.
     pub item_validity: Vec<(usize, Option<Bits>)>,
+    /// Packed structs: the values of each field; nothing else is used then but `len`.
+    pub fields: Vec<Values>,
 }
 
 impl Values {
@@ -70,7 +74,65 @@ impl Values {
             packed: Bits::default(),
             offsets: if shape.variable { vec![0] } else { Vec::new() },
             item_validity,
+            fields: shape
+                .fields
+                .iter()
+                .map(Values::new)
+                .collect::<Result<Vec<_>>>()?,
         })
+    }
+
+    /// Variable-width values without a column: what symbols are expanded from.
+    pub fn new_variable() -> Self {
+        Self {
+            len: 0,
+            variable: true,
+            bits: 0,
+            data: Vec::new(),
+            packed: Bits::default(),
+            offsets: vec![0],
+            item_validity: Vec::new(),
+            fields: Vec::new(),
+        }
+    }
+
+    /// Appends `count` rows of a packed struct whose fields all have whole bytes.
+    pub fn append_rows(&mut self, source: &[u8], count: usize) -> Result<()> {
+        let mut stride = 0usize;
+        for field in &self.fields {
+            if field.variable || field.bits == 0 || !field.bits.is_multiple_of(8) {
+                return Err(KernelError::Corrupt(
+                    "a packed struct of fixed width with a field that is not",
+                ));
+            }
+            stride = stride
+                .checked_add(field.bits / 8)
+                .ok_or(KernelError::Corrupt("a packed struct is too wide"))?;
+        }
+        let total = count
+            .checked_mul(stride)
+            .ok_or(KernelError::Corrupt("a buffer size overflows"))?;
+        let rows = slice(source, 0, total)?;
+        let mut offset = 0;
+        for field in &mut self.fields {
+            let width = field.bits / 8;
+            field.reserve(count * width)?;
+            if stride > 0 {
+                for row in rows.chunks_exact(stride) {
+                    field.data.extend_from_slice(&row[offset..offset + width]);
+                }
+            }
+            field.len += count;
+            offset += width;
+        }
+        self.len += count;
+        Ok(())
+    }
+
+    /// Bytes held.
+    pub fn held_bytes(&self) -> usize {
+        let own = self.data.len() + self.offsets.len() * 4 + self.packed.bytes.len();
+        self.fields.iter().map(Values::held_bytes).sum::<usize>() + own
     }
 
     /// Makes room for `extra` bytes, or says that memory is full.
@@ -124,6 +186,9 @@ impl Values {
 
     /// Appends `count` zero values (null slots).
     pub fn append_zeros(&mut self, count: usize) -> Result<()> {
+        for field in &mut self.fields {
+            field.append_zeros(count)?;
+        }
         if self.variable {
             let end = self.offsets.last().copied().unwrap_or(0);
             self.offsets
@@ -191,6 +256,16 @@ impl Values {
     pub fn append_range(&mut self, other: &Values, first: usize, count: usize) -> Result<()> {
         if first.checked_add(count).is_none_or(|end| end > other.len) {
             return Err(KernelError::Corrupt("a value range is beyond its chunk"));
+        }
+        if !self.fields.is_empty() {
+            if self.fields.len() != other.fields.len() {
+                return Err(KernelError::Corrupt("values of the wrong width"));
+            }
+            for (field, from) in self.fields.iter_mut().zip(&other.fields) {
+                field.append_range(from, first, count)?;
+            }
+            self.len += count;
+            return Ok(());
         }
         if self.variable {
             if !other.variable {
