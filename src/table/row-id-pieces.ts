@@ -23,9 +23,14 @@ export interface RowIdPieces {
  * Reads a row id sequence (format page section 1.3). Costs what is stored: a range of any length is one piece.
  *
  * @param numRows physical rows of the fragment
+ * @param options.partial there may be fewer ids than rows
  * @throws CORRUPT when the sequence has another length, checked before anything is allocated for it; UNSUPPORTED
  */
-export function readRowIdPieces(bytes: Uint8Array, numRows: number): RowIdPieces {
+export function readRowIdPieces(
+  bytes: Uint8Array,
+  numRows: number,
+  options: { readonly partial?: boolean } = {},
+): RowIdPieces {
   let segments: U64Segment[];
   try {
     segments = fromBinary(RowIdSequenceSchema, bytes).segments;
@@ -42,7 +47,7 @@ export function readRowIdPieces(bytes: Uint8Array, numRows: number): RowIdPieces
     pieces.push(piece);
     starts[i + 1] = at;
   }
-  if (at !== numRows) throw wrongLength(at, numRows);
+  if (at !== numRows && options.partial !== true) throw wrongLength(at, numRows);
   return { pieces, starts };
 }
 
