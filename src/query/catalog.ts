@@ -87,6 +87,9 @@ async function readIndex(
   if (family && field && newest.fields.length === 1) {
     for (const segment of segments) {
       if ((await findFamily(segment)) !== family || segment.indexVersion > getNewestVersion(family)) continue;
+      // Before its version for them, such a segment held stable row ids, where addresses are read now.
+      const holdsIds = family.rowIdDomain === "address" && segment.indexVersion < family.indexVersion(true);
+      if (snapshot.stableRowIds && holdsIds) continue;
       const fragmentIds = getEffectiveCoverage(segment, snapshot);
       if (fragmentIds.length > 0) usable.push({ ...segment, fragmentIds });
     }

@@ -3,14 +3,16 @@ import { describe, expect, test } from "vitest";
 import { openBTreeFiles } from "../../src/index/btree/reader.ts";
 import { createIndexUncommitted } from "../../src/index/build.ts";
 import { describeSegment, writeSegment } from "../../src/index/build-segment.ts";
-import { commitExistingIndexSegments } from "../../src/index/commit.ts";
+import { commitExistingIndexSegments, commitIndices } from "../../src/index/commit.ts";
 import { createIndex } from "../../src/index/create-index.ts";
 import { mergeExistingIndexSegments } from "../../src/index/merge.ts";
+import { listSegments } from "../../src/index/metadata.ts";
 import { locateSegment } from "../../src/index/open-segment.ts";
 import { getFamily } from "../../src/index/registry.ts";
 import { searchSegments } from "../../src/index/search.ts";
 import type { IndexSegment, SegmentQuery } from "../../src/index/segment.ts";
 import { createSegmentWriter } from "../../src/index/segment-writer.ts";
+import { Scanner } from "../../src/query/scanner.ts";
 import { createMemoryStore } from "../../src/store/memory.ts";
 import { drawUuid } from "../../src/store/uuid.ts";
 import { NO_ROW } from "../../src/table/row-addresses.ts";
@@ -131,4 +133,21 @@ describe.each(FAMILIES)("$indexType", ({ indexType, type, makeValue, query, matc
     const replaced = await commitExistingIndexSegments(appended, "v_idx", "v", [merged]);
     expect(await rows(replaced)).toEqual([...left.map(name), isAddress ? address(2, 3) : 63n]);
   });
+});
+
+test("a BTREE of before its row addresses is not asked on a table with stable row ids", async () => {
+  const store = createMemoryStore();
+  const table = await createFragments(store, new Int32(), [range(20), range(20)], { stableRowIds: true });
+  const { snapshot } = await createIndex(table, "v", "BTREE", { pool: inlinePool });
+  const moved = (await deleteRows(snapshot, new Map([[0, Uint32Array.of(0)]]), { predicate: "test" })).snapshot;
+  const [{ metadata }] = (await listSegments(moved)) as [Awaited<ReturnType<typeof listSegments>>[number]];
+  const uuid = { ...metadata.uuid!, uuid: crypto.getRandomValues(new Uint8Array(16)) };
+  const at = await commitIndices(moved, [{ ...metadata, uuid, indexVersion: 0 }], [metadata]);
+  const scanner = new Scanner(
+    at,
+    { filter: "v = 7", columns: ["id"] },
+    { pool: undefined, memoryBudgetBytes: 1 << 26 },
+  );
+  expect(await scanner.explainPlan()).not.toContain("ScalarIndexQuery");
+  expect((await scanner.toTable()).numRows).toBe(2);
 });
