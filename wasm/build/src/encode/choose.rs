@@ -7,7 +7,7 @@ use super::chunk::{
 };
 use super::compression::{compress, Scheme};
 use super::constant;
-use super::dictionary::{self, index_bits};
+use super::dictionary;
 use super::fsst;
 use super::full_zip::{zip_fixed, zip_variable, FixedRows, ListRows};
 use super::general::GeneralSource;
@@ -141,10 +141,11 @@ impl PageContext {
         if may_have_dictionary && self.choice.request == Request::Default {
             if let Some(found) = dictionary::encode_fixed(values, &self.nulls) {
                 let (bytes, encoding) = block::encode_fixed(&found.items, self.dictionary_scheme());
-                let size = measure_indices(found.indices.len(), found.items.count) + bytes.len();
+                let indices = to_indices(&found.indices);
+                let size = measure_fixed(&indices) + bytes.len();
                 if (size as f64) < plain_bytes as f64 * DICTIONARY_SHARE {
                     let block = (bytes, encoding, found.items.count);
-                    return self.encode_indices(found.indices, block);
+                    return self.encode_indexed(&indices, block);
                 }
             }
         }
@@ -193,22 +194,6 @@ impl PageContext {
     }
 
     /// Numbers into a dictionary.
-    fn encode_indices(
-        &self,
-        indices: Vec<u32>,
-        dictionary: DictionaryBlock,
-    ) -> Result<EncodedPage> {
-        let values = FixedValues {
-            bits: 32,
-            count: indices.len(),
-            data: indices
-                .iter()
-                .flat_map(|index| index.to_le_bytes())
-                .collect(),
-        };
-        self.encode_indexed(&values, dictionary)
-    }
-
     fn encode_indexed(
         &self,
         indices: &FixedValues,
@@ -297,10 +282,11 @@ impl PageContext {
             if let Some(found) = dictionary::encode_variable(values, &self.nulls) {
                 let (bytes, encoding) =
                     block::encode_variable(&found.items, self.dictionary_scheme());
-                let size = measure_indices(found.indices.len(), found.items.count()) + bytes.len();
+                let indices = to_indices(&found.indices);
+                let size = measure_fixed(&indices) + bytes.len();
                 if (size as f64) < plain_bytes as f64 * DICTIONARY_SHARE {
-                    return self
-                        .encode_indices(found.indices, (bytes, encoding, found.items.count()));
+                    let block = (bytes, encoding, found.items.count());
+                    return self.encode_indexed(&indices, block);
                 }
             }
         }
@@ -480,8 +466,15 @@ fn measure_fixed(values: &FixedValues) -> usize {
         .min(RunLengthSource::total_bytes(values))
 }
 
-fn measure_indices(count: usize, num_items: usize) -> usize {
-    count * index_bits(num_items) / 8
+fn to_indices(numbers: &[u32]) -> FixedValues {
+    FixedValues {
+        bits: 32,
+        count: numbers.len(),
+        data: numbers
+            .iter()
+            .flat_map(|number| number.to_le_bytes())
+            .collect(),
+    }
 }
 
 /// Mean entropy of the bytes at each position of a value, in bits, over the first values.

@@ -194,8 +194,3 @@ pub fn encode_variable(
         },
     })
 }
-
-/// Bits an index needs.
-pub fn index_bits(num_items: usize) -> usize {
-    (usize::BITS - num_items.saturating_sub(1).leading_zeros()) as usize
-}

@@ -86,8 +86,15 @@ pub fn level_bytes(levels: &[u16]) -> Vec<u8> {
         .collect()
 }
 
+/// Bits of the highest level.
+pub fn measure_levels(levels: &[u16]) -> usize {
+    let any = levels.iter().fold(0, |any, level| any | level);
+    (u16::BITS - any.leading_zeros()) as usize
+}
+
 /// The smallest way to store a level stream that is cut into runs of these lengths. All runs share it.
-pub fn choose_codec(bytes: &[u8], runs: &[usize], allow_runs: bool) -> Encoding {
+/// `max_run_bytes`: what a run may take as run lengths; `None` where files do not know those.
+pub fn choose_codec(bytes: &[u8], runs: &[usize], max_run_bytes: Option<usize>) -> Encoding {
     let width = measure_width(bytes, 16).max(1);
     let mut best = (Encoding::Flat(16), bytes.len());
     let mut offer = |encoding: Encoding, size: usize| {
@@ -117,14 +124,19 @@ pub fn choose_codec(bytes: &[u8], runs: &[usize], allow_runs: bool) -> Encoding 
             offer(Encoding::InlineBitpacking(16), size);
         }
     }
-    if allow_runs {
+    if let Some(max_run_bytes) = max_run_bytes {
         let mut at = 0;
         let mut size = 0;
+        let mut fits = true;
         for run in runs {
-            size += run_length::block_bytes(&bytes[at..at + run * 2], 2);
+            let bytes = run_length::block_bytes(&bytes[at..at + run * 2], 2);
+            fits &= bytes <= max_run_bytes;
+            size += bytes;
             at += run * 2;
         }
-        offer(Encoding::RunLength(16), size);
+        if fits {
+            offer(Encoding::RunLength(16), size);
+        }
     }
     best.0
 }

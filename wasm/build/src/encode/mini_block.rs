@@ -1,13 +1,16 @@
 //! Mini-block pages: chunks that are read and decoded as a whole (format page section 2.2).
 
 use super::chunk::ChunkSource;
-use super::levels::{choose_codec, level_bytes, write_levels, Levels};
+use super::levels::{choose_codec, level_bytes, measure_levels, write_levels, Levels};
 use super::program::Encoding;
 use lancelet_common::error::{KernelError, Result};
 
-/// With six bits a level this leaves room for the values within the 32 KiB a 16-bit chunk word can say; as runs it
-/// stays below the 64 KiB a length can say.
-const MAX_CHUNK_LEVELS: usize = 16 * 1024;
+/// Packed levels of a chunk: this leaves room for the values within the 32 KiB a 16-bit chunk word can say.
+const MAX_LEVEL_BYTES: usize = 16 * 1024;
+/// A chunk says the number of its levels in 16 bits.
+const MAX_CHUNK_LEVELS: usize = 60_000;
+/// And the bytes of a level stream as well.
+const MAX_STREAM_BYTES: usize = 0xffff;
 const MAX_SMALL_CHUNK: usize = 32 * 1024;
 
 /// One chunk: how many values, and the levels that go with them.
@@ -49,6 +52,9 @@ fn plan_chunks(
         Some(positions) => positions[value - 1] as usize + 1,
         None => value,
     };
+    let widths = [&levels.repetition, &levels.definition].map(|stream| measure_levels(stream));
+    let max_levels =
+        (MAX_LEVEL_BYTES * 8 / widths.iter().sum::<usize>().max(1)).min(MAX_CHUNK_LEVELS);
     let mut chunks = Vec::new();
     let (mut value, mut level) = (0, 0);
     while value < num_values {
@@ -60,12 +66,12 @@ fn plan_chunks(
         } else {
             end_level(value + count)
         };
-        while end - level > MAX_CHUNK_LEVELS && count > 2 {
+        while end - level > max_levels && count > 2 {
             count = 1 << (count - 1).ilog2();
             is_last = false;
             end = end_level(value + count);
         }
-        if end - level > MAX_CHUNK_LEVELS {
+        if end - level > max_levels {
             return Ok(None);
         }
         chunks.push(Chunk {
@@ -124,7 +130,11 @@ pub fn encode_mini_block(
         .filter(|stream| !stream.is_empty())
         .map(|stream| {
             let bytes = level_bytes(stream);
-            let codec = choose_codec(&bytes, &runs, grammar.level_runs);
+            let codec = choose_codec(
+                &bytes,
+                &runs,
+                grammar.level_runs.then_some(MAX_STREAM_BYTES),
+            );
             (bytes, codec)
         })
         .collect();

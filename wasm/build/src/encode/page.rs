@@ -124,7 +124,7 @@ impl EncodedPage {
             if stream.is_empty() {
                 program.optional(None);
             } else {
-                let codec = choose_codec(&bytes, &[stream.len()], true);
+                let codec = choose_codec(&bytes, &[stream.len()], Some(usize::MAX));
                 write_levels(&codec, &bytes, &mut out);
                 program.optional(Some(&codec));
             }
