@@ -39,7 +39,7 @@ export async function openTable(handle: TableHandle, signal?: AbortSignal): Prom
   const { store, uri, version, writtenAt } = handle;
   if (isMessagePort(store)) {
     const opened = await reopenStore(store);
-    const snapshot = await openSnapshot(withCoalescing(opened), { uri, version, signal });
+    const snapshot = await openSnapshot(withCoalescing(opened), { uri, version, signal, resolvesBases: true });
     return { snapshot, key: null, storeKey: null, close: async () => opened.close?.() };
   }
   const storeKey = JSON.stringify([isStore(store) ? numberStore(store) : store, uri]);

@@ -1,16 +1,24 @@
 import { LanceError } from "../errors.ts";
-import type { Manifest } from "../proto/gen/lance/table_pb.ts";
+import type { BasePath, Manifest } from "../proto/gen/lance/table_pb.ts";
+import { isAbsoluteUri, relativeUri, trimUri } from "../store/relative-uri.ts";
+import { formatElsewhere } from "../store/with-bases.ts";
+
+/** What bases are resolved against. */
+interface BasedTable {
+  readonly manifest: Manifest;
+  readonly uri: string;
+}
 
 /**
- * Path, inside the table's own store, of a file that may belong to another base (`base_id`): shallow clones and
- * branches keep files elsewhere. Bases are stored as absolute paths; one that lies inside this table, or is written
- * relative to it, can be read here, any other is named and refused.
+ * Path, for the snapshot's store, of a file that may belong to another base (`base_id`): shallow clones and branches
+ * keep files elsewhere. Bases are stored as absolute paths; where the table was moved since, they are looked for beside
+ * it (see {@link locateBase}).
  *
  * @param directory `data`, `_deletions` or `_indices`
- * @throws UNSUPPORTED naming the base, CORRUPT
+ * @throws CORRUPT
  */
 export function resolveBasePath(
-  table: { readonly manifest: Manifest; readonly uri: string },
+  table: BasedTable,
   directory: string,
   file: string,
   baseId: number | undefined,
@@ -24,31 +32,66 @@ export function resolveBasePath(
       known: table.manifest.basePaths.map((candidate) => candidate.id),
     });
   }
-  const root = relativeTo(table.uri, base.path);
-  if (root === undefined) {
-    throw new LanceError(
-      "UNSUPPORTED",
-      `${file} belongs to base ${baseId}${base.name ? ` ("${base.name}")` : ""} at ${base.path}, outside of this table at ${table.uri}; open the table where that base lies`,
-      { baseId, basePath: base.path, uri: table.uri },
-    );
-  }
-  const prefix = root === "" ? "" : `${root}/`;
-  return base.isDatasetRoot ? `${prefix}${directory}/${file}` : `${prefix}${file}`;
+  const path = base.isDatasetRoot ? `${directory}/${file}` : file;
+  const uri = locateBase(table, base);
+  const own = relativeUri(table.uri, uri);
+  if (own === undefined) return formatElsewhere(uri, path);
+  return own === "" ? path : `${own}/${path}`;
 }
 
-/** `path` relative to `uri`, or `undefined` when it lies elsewhere. */
-function relativeTo(uri: string, path: string): string | undefined {
-  const base = trim(path);
-  if (!base.startsWith("/") && !/^[a-z][a-z0-9+.-]*:/i.test(base)) {
-    return base.split("/").includes("..") ? undefined : base === "." ? "" : base.replace(/^\.\//, "");
+/**
+ * Where a base is now, as far as the paths tell. A branch lies below the table it was made from, so what lay below that
+ * table then does so now. A local path in a table that is read from anywhere but a disk cannot be meant: a folder of
+ * that name beside the table is.
+ */
+function locateBase(table: BasedTable, base: BasePath): string {
+  const { branch } = table.manifest;
+  if (!isAbsoluteUri(base.path)) return joinUri(table.uri, base.path);
+  if (branch !== undefined && branch !== "") {
+    const now = findRootUri(table.uri, branch);
+    const then = now && recordedRoot(table.manifest, now);
+    const below = then && relativeUri(then, base.path);
+    if (now !== undefined && below !== undefined) return below === "" ? now : `${now}/${below}`;
   }
-  const root = trim(uri);
-  if (base === root) return "";
-  return root !== "" && base.startsWith(`${root}/`) ? base.slice(root.length + 1) : undefined;
+  if (relativeUri(table.uri, base.path) !== undefined) return trimUri(base.path);
+  const isLocal = /^(file:|\/|[a-z]:[\\/])/i;
+  if (isLocal.test(base.path) && !isLocal.test(table.uri) && /^[a-z][a-z0-9+.-]+:/i.test(table.uri)) {
+    const name = trimUri(base.path.replaceAll("\\", "/")).split("/").at(-1) ?? "";
+    return joinUri(table.uri, `../${name}`);
+  }
+  return trimUri(base.path);
 }
 
-function trim(path: string): string {
-  return path.replace(/^file:\/\/(?=\/)/, "").replace(/\/+$/, "");
+/** The table a branch at `uri` belongs to; `undefined` when the branch is not at its place below a table. */
+export function findRootUri(uri: string, branch: string): string | undefined {
+  const suffix = `/tree/${branch}`;
+  const trimmed = trimUri(uri);
+  return trimmed.endsWith(suffix) ? trimmed.slice(0, -suffix.length) : undefined;
+}
+
+/**
+ * Where the table of a branch was when the branch was made: the base that came last is the version it was made from,
+ * of the table itself (no name) or of another branch (which the base is named after).
+ */
+function recordedRoot(manifest: Manifest, now: string): string | undefined {
+  const roots = manifest.basePaths.filter((base) => base.isDatasetRoot).sort((a, b) => b.id - a.id);
+  if (roots.some((base) => relativeUri(now, base.path) !== undefined)) return now;
+  for (const { name, path } of roots) {
+    if (name === undefined || name === "") return trimUri(path);
+    const root = findRootUri(path, name);
+    if (root !== undefined) return root;
+  }
+  return undefined;
+}
+
+/** `path` from `uri` on; `..` goes up. */
+function joinUri(uri: string, path: string): string {
+  const joined = trimUri(uri).split("/");
+  for (const part of path.split("/")) {
+    if (part === "..") joined.pop();
+    else if (part !== "." && part !== "") joined.push(part);
+  }
+  return joined.join("/");
 }
 
 function checkRelative(file: string): void {

@@ -5,6 +5,7 @@ import { type DataFragment, DataStorageFormatSchema, ManifestSchema } from "../p
 import { Transaction_OverwriteSchema } from "../proto/gen/lance/transaction_pb.ts";
 import type { Store, StoreCallOptions } from "../store/store.ts";
 import { drawUuid } from "../store/uuid.ts";
+import { withBases } from "../store/with-bases.ts";
 import { finishManifest } from "./build-manifest.ts";
 import { createDeletionCache } from "./deletion-cache.ts";
 import { FLAG_STABLE_ROW_IDS } from "./feature-flags.ts";
@@ -35,8 +36,9 @@ export interface NewDataset extends StoreCallOptions {
  *
  * @throws ALREADY_EXISTS when a table is there, also when another writer made it in the same moment
  */
-export async function createDatasetManifest(store: Store, dataset: NewDataset): Promise<Snapshot> {
+export async function createDatasetManifest(ownStore: Store, dataset: NewDataset): Promise<Snapshot> {
   const { uri, schema, fragments, signal } = dataset;
+  const store = withBases(ownStore, { uri });
   requireWritable(store, uri);
   const standing = await findLatestManifest(store, { signal });
   if (standing !== undefined) throw exists(uri, standing.version);

@@ -2,6 +2,7 @@ import { LanceError } from "../errors.ts";
 import { type LanceSchema, readSchema } from "../format/schema.ts";
 import type { IndexMetadata, Manifest } from "../proto/gen/lance/table_pb.ts";
 import type { ReadableStore } from "../store/store.ts";
+import { withBases } from "../store/with-bases.ts";
 import { createDeletionCache, type DeletionCache } from "./deletion-cache.ts";
 import { FLAG_STABLE_ROW_IDS } from "./feature-flags.ts";
 import { createFileCache, type FileCache } from "./file-cache.ts";
@@ -13,6 +14,7 @@ import { type ManifestFile, readManifestFromTail } from "./read-manifest.ts";
 
 /** A table at one version: everything a reader needs, and what a commit starts from. Immutable. */
 export interface Snapshot {
+  /** Reads the table's files, those of other bases included (see `resolveBasePath`). */
   readonly store: ReadableStore;
   readonly uri: string;
   readonly version: number;
@@ -45,10 +47,17 @@ const STORAGE_VERSIONS: ReadonlySet<string> = new Set(["2.0", "2.1", "2.2"]);
  * @throws NOT_FOUND, CORRUPT, UNSUPPORTED, IO, ABORTED
  */
 export async function openSnapshot(
-  store: ReadableStore,
-  options: { uri: string; version?: number | undefined; signal?: AbortSignal | undefined },
+  ownStore: ReadableStore,
+  options: {
+    uri: string;
+    version?: number | undefined;
+    signal?: AbortSignal | undefined;
+    /** The store finds files of other bases by itself, as one on the far end of a port does. */
+    resolvesBases?: boolean | undefined;
+  },
 ): Promise<Snapshot> {
   const { uri, version, signal } = options;
+  const store = options.resolvesBases === true ? ownStore : withBases(ownStore, { uri });
   const probed =
     version === undefined
       ? await findLatestManifest(store, { signal })
@@ -74,7 +83,7 @@ export async function openVersion(
   options: { version?: number | undefined; signal?: AbortSignal | undefined } = {},
 ): Promise<Snapshot> {
   const { files, deletions } = snapshot;
-  const opened = await openSnapshot(snapshot.store, { uri: snapshot.uri, ...options });
+  const opened = await openSnapshot(snapshot.store, { uri: snapshot.uri, resolvesBases: true, ...options });
   return { ...opened, files, deletions };
 }
 
