@@ -32,6 +32,7 @@ export type { Metric, NearestOptions, ScannerOptions } from "./query/scan-option
 export type { Scanner } from "./query/scanner.ts";
 export type { ScanStatistics, SegmentStatistics } from "./query/statistics.ts";
 export type { TakeOptions } from "./query/take.ts";
+export type { TakeBlobsOptions } from "./query/take-blobs.ts";
 export { type BrowserStore, openBrowserStore } from "./store/browser-ladder.ts";
 export { createHttpStore, type HttpStorageOptions, type HttpStoreOptions } from "./store/http.ts";
 export { createIndexedDbStore } from "./store/indexeddb.ts";
@@ -54,6 +55,7 @@ export type {
 export { withCache } from "./store/with-cache.ts";
 export { withCoalescing } from "./store/with-coalescing.ts";
 export { withPrefix } from "./store/with-prefix.ts";
+export type { BlobFile } from "./table/blob-file.ts";
 export type { VersionInfo } from "./table/versions.ts";
 export type { CleanupOptions, CleanupProgress, CleanupStats } from "./write/cleanup/cleanup-versions.ts";
 export type { RetentionPolicy } from "./write/cleanup/retention.ts";

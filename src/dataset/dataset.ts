@@ -21,7 +21,9 @@ import type { WorkerPool } from "../pool/pool.ts";
 import type { ScannerOptions } from "../query/scan-options.ts";
 import { findMatches, Scanner, type ScannerEnvironment } from "../query/scanner.ts";
 import { type TakeOptions, takeOffsets, takeRowIds } from "../query/take.ts";
+import { type TakeBlobsOptions, takeBlobs } from "../query/take-blobs.ts";
 import type { Store } from "../store/store.ts";
+import type { BlobFile } from "../table/blob-file.ts";
 import { openVersion, type Snapshot } from "../table/snapshot.ts";
 import { listVersions, type VersionInfo } from "../table/versions.ts";
 import { type AddColumnsOptions, addColumns, type NewColumns } from "../write/add-columns.ts";
@@ -130,6 +132,18 @@ export class Dataset {
   /** Rows by `_rowid`, in the order asked for, repeats included. @throws NOT_FOUND naming the first that is gone */
   async takeRows(rowIds: ArrayLike<bigint | number>, options: TakeOptions = {}): Promise<Table> {
     return takeRowIds(this.#snapshot, rowIds, options);
+  }
+
+  /**
+   * The blobs of some rows, without their bytes: those are read on demand. `null` where a row has none.
+   * @param column a blob column, or `a.b` for one in a struct
+   * @example
+   * const [video] = await dataset.takeBlobs("video", { indices: [0] });
+   * const head = await video?.readRange(0, 4096);
+   * @throws INVALID_ARGUMENT, NOT_FOUND, CORRUPT, UNSUPPORTED, IO, ABORTED
+   */
+  async takeBlobs(column: string, options: TakeBlobsOptions): Promise<(BlobFile | null)[]> {
+    return takeBlobs(this.#snapshot, column, options);
   }
 
   /**

@@ -1,4 +1,4 @@
-import { Table } from "apache-arrow";
+import { type RecordBatch, Table } from "apache-arrow";
 import { LanceError } from "../errors.ts";
 import { readDeletions } from "../table/deletions.ts";
 import { toRowAddress } from "../table/row-addresses.ts";
@@ -7,13 +7,14 @@ import { takeBatches } from "../table/take.ts";
 import { createGiveWay } from "../tasks/give-way.ts";
 import { checkOptionNames } from "./check-options.ts";
 import { assembleBatch } from "./output-batch.ts";
-import { resolveProjection } from "./projection.ts";
-import { identifyRows, locateRowIds } from "./row-ids.ts";
+import { type ColumnSelection, resolveProjection } from "./projection.ts";
+import { locateRowIds } from "./row-ids.ts";
+import { readSystemColumns } from "./system-columns.ts";
 
 /** What a take reads beside the rows it is given. */
 export interface TakeOptions {
-  /** Names of top-level columns. Default: all. */
-  readonly columns?: readonly string[] | undefined;
+  /** As of a scan: names of columns and nested fields, or SQL expressions by output name. Default: all columns. */
+  readonly columns?: ColumnSelection | undefined;
   readonly withRowId?: boolean | undefined;
   readonly withRowAddress?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -40,11 +41,16 @@ export async function takeRowIds(
   rowIds: ArrayLike<bigint | number>,
   options: TakeOptions,
 ): Promise<Table> {
-  const ids = BigUint64Array.from(rowIds as ArrayLike<bigint>, readRowId);
+  const ids = toRowIds(rowIds);
   return takeAt(snapshot, await locateRowIds(snapshot, ids, options.signal), options);
 }
 
 const TAKE_KEYS = new Set<string>(["columns", "withRowId", "withRowAddress", "signal"] satisfies (keyof TakeOptions)[]);
+
+/** Row ids given as numbers or bigints. @throws INVALID_ARGUMENT for anything that is none */
+export function toRowIds(rowIds: ArrayLike<bigint | number>): BigUint64Array {
+  return BigUint64Array.from(rowIds as ArrayLike<bigint>, readRowId);
+}
 
 function readRowId(id: bigint | number): bigint {
   if (typeof id === "bigint" ? id >= 0n && id < 2n ** 64n : Number.isSafeInteger(id) && id >= 0) return BigInt(id);
@@ -60,20 +66,20 @@ async function takeAt(snapshot: Snapshot, addresses: BigUint64Array, options: Ta
     rowId: options.withRowId ?? false,
     rowAddress: options.withRowAddress ?? false,
   });
+  const { signal } = options;
+  const batches: RecordBatch[] = [];
   let at = 0;
-  const batches = await takeBatches(snapshot, addresses, projection.fields, { signal: options.signal });
-  return new Table(
-    projection.schema,
-    batches.map((stored) => {
-      const rowAddresses = addresses.slice(at, at + stored.numRows);
-      at += stored.numRows;
-      const rowIds = identifyRows(snapshot, rowAddresses);
-      return assembleBatch(projection, stored, { rowIds, rowAddresses }, stored.numRows);
-    }),
-  );
+  for (const stored of await takeBatches(snapshot, addresses, projection.fields, { signal })) {
+    const part = addresses.slice(at, at + stored.numRows);
+    at += stored.numRows;
+    const system = await readSystemColumns(snapshot, part, projection.system, signal);
+    batches.push(assembleBatch(projection, stored, system, stored.numRows));
+  }
+  return new Table(projection.schema, batches);
 }
 
-async function locateOffsets(
+/** The addresses of rows by position among the live ones. @throws INVALID_ARGUMENT outside of the table */
+export async function locateOffsets(
   snapshot: Snapshot,
   offsets: ArrayLike<number>,
   signal: AbortSignal | undefined,
