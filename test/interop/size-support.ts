@@ -52,20 +52,21 @@ function describeLayout({ layout }: PageLayout): string {
 }
 
 function describe(encoding: CompressiveEncoding | undefined): string {
-  const { case: kind, value } = encoding?.compression ?? {};
-  switch (kind) {
+  if (!encoding) return "nothing";
+  const { compression } = encoding;
+  switch (compression.case) {
     case "flat":
-      return `flat${value.bitsPerValue}`;
+      return `flat${compression.value.bitsPerValue}`;
     case "fsst":
-      return `fsst(${describe(value.values)})`;
+      return `fsst(${describe(compression.value.values)})`;
     case "general":
-      return `${value.compression?.scheme === 2 ? "zstd" : "lz4"}(${describe(value.values)})`;
+      return `${compression.value.compression?.scheme === 2 ? "zstd" : "lz4"}(${describe(compression.value.values)})`;
     case "fixedSizeList":
-      return `${value.itemsPerValue}×${describe(value.values)}`;
+      return `${compression.value.itemsPerValue}×${describe(compression.value.values)}`;
     case "inlineBitpacking":
     case "outOfLineBitpacking":
-      return `${kind}${value.uncompressedBitsPerValue}`;
+      return `${compression.case}${compression.value.uncompressedBitsPerValue}`;
     default:
-      return kind ?? "nothing";
+      return compression.case ?? "nothing";
   }
 }
