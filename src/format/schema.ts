@@ -1,6 +1,7 @@
 import { clone, create } from "@bufbuild/protobuf";
 import { LanceError } from "../errors.ts";
 import { type Field as FieldProto, FieldSchema } from "../proto/gen/lance/file_pb.ts";
+import { readKeyPosition } from "./primary-key.ts";
 
 /** One node of a Lance schema tree. */
 export interface LanceField {
@@ -76,11 +77,18 @@ export function readSchema(
 export function writeFields(schema: LanceSchema): FieldProto[] {
   const list: FieldProto[] = [];
   const visit = (field: LanceField) => {
-    const message = field.proto ? clone(FieldSchema, field.proto) : create(FieldSchema);
+    const message = field.proto ? clone(FieldSchema, field.proto) : makeField(field);
     const { id, parentId, name, logicalType, nullable } = field;
     list.push(Object.assign(message, { id, parentId, name, logicalType, nullable, metadata: { ...field.metadata } }));
     for (const child of field.children) visit(child);
   };
   for (const field of schema.fields) visit(field);
   return list;
+}
+
+/** Of the primary key, the format keeps more than the metadata a user wrote. */
+function makeField(field: LanceField): FieldProto {
+  const position = readKeyPosition(field);
+  if (position === undefined) return create(FieldSchema);
+  return create(FieldSchema, { unenforcedPrimaryKey: true, unenforcedPrimaryKeyPosition: position });
 }

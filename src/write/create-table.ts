@@ -1,6 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { isLanceError, LanceError } from "../errors.ts";
 import { fromArrowSchema } from "../format/from-arrow-schema.ts";
+import { checkPrimaryKey } from "../format/primary-key.ts";
 import type { LanceField } from "../format/schema.ts";
 import type { LanceFileVersion } from "../format/write/file-writer.ts";
 import { planColumns } from "../format/write/leaf-column.ts";
@@ -42,6 +43,7 @@ export async function createTable(store: Store, source: BatchSource, options: Cr
   requireWritable(store, uri);
   const schema = fromArrowSchema(toPlainSchema(source.schema), { promoteBlobs: version === "2.2" });
   checkColumnNames(schema.fields);
+  checkPrimaryKey(schema.fields);
   planColumns(schema, version);
   const standing = await findLatestManifest(store, { signal });
   if (standing && !options.appendToExisting) {

@@ -1,5 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { fromArrowSchema } from "../format/from-arrow-schema.ts";
+import { checkPrimaryKey } from "../format/primary-key.ts";
 import { writeFields } from "../format/schema.ts";
 import { planColumns } from "../format/write/leaf-column.ts";
 import { Transaction_OverwriteSchema } from "../proto/gen/lance/transaction_pb.ts";
@@ -45,6 +46,7 @@ export async function overwriteTable(
     firstFieldId: neverTwice ? nextFieldId(snapshot.manifest) : 0,
   });
   checkColumnNames(schema.fields);
+  checkPrimaryKey(schema.fields);
   planColumns(schema, version);
   const fragments = await writeFragments(store, source.batches, { ...options, schema, version });
   const value = create(Transaction_OverwriteSchema, {

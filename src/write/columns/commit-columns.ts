@@ -1,5 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { LanceError } from "../../errors.ts";
+import { checkPrimaryKey } from "../../format/primary-key.ts";
 import { type LanceField, writeFields } from "../../format/schema.ts";
 import type { DataFragment } from "../../proto/gen/lance/table_pb.ts";
 import { Transaction_MergeSchema, Transaction_ProjectSchema } from "../../proto/gen/lance/transaction_pb.ts";
@@ -20,6 +21,7 @@ export function commitMerge(
   change: { readonly fields: readonly LanceField[]; readonly fragments: readonly DataFragment[] },
   options: SchemaCommitOptions,
 ): Promise<Snapshot> {
+  checkPrimaryKey(change.fields);
   const { metadata } = snapshot.schema;
   const value = create(Transaction_MergeSchema, {
     fragments: [...change.fragments],
@@ -41,6 +43,7 @@ export function commitProject(
       columns: snapshot.schema.fields.map((field) => field.name),
     });
   }
+  checkPrimaryKey(fields);
   const value = create(Transaction_ProjectSchema, {
     schema: writeFields({ fields, metadata: snapshot.schema.metadata }),
     preservesNullability: options.preservesNullability,

@@ -1,5 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { LanceError } from "../../errors.ts";
+import { findPrimaryKey } from "../../format/primary-key.ts";
 import type { LanceField } from "../../format/schema.ts";
 import { Transaction_UpdateSchema } from "../../proto/gen/lance/transaction_pb.ts";
 import type { ScannerEnvironment } from "../../query/scanner.ts";
@@ -20,7 +21,7 @@ import { findCandidates } from "./find-candidates.ts";
 import { type HeldSource, holdSource, matchSourceFields, SourceRows } from "./held-source.ts";
 import { KeyFilter } from "./key-filter.ts";
 import { type Matches, matchTarget } from "./match-target.ts";
-import { checkMergeSpec, findPrimaryKey, type MergeSpec, resolveKeyFields } from "./merge-spec.ts";
+import { checkMergeSpec, type MergeSpec, resolveKeyFields } from "./merge-spec.ts";
 import { makeMergedRows } from "./merged-rows.ts";
 import { SourceIndex } from "./source-index.ts";
 
@@ -213,7 +214,7 @@ function checkColumns(
 }
 
 function isPrimaryKey(snapshot: Snapshot, keyFields: readonly LanceField[]): boolean {
-  const primary = findPrimaryKey(snapshot.schema);
+  const primary = findPrimaryKey(snapshot.schema.fields);
   return (
     primary.length > 0 && primary.length === keyFields.length && primary.every((field, i) => field === keyFields[i])
   );

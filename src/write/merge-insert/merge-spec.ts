@@ -1,4 +1,5 @@
 import { LanceError } from "../../errors.ts";
+import { findPrimaryKey } from "../../format/primary-key.ts";
 import type { LanceField, LanceSchema } from "../../format/schema.ts";
 
 /** What a merge does, arm by arm. What no arm names stays. */
@@ -22,8 +23,8 @@ export interface MergeSpec {
  */
 export function resolveKeyFields(schema: LanceSchema, on: readonly string[]): LanceField[] {
   if (on.length === 0) {
-    const key = findPrimaryKey(schema);
-    if (key.length > 0) return key;
+    const key = findPrimaryKey(schema.fields);
+    if (key.length > 0 && key.every((field) => schema.fields.includes(field))) return key;
     throw new LanceError(
       "INVALID_ARGUMENT",
       "mergeInsert: no key; name the columns to match on, as the table has no primary key",
@@ -51,13 +52,6 @@ function findField(schema: LanceSchema, name: string): LanceField {
     column: name,
     known,
   });
-}
-
-/** Top-level fields of the unenforced primary key, in its order. */
-export function findPrimaryKey(schema: LanceSchema): LanceField[] {
-  return schema.fields
-    .filter((field) => field.proto?.unenforcedPrimaryKey === true)
-    .sort((a, b) => (a.proto?.unenforcedPrimaryKeyPosition ?? 0) - (b.proto?.unenforcedPrimaryKeyPosition ?? 0));
 }
 
 /** @throws INVALID_ARGUMENT when nothing would change */
