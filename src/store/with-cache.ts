@@ -5,7 +5,8 @@ import { assertPath } from "./paths.ts";
 import { createRangeCache } from "./range-cache.ts";
 import { assertRange } from "./ranges.ts";
 import { createSharedCall, type SharedCall } from "./shared-call.ts";
-import type { GetResult, ReadableStore, Store } from "./store.ts";
+import type { ByteRange, GetResult, ReadableStore, Store } from "./store.ts";
+import { findFetchedSlice } from "./with-coalescing.ts";
 
 /** Bounds of a cache. */
 export interface CacheOptions {
@@ -30,6 +31,14 @@ export function withCache<S extends ReadableStore>(store: S, options: CacheOptio
     generations.set(path, (generations.get(path) ?? 0) + 1);
   };
 
+  /** With what was fetched between it and its neighbours, which the next read may want. */
+  const keep = (path: string, range: ByteRange, result: GetResult) => {
+    const whole = findFetchedSlice(result);
+    if (whole)
+      cache.add(path, { offset: whole.offset, length: whole.bytes.byteLength }, { ...result, bytes: whole.bytes });
+    cache.add(path, range, result);
+  };
+
   return overrideStore(store, {
     async get(path, range = {}, callOptions) {
       assertPath(path);
@@ -47,7 +56,7 @@ export function withCache<S extends ReadableStore>(store: S, options: CacheOptio
         signal.addEventListener("abort", () => removeCall(), { once: true });
         try {
           const result = await store.get(path, range, { signal, transient: callOptions?.transient });
-          if (result && !callOptions?.transient && generations.get(path) === generation) cache.add(path, range, result);
+          if (result && !callOptions?.transient && generations.get(path) === generation) keep(path, range, result);
           return result;
         } finally {
           removeCall();

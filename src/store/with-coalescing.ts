@@ -26,6 +26,20 @@ interface Group {
   readonly slices: Slice[];
 }
 
+/** What was fetched as one, by the slices cut from it. */
+const fetchedAs = new WeakMap<GetResult, FetchedSlice>();
+
+/** A slice as it was fetched. */
+export interface FetchedSlice {
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+}
+
+/** The larger slice an answer was cut from, where several were fetched as one: what lay between is at hand too. */
+export function findFetchedSlice(result: GetResult): FetchedSlice | undefined {
+  return fetchedAs.get(result);
+}
+
 /** Turns of the microtask queue without a new call after which the calls of one tick are taken as complete. */
 const QUIET_TURNS = 16;
 /** A stream of calls that never pauses is cut here. */
@@ -109,5 +123,9 @@ function readGroup(store: ReadableStore, path: string, group: Group): void {
 function cutSlice(result: GetResult, groupStart: number, slice: Slice): GetResult {
   const relative = { offset: slice.offset - groupStart, length: slice.length };
   const { start, end } = resolveRange(relative, result.bytes.byteLength);
-  return { ...result, bytes: result.bytes.subarray(start, end) };
+  const cut = { ...result, bytes: result.bytes.subarray(start, end) };
+  if (cut.bytes.byteLength < result.bytes.byteLength) {
+    fetchedAs.set(cut, { offset: groupStart, bytes: result.bytes });
+  }
+  return cut;
 }

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { createMemoryStore } from "../../src/store/memory.ts";
 import { createRangeCache } from "../../src/store/range-cache.ts";
 import { withCache } from "../../src/store/with-cache.ts";
+import { withCoalescing } from "../../src/store/with-coalescing.ts";
 import { createPattern } from "../conformance/store-checks.ts";
 import { createCountingStore } from "../support/counting-store.ts";
 import { createFaultyStore } from "../support/faulty-store.ts";
@@ -35,6 +36,19 @@ describe("withCache", () => {
     await store.get("a", { offset: 150, length: 51 });
     await store.get("b", { offset: 100, length: 100 });
     expect(counting.log.length).toBe(3);
+  });
+
+  it("keeps what was fetched between slices that were one request", async () => {
+    const { counting } = await open();
+    const store = withCache(withCoalescing(counting, { maxGapBytes: 1000 }), { maxBytes: 100_000 });
+    const slices = [100, 900, 1700].map((offset) => store.get("a", { offset, length: 10 }));
+    expect((await Promise.all(slices)).map((result) => result?.bytes)).toEqual(
+      [100, 900, 1700].map((offset) => createPattern(10, offset)),
+    );
+    expect((await store.get("a", { offset: 300, length: 1400 }))?.bytes).toEqual(createPattern(1400, 300));
+    expect(counting.log.map(({ offset, length }) => [offset, length])).toEqual([[100, 1610]]);
+    await store.get("a", { offset: 1700, length: 11 });
+    expect(counting.log.length).toBe(2);
   });
 
   it("finds clipped, suffix and whole reads again", async () => {
