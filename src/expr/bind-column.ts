@@ -1,4 +1,5 @@
 import { LanceError } from "../errors.ts";
+import { toScanField } from "../format/blob-field.ts";
 import type { LanceField, LanceSchema } from "../format/schema.ts";
 import { type BoundExpression, readPath, typeOf } from "./bound.ts";
 import { describeCastType, readFieldType } from "./value-type.ts";
@@ -16,7 +17,9 @@ export function bindColumn(schema: LanceSchema, path: readonly string[], quoted:
     fields.find((candidate) => candidate.name === name) ??
     (quoted ? undefined : fields.find((candidate) => candidate.name.toLowerCase() === name.toLowerCase()));
   if (field === undefined) throw unknownName("column", name, fields);
-  const column: BoundExpression = { kind: "column", name: field.name, type: readFieldType(field), field };
+  // A scan gives blobs as descriptors.
+  const scanned = toScanField(field);
+  const column: BoundExpression = { kind: "column", name: field.name, type: readFieldType(scanned), field: scanned };
   return path.slice(1).reduce((operand: BoundExpression, part) => bindField(operand, part), column);
 }
 

@@ -46,6 +46,8 @@ const SIMPLE: Readonly<Record<string, ValueType>> = {
   float: FLOAT32,
   double: FLOAT64,
   string: UTF8,
+  // Scans give JSON as text.
+  json: UTF8,
   large_string: { kind: "utf8", large: true },
   "date32:day": { kind: "date", unit: "day" },
   "date64:ms": { kind: "date", unit: "ms" },

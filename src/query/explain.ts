@@ -3,17 +3,53 @@ import { formatIndexExpression } from "../expr/format-index.ts";
 import type { FilterPlan } from "./filter-plan.ts";
 import type { NearestPlan } from "./nearest-plan.ts";
 import type { ScanPlan } from "./plan-scan.ts";
+import type { OutputColumn } from "./projection.ts";
 import type { ScanStatistics } from "./statistics.ts";
 
 /** The plan as text, its nodes named as native Lance names them, one a line, inputs indented. */
 export function explainScan(uri: string, plan: ScanPlan): string {
   const lines: string[] = [];
   const add = (depth: number, text: string) => lines.push(`${"  ".repeat(depth)}${text}`);
-  const limit = plan.limit === null && plan.offset === 0 ? 0 : 1;
-  if (limit) add(0, `GlobalLimitExec: skip=${plan.offset}, fetch=${plan.limit ?? "None"}`);
-  if (plan.nearest === null) explainRead(add, limit, uri, plan);
-  else explainNearest(add, limit, uri, plan, plan.nearest);
+  let depth = 0;
+  const expressions = plan.projection.output.map(formatOutput);
+  if (expressions.some(({ isPlain }) => !isPlain)) {
+    add(depth++, `ProjectionExec: expr=[${expressions.map(({ text }) => text).join(", ")}]`);
+  }
+  const hasLimit = plan.limit !== null || plan.offset > 0;
+  const addLimit = () => add(depth++, `GlobalLimitExec: skip=${plan.offset}, fetch=${plan.limit ?? "None"}`);
+  if (plan.orderBy.length > 0) {
+    add(depth++, `LanceRead: uri=${uri}, projection=[${listFields(plan)}], source=stream(_rowaddr)`);
+    if (hasLimit) addLimit();
+    add(depth++, describeSort(plan));
+    const keys = plan.orderBy.map(({ name }) => name);
+    add(depth, describeRead(uri, plan, keys, plan.filter));
+    explainIndexes(add, depth + 1, plan.filter);
+  } else {
+    if (hasLimit) addLimit();
+    if (plan.nearest === null) explainRead(add, depth, uri, plan);
+    else explainNearest(add, depth, uri, plan, plan.nearest);
+  }
   return `${lines.join("\n")}\n`;
+}
+
+function describeSort({ orderBy, limit, offset }: ScanPlan): string {
+  const keys = orderBy.map(({ name, ascending, nullsFirst }, i) => {
+    return `${name}@${i} ${ascending ? "ASC" : "DESC"} NULLS ${nullsFirst ? "FIRST" : "LAST"}`;
+  });
+  const top = limit === null ? "" : `TopK(fetch=${offset + limit}), `;
+  return `SortExec: ${top}expr=[${keys.join(", ")}]`;
+}
+
+/** An output column as a projection prints it; plain where it is a column under its own name. */
+function formatOutput(column: OutputColumn): { readonly text: string; readonly isPlain: boolean } {
+  if (column.kind === "computed") {
+    return { text: `${formatExpression(column.bound)} as ${column.name}`, isPlain: false };
+  }
+  return { text: `${column.column} as ${column.name}`, isPlain: column.column === column.name };
+}
+
+function listFields(plan: ScanPlan): string {
+  return plan.projection.fields.map((field) => field.name).join(", ");
 }
 
 /** The plan with what running it counted. */

@@ -6,6 +6,7 @@ import { extractIndexQueries } from "../expr/index-queries.ts";
 import { parseFilter } from "../expr/parse.ts";
 import type { Snapshot } from "../table/snapshot.ts";
 import { countCoveredRows, type LogicalIndex } from "./catalog.ts";
+import { withSystemFields } from "./system-columns.ts";
 
 /** How a filter's rows are found. */
 export interface FilterPlan {
@@ -34,7 +35,7 @@ export function planFilter(
   fragmentIds: readonly number[],
   options: { readonly useScalarIndex: boolean; readonly indexedOnly: boolean },
 ): FilterPlan {
-  const bound = bindExpression(parseFilter(sql), snapshot.schema);
+  const bound = bindExpression(parseFilter(sql), withSystemFields(snapshot.schema));
   const usable = options.useScalarIndex ? catalog.filter((index) => index.family.queryKind === "scalar") : [];
   const { indexed, refine } = extractIndexQueries(bound, (column, query) => {
     const served = usable

@@ -1,34 +1,41 @@
 import { selectIndices } from "../expr/bitset.ts";
-import { type BoundExpression, columnsOf } from "../expr/bound.ts";
+import type { BoundExpression } from "../expr/bound.ts";
 import { compileExpression } from "../expr/compile/compile.ts";
-import type { RowSelection } from "../format/read/row-ranges.ts";
 import type { Fragment } from "../table/fragment.ts";
-import { scanFragment } from "../table/scan-fragment.ts";
-import type { Snapshot } from "../table/snapshot.ts";
-import { resolveFields } from "./projection.ts";
+import { createGiveWay } from "../tasks/give-way.ts";
+import { listInputColumns } from "./filter-columns.ts";
+import type { QueryContext } from "./query-context.ts";
+import { scanBatches } from "./scan-batches.ts";
+import type { FragmentRows } from "./scan-pieces.ts";
+
+/** Rows of one decoded batch of a filter's columns: some milliseconds of work. */
+export const FILTER_BATCH_ROWS = 16_384;
+
+/** Rows of a fragment a filter is true for. */
+export interface MatchedRows {
+  readonly fragment: Fragment;
+  /** Physical offsets, ascending. */
+  readonly offsets: Uint32Array;
+}
 
 /**
- * Evaluates a filter on the selected physical rows of one fragment, reading only the columns it names.
- * @returns offsets where it is true, a batch at a time, ascending
+ * Evaluates a filter on some rows, reading only the columns and fields of structs it names, ahead of the evaluation.
+ * @returns where it is true, a batch at a time, in the order of the rows
  */
 export async function* matchRows(
-  snapshot: Snapshot,
-  fragment: Fragment,
+  context: QueryContext,
   filter: BoundExpression,
-  selection: RowSelection,
-  options: { readonly batchRows: number; readonly signal?: AbortSignal | undefined },
-): AsyncGenerator<Uint32Array> {
+  rows: AsyncIterable<FragmentRows>,
+  options: { readonly width?: number | undefined } = {},
+): AsyncGenerator<MatchedRows> {
   const evaluate = compileExpression(filter);
-  const fields = resolveFields(snapshot.schema, columnsOf(filter));
-  const offsets = selection.kind === "indices" ? selection.indices : null;
-  let start = 0;
-  for await (const batch of scanFragment(snapshot, fragment, fields, selection, options)) {
+  const input = listInputColumns(context.snapshot.schema, [filter]);
+  const giveWay = createGiveWay(context.signal);
+  const batches = scanBatches(context, rows, input, { batchRows: FILTER_BATCH_ROWS, width: options.width });
+  for await (const { fragment, offsets, batch } of batches) {
+    await giveWay();
     const matched = selectIndices(evaluate(batch).values);
-    for (let i = 0; i < matched.length; i++) {
-      const position = start + matched[i]!;
-      matched[i] = offsets ? offsets[position]! : position;
-    }
-    start += batch.numRows;
-    yield matched;
+    for (let i = 0; i < matched.length; i++) matched[i] = offsets[matched[i]!]!;
+    yield { fragment, offsets: matched };
   }
 }

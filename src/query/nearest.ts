@@ -1,5 +1,4 @@
 import { selectIndices } from "../expr/bitset.ts";
-import { columnsOf } from "../expr/bound.ts";
 import { compileExpression } from "../expr/compile/compile.ts";
 import { mergeNearest, type NearestRows } from "../index/search.ts";
 import { boundDistances } from "../index/vector-rule.ts";
@@ -9,10 +8,10 @@ import type { RowSet } from "../table/row-set.ts";
 import { getFragment } from "../table/snapshot.ts";
 import { takeAddresses } from "../table/take.ts";
 import { evaluateFilter } from "./evaluate-filter.ts";
+import { completeInput, listInputColumns } from "./filter-columns.ts";
 import { type FilterPlan, isConstantFilter } from "./filter-plan.ts";
 import { searchFlatOnPool } from "./flat-on-pool.ts";
 import type { NearestPlan } from "./nearest-plan.ts";
-import { resolveFields } from "./projection.ts";
 import type { QueryContext } from "./query-context.ts";
 import { searchVectorIndex } from "./search-index.ts";
 import { readVectors } from "./vector-scan.ts";
@@ -110,8 +109,10 @@ async function checkNearest(context: QueryContext, filter: FilterPlan, rows: Nea
   const { bound } = filter;
   if (rows.rowIds.length === 0) return rows;
   if (isConstantFilter(bound)) return bound.kind === "constant" && bound.value === true ? rows : EMPTY;
-  const fields = resolveFields(context.snapshot.schema, columnsOf(bound));
-  const batch = await takeAddresses(context.snapshot, rows.rowIds, fields, { signal: context.signal });
+  const { snapshot, signal } = context;
+  const { fields, system } = listInputColumns(snapshot.schema, [bound]);
+  const stored = await takeAddresses(snapshot, rows.rowIds, fields, { signal });
+  const batch = await completeInput(snapshot, stored, rows.rowIds, { system, signal });
   const kept = [...selectIndices(compileExpression(bound)(batch).values)];
   return {
     rowIds: BigUint64Array.from(kept, (i) => rows.rowIds[i]!),

@@ -3,6 +3,7 @@ import { getFragment, type Snapshot } from "../table/snapshot.ts";
 import { loadCatalog } from "./catalog.ts";
 import { type FilterPlan, planFilter } from "./filter-plan.ts";
 import { type NearestPlan, planNearest } from "./nearest-plan.ts";
+import { resolveOrder, type SortKey } from "./order-by.ts";
 import { type Projection, resolveProjection } from "./projection.ts";
 import { checkScannerOptions, type ScannerOptions } from "./scan-options.ts";
 
@@ -18,6 +19,10 @@ export interface ScanPlan {
   readonly limit: number | null;
   readonly offset: number;
   readonly batchSize: number;
+  /** Columns rows are ordered by; none = table order. */
+  readonly orderBy: readonly SortKey[];
+  /** Deleted rows are returned too, without `_rowid`. */
+  readonly includeDeletedRows: boolean;
 }
 
 const DEFAULT_BATCH_SIZE = 8192;
@@ -31,6 +36,7 @@ export async function planScan(snapshot: Snapshot, options: ScannerOptions): Pro
       option: "indexSegments",
     });
   }
+  checkCombinations(options);
   const { indices: catalog, unusable } = await loadCatalog(snapshot);
   const fragmentIds = chooseFragments(snapshot, options.fragmentIds);
   const nearestPlan =
@@ -56,7 +62,22 @@ export async function planScan(snapshot: Snapshot, options: ScannerOptions): Pro
     limit: options.limit ?? null,
     offset: options.offset ?? 0,
     batchSize: options.batchSize ?? DEFAULT_BATCH_SIZE,
+    orderBy: options.orderBy === undefined ? [] : resolveOrder(snapshot.schema, options.orderBy),
+    includeDeletedRows: options.includeDeletedRows === true,
   };
+}
+
+/** @throws INVALID_ARGUMENT on options that do not go together, as native */
+function checkCombinations({ includeDeletedRows, withRowId, filter, nearest, orderBy }: ScannerOptions): void {
+  const refuse = (message: string) => {
+    throw new LanceError("INVALID_ARGUMENT", message, { options: ["includeDeletedRows", "orderBy"] });
+  };
+  if (orderBy !== undefined && nearest !== undefined) refuse("orderBy: a nearest query orders its answer by _distance");
+  if (includeDeletedRows !== true) return;
+  if (withRowId !== true) refuse("includeDeletedRows: deleted rows are told by a NULL _rowid; set withRowId: true");
+  if (filter !== undefined || nearest !== undefined || orderBy !== undefined) {
+    refuse("includeDeletedRows: not with filter, nearest or orderBy; filter the answer instead");
+  }
 }
 
 function searchedFragments(plan: NearestPlan): number[] {

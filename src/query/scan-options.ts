@@ -1,6 +1,8 @@
 import { LanceError } from "../errors.ts";
 import type { WorkerPool } from "../pool/pool.ts";
 import { checkOptionNames } from "./check-options.ts";
+import type { ColumnOrdering } from "./order-by.ts";
+import type { ColumnSelection } from "./projection.ts";
 import type { ScanStatistics } from "./statistics.ts";
 
 /** Distances native reports: squared l2, 1 − cosine similarity, 1 − dot product. */
@@ -33,8 +35,11 @@ export interface NearestOptions {
 
 /** What a scanner reads. Units: rows for `limit`, `offset` and `batchSize`. */
 export interface ScannerOptions {
-  /** Names of top-level columns in output order. Default: all. */
-  readonly columns?: readonly string[] | undefined;
+  /**
+   * Names of columns in output order, nested ones with dots (`"a.b"`); or an object of output names and SQL expressions
+   * over the columns: `{ id: "id", total: "price * quantity" }`. Default: all columns.
+   */
+  readonly columns?: ColumnSelection | undefined;
   /** An SQL predicate over the columns. */
   readonly filter?: string | undefined;
   readonly limit?: number | undefined;
@@ -52,6 +57,10 @@ export interface ScannerOptions {
   readonly withRowId?: boolean | undefined;
   /** Append the column `_rowaddr` (uint64): fragment id × 2³² + offset. */
   readonly withRowAddress?: boolean | undefined;
+  /** Order the answer by columns or nested fields, which need not be among `columns`. Default: table order. */
+  readonly orderBy?: string | ColumnOrdering | readonly (string | ColumnOrdering)[] | undefined;
+  /** Return deleted rows too, with `_rowid` NULL; needs `withRowId`. */
+  readonly includeDeletedRows?: boolean | undefined;
   /** Read these fragments only. */
   readonly fragmentIds?: readonly number[] | undefined;
   /** With `nearest`: search these segments (by uuid) only. */
@@ -77,6 +86,8 @@ const SCANNER_KEYS = new Set<string>([
   "includeUnindexed",
   "withRowId",
   "withRowAddress",
+  "orderBy",
+  "includeDeletedRows",
   "fragmentIds",
   "indexSegments",
   "useScalarIndex",
@@ -100,7 +111,7 @@ const NEAREST_KEYS = new Set<string>([
 ] satisfies (keyof NearestOptions)[]);
 
 /** Options of the design that this version does not have yet. */
-const LATER_SCANNER_KEYS = new Set(["fullTextQuery", "orderBy", "includeDeletedRows"]);
+const LATER_SCANNER_KEYS = new Set(["fullTextQuery"]);
 const LATER_NEAREST_KEYS = new Set(["ef", "approxMode", "oversampleFactor"]);
 
 /** Refuses unknown names and values out of range, so that a typing error never changes an answer in silence. */

@@ -11,10 +11,10 @@ import { findNearest } from "./nearest.ts";
 import { assembleBatch } from "./output-batch.ts";
 import { planScan, type ScanPlan } from "./plan-scan.ts";
 import type { QueryContext } from "./query-context.ts";
-import { identifyRows } from "./row-ids.ts";
 import type { ScannerOptions } from "./scan-options.ts";
 import { countRows, scanRows } from "./scan-rows.ts";
 import { type ScanStatistics, StatisticsCollector } from "./statistics.ts";
+import { readSystemColumns } from "./system-columns.ts";
 
 /** What a scanner runs with beside its options. */
 export interface ScannerEnvironment {
@@ -111,17 +111,14 @@ async function* readNearest(
   const { projection, filter, prefilter, offset, limit, batchSize } = plan;
   const found = await findNearest(context, nearest, prefilter ? filter : null, prefilter ? null : filter);
   const end = limit === null ? found.rowIds.length : Math.min(found.rowIds.length, offset + limit);
+  const { snapshot, signal } = context;
   for (let from = offset; from < end; from += batchSize) {
     const to = Math.min(end, from + batchSize);
-    const rowAddresses = found.rowIds.slice(from, to);
-    const stored = await takeAddresses(context.snapshot, rowAddresses, projection.fields, { signal: context.signal });
-    const rowIds = identifyRows(context.snapshot, rowAddresses);
-    yield assembleBatch(
-      projection,
-      stored,
-      { rowAddresses, rowIds, distances: found.distances.slice(from, to) },
-      rowAddresses.length,
-    );
+    const addresses = found.rowIds.slice(from, to);
+    const stored = await takeAddresses(snapshot, addresses, projection.fields, { signal });
+    const system = await readSystemColumns(snapshot, addresses, projection.system, signal);
+    const _distance = found.distances.slice(from, to);
+    yield assembleBatch(projection, stored, { ...system, _distance }, addresses.length);
   }
 }
 

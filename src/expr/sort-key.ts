@@ -1,0 +1,169 @@
+import type { RecordBatch } from "apache-arrow";
+import { hasBit } from "./bitset.ts";
+import { type BoundExpression, typeOf, type Value } from "./bound.ts";
+import { evaluateVector } from "./compile/evaluate.ts";
+import { createReader } from "./compile/read-value.ts";
+import type { Vector } from "./compile/vector.ts";
+import type { ValueType } from "./value-type.ts";
+
+/** A column rows are ordered by. */
+export interface KeyPart {
+  readonly bound: BoundExpression;
+  readonly ascending: boolean;
+  readonly nullsFirst: boolean;
+}
+
+/** Keys of some rows: row i has the bytes from `offsets[i]` to `offsets[i + 1]`. Bytewise order is the order asked for. */
+export interface SortKeys {
+  readonly bytes: Uint8Array;
+  readonly offsets: Float64Array;
+}
+
+/**
+ * Encodes rows so that comparing bytes orders them: numbers big-endian with the sign turned, floats in total order, texts
+ * and lists ended so that a prefix comes first, each value behind a byte that places NULL.
+ *
+ * @param suffix appended to each key, `width` bytes a row: what tells equal keys apart
+ */
+export function encodeSortKeys(
+  parts: readonly KeyPart[],
+  batch: RecordBatch,
+  suffix: { readonly bytes: Uint8Array; readonly width: number },
+): SortKeys {
+  const length = batch.numRows;
+  const writer = new KeyWriter(length * (suffix.width + 16 * parts.length));
+  const offsets = new Float64Array(length + 1);
+  const columns = parts.map(({ bound, ascending, nullsFirst }) => {
+    const type = typeOf(bound);
+    const vector: Vector = evaluateVector(bound, { batch, length, skipped: null });
+    return { type, ascending, nullsFirst, nulls: vector.nulls, read: createReader(vector, type) };
+  });
+  for (let row = 0; row < length; row++) {
+    for (const { type, ascending, nullsFirst, nulls, read } of columns) {
+      const isNull = nulls !== null && hasBit(nulls, row);
+      writer.byte(isNull ? (nullsFirst ? 0 : 2) : 1);
+      if (isNull) continue;
+      const start = writer.size;
+      writeValue(writer, type, read(row));
+      if (!ascending) writer.invertFrom(start);
+    }
+    writer.append(suffix.bytes.subarray(row * suffix.width, (row + 1) * suffix.width));
+    offsets[row + 1] = writer.size;
+  }
+  return { bytes: writer.finish(), offsets };
+}
+
+function writeValue(writer: KeyWriter, type: ValueType, value: Value): void {
+  switch (type.kind) {
+    case "boolean":
+      writer.byte(value === true ? 1 : 0);
+      return;
+    case "float":
+      writer.float(value as number);
+      return;
+    case "utf8":
+      writer.text(value as string);
+      return;
+    case "binary":
+    case "fixedBinary":
+      writer.escaped(value as Uint8Array);
+      return;
+    case "list":
+      for (const item of value as readonly (Value | null)[]) {
+        writer.byte(item === null ? 1 : 2);
+        if (item !== null) writeValue(writer, type.item, item);
+      }
+      writer.byte(0);
+      return;
+    case "decimal":
+      writer.wide(value as bigint, type.bits / 64);
+      return;
+    default:
+      if (typeof value === "number") writer.integer(value);
+      else writer.wide(value as bigint, 2);
+  }
+}
+
+/** Bytes that grow. */
+class KeyWriter {
+  #bytes: Uint8Array;
+  #view: DataView;
+  readonly #encoder = new TextEncoder();
+  size = 0;
+
+  constructor(capacity: number) {
+    this.#bytes = new Uint8Array(Math.max(64, capacity));
+    this.#view = new DataView(this.#bytes.buffer);
+  }
+
+  byte(value: number): void {
+    this.#reserve(1);
+    this.#bytes[this.size++] = value;
+  }
+
+  append(bytes: Uint8Array): void {
+    this.#reserve(bytes.length);
+    this.#bytes.set(bytes, this.size);
+    this.size += bytes.length;
+  }
+
+  /** An integer of at most 32 bits, signed or not. */
+  integer(value: number): void {
+    this.#reserve(8);
+    this.#view.setInt32(this.size, Math.floor(value / 2 ** 32) ^ 0x80000000);
+    this.#view.setUint32(this.size + 4, value >>> 0);
+    this.size += 8;
+  }
+
+  /** An integer of `words` × 64 bits in two's complement, wide enough for its sign. */
+  wide(value: bigint, words: number): void {
+    this.#reserve(8 * words);
+    for (let word = words - 1; word >= 0; word--) {
+      this.#view.setBigUint64(this.size, BigInt.asUintN(64, value >> BigInt(64 * word)));
+      this.size += 8;
+    }
+    this.#bytes[this.size - 8 * words]! ^= 0x80;
+  }
+
+  float(value: number): void {
+    this.#reserve(8);
+    this.#view.setFloat64(this.size, value);
+    const isNegative = this.#bytes[this.size]! >= 0x80;
+    if (isNegative) this.invertFrom(this.size, this.size + 8);
+    else this.#bytes[this.size]! ^= 0x80;
+    this.size += 8;
+  }
+
+  text(value: string): void {
+    // Native compares texts by their UTF-8 bytes.
+    this.escaped(this.#encoder.encode(value));
+  }
+
+  /** A zero becomes two bytes, so that the end can be told from it. */
+  escaped(bytes: Uint8Array): void {
+    this.#reserve(2 * bytes.length + 2);
+    for (const byte of bytes) {
+      this.#bytes[this.size++] = byte;
+      if (byte === 0) this.#bytes[this.size++] = 0xff;
+    }
+    this.#bytes[this.size++] = 0;
+    this.#bytes[this.size++] = 0;
+  }
+
+  /** Turns the order of what was written from here on. */
+  invertFrom(start: number, end = this.size): void {
+    for (let at = start; at < end; at++) this.#bytes[at]! ^= 0xff;
+  }
+
+  finish(): Uint8Array {
+    return this.#bytes.subarray(0, this.size);
+  }
+
+  #reserve(count: number): void {
+    if (this.size + count <= this.#bytes.length) return;
+    const grown = new Uint8Array(Math.max(this.#bytes.length * 2, this.size + count));
+    grown.set(this.#bytes.subarray(0, this.size));
+    this.#bytes = grown;
+    this.#view = new DataView(grown.buffer);
+  }
+}
