@@ -17,6 +17,7 @@ export { type WriteDatasetOptions, writeDataset } from "./dataset/write-dataset.
 export { type ErrorDetails, isLanceError, LanceError, type LanceErrorCode } from "./errors.ts";
 export type { IndexDescription, IndexStatistics, SegmentDescription } from "./index/describe.ts";
 export type { MergeOptions } from "./index/merge.ts";
+export type { OptimizedIndex, OptimizeIndicesOptions } from "./index/optimize-indices.ts";
 export { planIndexMerge } from "./index/plan-build.ts";
 export type { BuildProgress } from "./index/progress.ts";
 export type { BuildTask, IndexFile, IndexSegment, TrainedModel } from "./index/segment.ts";

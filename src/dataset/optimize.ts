@@ -1,3 +1,5 @@
+import { type OptimizedIndex, type OptimizeIndicesOptions, optimizeIndices } from "../index/optimize-indices.ts";
+import type { Snapshot } from "../table/snapshot.ts";
 import { compactFiles } from "../write/compact/compact-files.ts";
 import type { CompactionMetrics, CompactionOptions } from "../write/compact/compaction-options.ts";
 import type { DatasetAccess } from "./dataset-access.ts";
@@ -30,5 +32,21 @@ export class DatasetOptimizer {
     });
     this.#access.moveTo(result.snapshot);
     return result.metrics;
+  }
+
+  /**
+   * Brings indexes up to date: fragments that were appended are covered, and segments folded together where told.
+   *
+   * @returns what became of each index
+   * @throws INVALID_ARGUMENT, INDEX_NOT_FOUND, UNSUPPORTED, SEGMENT_INCOMPATIBLE, COMMIT_CONFLICT, QUOTA_EXCEEDED,
+   *   WORKER_FAILED, CORRUPT, IO, ABORTED; what was committed before stands
+   * @example
+   * await dataset.insert(rows);
+   * await dataset.optimize.optimizeIndices();
+   */
+  async optimizeIndices(options: OptimizeIndicesOptions = {}): Promise<readonly OptimizedIndex[]> {
+    const { snapshot, pool, memoryBudgetBytes } = this.#access.use();
+    const onCommitted = (committed: Snapshot): void => this.#access.moveTo(committed);
+    return (await optimizeIndices(snapshot, { pool, memoryBudgetBytes, ...options, onCommitted })).indices;
   }
 }

@@ -174,6 +174,14 @@ export interface Served {
   readonly cost: number;
 }
 
+/** What builds a segment like another one. */
+export interface SegmentRecipe {
+  /** As users give them. */
+  readonly params: Readonly<Record<string, unknown>>;
+  /** What it was trained with, as `train` gives it; `null` for families that learn nothing. */
+  readonly model: Uint8Array | null;
+}
+
 /** One kind of index: everything the rest of the code knows about it. */
 export interface IndexFamily {
   /** `{ kind }` of the queries it takes, so that the planner never asks for a name. */
@@ -221,6 +229,8 @@ export interface IndexFamily {
    * fragments moved.
    */
   remap(segment: OpenSegment, rowIdMap: RowIdMap, writer: SegmentWriter, context: FamilyContext): Promise<void>;
+  /** How a segment was built, so that another over other rows can join it. Reads its headers. @throws CORRUPT, IO, ABORTED */
+  readRecipe(segment: OpenSegment, signal?: AbortSignal): Promise<SegmentRecipe>;
   canServe(query: ScalarQuery, field: LanceField, details: Uint8Array): Served;
   open(
     segment: OpenSegment,

@@ -180,6 +180,30 @@ lance.dataset("${name}").optimize.optimize_indices()`);
   });
 });
 
+test.each(["2.1", "2.2"])("blobs of every size, and none, are kept (%s)", async (version) => {
+  const name = `blobs-${version}`;
+  await native.run(`
+import hashlib
+def blobs(a, b):
+    data = [None if i % 5 == 2 else bytes([i]) * (0 if i % 7 == 0 else [100, 5000, 100000, 5000000][i % 4]) for i in range(a, b)]
+    field = pa.field("b", pa.large_binary(), metadata={"lance-encoding:blob": "true"})
+    return pa.table([pa.array(range(a, b)), pa.array(data, pa.large_binary())], schema=pa.schema([pa.field("id", pa.int64()), field]))
+def hashes():
+    d = lance.dataset("${name}"); d.validate()
+    found = d.take_blobs("b", indices=list(range(d.count_rows())))
+    return [None if b is None else hashlib.md5(b.read()).hexdigest() for b in found]
+lance.write_dataset(blobs(0, 10), "${name}", data_storage_version="${version}")
+lance.write_dataset(blobs(10, 18), "${name}", mode="append")
+lance.dataset("${name}").delete("id in (3, 11)")`);
+  const before = await native.run("out = hashes()");
+  const { snapshot } = await compactFiles(await open(name), { targetRowsPerFragment: 1000 });
+  expect(snapshot.fragments).toHaveLength(1);
+  expect(await native.run("out = hashes()")).toEqual(before);
+  // the files beside the old data files go with them
+  await cleanupOldVersions(snapshot, { retainVersions: 1 });
+  expect(await native.run("out = hashes()")).toEqual(before);
+});
+
 describe("deferred remapping", () => {
   test("native's is read here: coverage and rows of the indexes come through the fragment reuse index", async () => {
     await native.run(`

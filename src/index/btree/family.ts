@@ -8,6 +8,7 @@ import { checkParamNames, readIntegerParam } from "../params.ts";
 import type { FamilyContext, IndexFamily, SegmentWriter } from "../segment.ts";
 import { mergeSources } from "./merge-sources.ts";
 import { DEFAULT_BATCH_SIZE, PAGE_DATA, PAGE_LOOKUP } from "./page-files.ts";
+import { readBatchSize } from "./page-lookup.ts";
 import { openBTree, openBTreeFiles } from "./reader.ts";
 import { keepRows, openSegmentSource, remapRows, type SegmentSource } from "./segment-source.ts";
 import { sortRows } from "./sort-rows.ts";
@@ -94,6 +95,11 @@ export const btreeFamily: IndexFamily = {
     const source = await openSegmentSource(segment, remapRows(rowIdMap), context.signal);
     const { batchSize, numRows: totalRows } = source;
     await writeMerged([source], { field: segment.field, batchSize, writer, context, totalRows });
+  },
+
+  async readRecipe(segment, signal) {
+    const { lookup } = await openBTreeFiles(segment, signal);
+    return { params: { zoneSize: readBatchSize(lookup) }, model: null };
   },
 
   canServe(query, field) {

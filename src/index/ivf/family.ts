@@ -83,6 +83,11 @@ export const ivfFlatFamily: IndexFamily = {
     await writeIvfFlat(toModel(header), [createSegmentRun(header, rowIdMap, context.signal)], writer, context);
   },
 
+  async readRecipe(segment, signal) {
+    const header = await openIvfHeader(segment, { signal });
+    return { params: { metric: header.metric }, model: encodeModel(toModel(header)) };
+  },
+
   canServe: () => ({ exactness: "no", cost: 0 }),
 
   open: openIvfFlat,

@@ -9,6 +9,7 @@ import { scanFragment } from "../../table/scan-fragment.ts";
 import { getFragment, type Snapshot } from "../../table/snapshot.ts";
 import { checkStorageVersion } from "../create-table.ts";
 import { writeFragments } from "../write-fragments.ts";
+import { findBlobColumns, readBlobBytes } from "./blob-columns.ts";
 import { listLiveRanges } from "./live-ranges.ts";
 
 /** One task of a compaction, as a worker runs it: plain JSON. */
@@ -67,13 +68,32 @@ async function* readLiveRows(
   fragments: readonly Fragment[],
   { signal }: RewriteContext,
 ): AsyncGenerator<RecordBatch> {
+  const { fields } = snapshot.schema;
+  const blobs = findBlobColumns(fields);
   for (const fragment of fragments) {
-    const deleted = await readDeletions(snapshot, fragment, signal);
-    const rows: RowSelection =
-      deleted === null ? { kind: "all" } : { kind: "ranges", ranges: listLiveRanges(fragment.physicalRows, deleted) };
+    const ranges = listLiveRanges(fragment.physicalRows, await readDeletions(snapshot, fragment, signal));
+    const rows: RowSelection = fragment.numDeletedRows === 0 ? { kind: "all" } : { kind: "ranges", ranges };
     const batchRows = chooseBatchRows(fragment);
-    yield* scanFragment(snapshot, fragment, snapshot.schema.fields, rows, { batchRows, signal });
+    const takeOffsets = createOffsetCursor(ranges);
+    for await (const batch of scanFragment(snapshot, fragment, fields, rows, { batchRows, signal })) {
+      if (blobs.length === 0) yield batch;
+      else yield* readBlobBytes(snapshot, { fragment, batch, offsets: takeOffsets(batch.numRows) }, blobs, signal);
+    }
   }
+}
+
+/** Gives the offsets of the next rows of some ranges. */
+function createOffsetCursor(ranges: readonly (readonly [number, number])[]): (count: number) => Uint32Array {
+  let at = 0;
+  let next = ranges[0]?.[0] ?? 0;
+  return (count) => {
+    const offsets = new Uint32Array(count);
+    for (let i = 0; i < count; i++) {
+      if (next === ranges[at]![1]) next = ranges[++at]![0];
+      offsets[i] = next++;
+    }
+    return offsets;
+  };
 }
 
 function chooseBatchRows({ proto, physicalRows }: Fragment): number {
