@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createIndex } from "../../src/index/create-index.ts";
+import { optimizeIndices } from "../../src/index/optimize-indices.ts";
 import type { ScannerOptions } from "../../src/query/scan-options.ts";
 import { findMatches, Scanner } from "../../src/query/scanner.ts";
 import { createNodeFsStore } from "../../src/store/node-fs.ts";
@@ -203,6 +204,34 @@ lance.dataset("${name}").delete("id in (3, 11)")`);
   await cleanupOldVersions(snapshot, { retainVersions: 1 });
   expect(await native.run("out = hashes()")).toEqual(before);
 });
+
+test.each([false, true])(
+  "indexes are brought up to date here, and by native on top (stable row ids: %s)",
+  async (stable) => {
+    const name = `optimized-${stable}`;
+    const unindexed = () =>
+      native.run(`
+d = lance.dataset("${name}")
+out = [d.stats.index_stats(n)["num_unindexed_rows"] for n in ["v_idx", "vec_idx"]]`);
+    await native.run(`
+create("${name}", ${stable ? "True" : "False"})
+d = lance.dataset("${name}"); d.insert(rows(200, 30)); d.delete("id % 9 = 4")`);
+    for (const numIndicesToMerge of [undefined, 0, 1, 100]) {
+      const snapshot = await appendRows(await open(name), makeRows(300 + ((50 * (numIndicesToMerge ?? 7)) % 1000), 20));
+      const { indices } = await optimizeIndices(snapshot, { pool: inlinePool, numIndicesToMerge });
+      expect(indices.map(({ action }) => action)).not.toContain("unchanged");
+      expect(await unindexed()).toEqual([0, 0]);
+      await compare(name);
+      for (const used of INDEXED) expect(await nativePlans(name)).toMatch(used);
+    }
+    await native.run(`
+d = lance.dataset("${name}"); d.insert(rows(5000, 30)); d.optimize.optimize_indices(num_indices_to_merge=1)`);
+    await compare(name);
+    await optimizeIndices(await open(name), { pool: inlinePool, numIndicesToMerge: 100 });
+    expect(await unindexed()).toEqual([0, 0]);
+    await compare(name);
+  },
+);
 
 describe("deferred remapping", () => {
   test("native's is read here: coverage and rows of the indexes come through the fragment reuse index", async () => {
