@@ -42,6 +42,8 @@ export interface StoreCapabilities {
   readonly atomicCreate: boolean;
   /** Contents outlive the process or tab. */
   readonly durable: boolean;
+  /** So many bytes take about as long as one request more: two slices nearer than this are better read as one. */
+  readonly gapBytes?: number;
 }
 
 /** JSON or clonable data that reopens the same store in a worker. `kind` names the back end. */

@@ -7,7 +7,7 @@ import type { GetResult, ReadableStore } from "./store.ts";
 
 /** How far apart two slices may be and still be one request. */
 export interface CoalescingOptions {
-  /** Bytes read for nothing between two slices of one request. Default 64 KiB. */
+  /** Bytes read for nothing between two slices of one request. Default: what the store declares, or 64 KiB. */
   readonly maxGapBytes?: number;
   /** A merged request is never larger; a single slice may be. Default 8 MiB. */
   readonly maxRequestBytes?: number;
@@ -51,7 +51,7 @@ const MAX_TURNS = 1024;
  */
 export function withCoalescing<S extends ReadableStore>(store: S, options: CoalescingOptions = {}): S {
   const limits = {
-    maxGapBytes: options.maxGapBytes ?? 64 * 1024,
+    maxGapBytes: options.maxGapBytes ?? store.capabilities?.gapBytes ?? 64 * 1024,
     maxRequestBytes: options.maxRequestBytes ?? 8 * 1024 * 1024,
   };
   const queues = new Map<string, Slice[]>();

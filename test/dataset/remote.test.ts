@@ -132,9 +132,21 @@ describe("finding the newest version over HTTP", () => {
       code: "CORRUPT",
       message: expect.stringContaining("holds version 4"),
     });
-    expect(host.seen.at(-1)!.path).not.toBe("");
     const found = host.seen.filter(({ path }) => host.objects.has(path)).map(({ path }) => path);
     expect(found.at(-1)).toBe(formatManifestPath(1999, "v2"));
+  });
+
+  it("without hint and listing, beyond an old version that stayed behind", async () => {
+    serve("2.1");
+    host.objects.delete(VERSION_HINT_PATH);
+    const manifest = host.objects.get(formatManifestPath(4, "v2"))!;
+    for (let version = 1; version <= 4; version++) host.objects.delete(formatManifestPath(version, "v2"));
+    for (const version of [5, ...Array.from({ length: 12 }, (_, i) => 66 + i)]) {
+      host.objects.set(formatManifestPath(version, "v2"), manifest);
+    }
+    await expect(newest()).rejects.toMatchObject({ code: "CORRUPT" });
+    const found = host.seen.filter(({ path }) => host.objects.has(path)).map(({ path }) => path);
+    expect(found.at(-1)).toBe(formatManifestPath(77, "v2"));
   });
 
   it("says what it tried where there is no table, and asks for little", async () => {

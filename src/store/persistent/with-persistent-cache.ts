@@ -9,7 +9,7 @@ import { type BlockCache, FACTS } from "./block-cache.ts";
 import { fillSpan, joinSpans } from "./extents.ts";
 import { openBlockCache, type PersistentCacheOptions } from "./open-block-cache.ts";
 
-/** Slices of one object nearer than this are fetched as one. */
+/** Missing parts nearer than this are fetched as one, where the store declares nothing. */
 const MAX_GAP_BYTES = 64 * 1024;
 /** So many manifests of a table are remembered as being on the device. */
 const MAX_KEPT = 32;
@@ -129,7 +129,7 @@ export function withPersistentCache<S extends ReadableStore>(
     try {
       if (kept && kept.missing.length > 0) {
         const parts = await settleAll(
-          joinSpans(kept.missing, MAX_GAP_BYTES).map(async ({ start, end }) => {
+          joinSpans(kept.missing, store.capabilities?.gapBytes ?? MAX_GAP_BYTES).map(async ({ start, end }) => {
             const part = { offset: start, length: end - start };
             return { start, part, result: await store.get(path, part, call) };
           }),
