@@ -1,5 +1,4 @@
 import { create } from "@bufbuild/protobuf";
-import { toArrowSchema } from "../format/arrow-schema.ts";
 import { planColumns } from "../format/write/leaf-column.ts";
 import { Transaction_AppendSchema } from "../proto/gen/lance/transaction_pb.ts";
 import { commit } from "../table/commit.ts";
@@ -9,6 +8,7 @@ import { requireWritable } from "../table/publish.ts";
 import type { Snapshot } from "../table/snapshot.ts";
 import { checkStorageVersion } from "./create-table.ts";
 import { type TabularData, toRecordBatches } from "./input.ts";
+import { toInputSchema } from "./input-schema.ts";
 import { listDataFiles, type WriteFragmentsOptions, writeFragments } from "./write-fragments.ts";
 
 /** How rows are appended. */
@@ -35,7 +35,7 @@ export async function appendRows(
   checkWriterFlags(snapshot.manifest);
   const store = requireWritable(snapshot.store, uri);
   planColumns(schema, version);
-  const source = await toRecordBatches(data, { schema: toArrowSchema(schema), signal });
+  const source = await toRecordBatches(data, { schema: toInputSchema(schema.fields), signal });
   const fragments = await writeFragments(store, source.batches, { ...options, schema, version });
   if (fragments.length === 0) return snapshot;
   const value = create(Transaction_AppendSchema, { fragments });

@@ -3,10 +3,10 @@ import { isLanceError, LanceError } from "../errors.ts";
 import { bindValue } from "../expr/bind.ts";
 import { compileValue } from "../expr/compile/value.ts";
 import { parseExpression } from "../expr/parse.ts";
-import { toArrowType } from "../format/arrow-schema.ts";
 import type { LanceField, LanceSchema } from "../format/schema.ts";
 import { gatherData } from "../table/gather-data.ts";
 import { buildValues } from "./build-values.ts";
+import { toInputType } from "./input-schema.ts";
 
 /** New values of one column for every row of a batch. */
 export interface ColumnValues {
@@ -19,7 +19,7 @@ export interface ColumnValues {
  * @throws SCHEMA_MISMATCH, DIMENSION_MISMATCH naming the column, what was expected and what was received
  */
 export function planConstant(field: LanceField, value: unknown): ColumnValues {
-  const one = buildValues(toArrowType(field), [value], {
+  const one = buildValues(toInputType(field), [value], {
     nullable: field.nullable,
     fail: (_, expected, code = "SCHEMA_MISMATCH") => {
       throw new LanceError(code, `column "${field.name}": expected ${expected}, received ${describe(value)}`, {
@@ -39,7 +39,7 @@ export function planConstant(field: LanceField, value: unknown): ColumnValues {
 export function planSqlValue(field: LanceField, sql: string, schema: LanceSchema): ColumnValues {
   const named = nameColumn(field.name, sql);
   const { evaluate } = named(() =>
-    compileValue(bindValue(parseExpression(sql), schema), { outputType: toArrowType(field) }),
+    compileValue(bindValue(parseExpression(sql), schema), { outputType: toInputType(field) }),
   );
   return { evaluate: (batch) => named(() => evaluate(batch)) };
 }

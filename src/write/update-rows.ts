@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import type { RecordBatch } from "apache-arrow";
+import { Field, type RecordBatch, Schema } from "apache-arrow";
 import { LanceError } from "../errors.ts";
 import type { LanceField } from "../format/schema.ts";
 import { Transaction_UpdateSchema } from "../proto/gen/lance/transaction_pb.ts";
@@ -10,11 +10,12 @@ import { commitFiles } from "../table/commit-files.ts";
 import { readLiveRows } from "../table/deletions.ts";
 import { checkWriterFlags } from "../table/feature-flags.ts";
 import { requireWritable } from "../table/publish.ts";
-import { arrowSchemaOf, makeBatch } from "../table/record-batches.ts";
+import { makeBatch } from "../table/record-batches.ts";
 import { addressesOf } from "../table/row-addresses.ts";
 import { scanFragment } from "../table/scan-fragment.ts";
 import { getFragment, type Snapshot } from "../table/snapshot.ts";
 import { type ColumnValues, planConstant, planSqlValue } from "./column-values.ts";
+import { findBlobColumns, readBlobBytes } from "./compact/blob-columns.ts";
 import { listFieldIds } from "./field-ids.ts";
 import { IdCollector } from "./id-collector.ts";
 import { type ConflictOptions, retryConflicts } from "./retry-conflicts.ts";
@@ -151,14 +152,32 @@ async function* changeRows(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<RecordBatch> {
   const { fields } = snapshot.schema;
-  const schema = arrowSchemaOf(fields);
+  const blobs = findBlobColumns(fields).filter((column) => !changes.has(fields[column]!));
   for (const [fragmentId, offsets] of rows) {
     const fragment = getFragment(snapshot, fragmentId);
     const selection = { kind: "indices", indices: offsets } as const;
-    for await (const batch of scanFragment(snapshot, fragment, fields, selection, { signal })) {
-      const columns = fields.map((field, i) => changes.get(field)?.evaluate(batch) ?? batch.data.children[i]!);
-      yield makeBatch(schema, columns, batch.numRows);
+    let start = 0;
+    for await (const old of scanFragment(snapshot, fragment, fields, selection, { signal })) {
+      const batch = changeBatch(old, fields, changes);
+      const part = offsets.subarray(start, start + batch.numRows);
+      start += batch.numRows;
+      if (blobs.length === 0) yield batch;
+      else yield* readBlobBytes(snapshot, { fragment, batch, offsets: part, fields }, blobs, signal);
     }
     if (snapshot.stableRowIds) ids.add(identifyRows(snapshot, addressesOf(fragmentId, offsets)));
   }
+}
+
+function changeBatch(
+  old: RecordBatch,
+  fields: readonly LanceField[],
+  changes: ReadonlyMap<LanceField, ColumnValues>,
+): RecordBatch {
+  const columns = fields.map((field, i) => changes.get(field)?.evaluate(old) ?? old.data.children[i]!);
+  const schema = new Schema(
+    old.schema.fields.map((field, i) =>
+      changes.has(fields[i]!) ? new Field(field.name, columns[i]!.type, field.nullable) : field,
+    ),
+  );
+  return makeBatch(schema, columns, old.numRows);
 }

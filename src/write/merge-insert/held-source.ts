@@ -2,11 +2,12 @@ import { type Data, type RecordBatch, Vector } from "apache-arrow";
 import { LanceError } from "../../errors.ts";
 import type { LanceField, LanceSchema } from "../../format/schema.ts";
 import { checkArrowSchema } from "../../format/write/check-batch.ts";
+import type { LanceFileVersion } from "../../format/write/file-writer.ts";
 import { planColumns } from "../../format/write/leaf-column.ts";
 import { gatherData } from "../../table/gather-data.ts";
-import { arrowSchemaOf } from "../../table/record-batches.ts";
 import { createGiveWay } from "../../tasks/give-way.ts";
 import { type TabularData, toRecordBatches } from "../input.ts";
+import { toInputSchema } from "../input-schema.ts";
 
 /** The source of a merge, whole in memory: it is joined with the table, and read again when another writer was first. */
 export interface HeldSource {
@@ -29,7 +30,7 @@ export async function holdSource(
   const named = namesOfRows(parts);
   const fields = named === null ? null : pickFields(schema, named);
   const source = await toRecordBatches(parts as TabularData, {
-    schema: fields === null ? arrowSchemaOf(schema.fields) : arrowSchemaOf(fields),
+    schema: toInputSchema(fields ?? schema.fields),
     signal,
   });
   const batches: RecordBatch[] = [];
@@ -57,9 +58,10 @@ export async function holdSource(
  * The table's fields a source gives, in the source's order.
  * @throws SCHEMA_MISMATCH, DIMENSION_MISMATCH naming the column that does not fit
  */
-export function matchSourceFields(source: HeldSource, schema: LanceSchema): LanceField[] {
+export function matchSourceFields(source: HeldSource, schema: LanceSchema, version: LanceFileVersion): LanceField[] {
   const fields = pickFields(schema, source.columns);
-  const { roots } = planColumns({ fields: fields.map((field) => ({ ...field, nullable: true })), metadata: {} });
+  const nullable = fields.map((field) => ({ ...field, nullable: true }));
+  const { roots } = planColumns({ fields: nullable, metadata: {} }, version);
   for (const batch of source.batches) checkArrowSchema(batch.schema, roots);
   return fields;
 }

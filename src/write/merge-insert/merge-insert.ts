@@ -10,6 +10,7 @@ import { checkWriterFlags } from "../../table/feature-flags.ts";
 import { requireWritable } from "../../table/publish.ts";
 import type { Snapshot } from "../../table/snapshot.ts";
 import { createGiveWay } from "../../tasks/give-way.ts";
+import { checkStorageVersion } from "../create-table.ts";
 import { listFieldIds } from "../field-ids.ts";
 import { IdCollector } from "../id-collector.ts";
 import type { TabularData } from "../input.ts";
@@ -92,7 +93,7 @@ async function mergeOnce(
   checkWriterFlags(snapshot.manifest);
   const store = requireWritable(snapshot.store, snapshot.uri);
   const keyFields = resolveKeyFields(snapshot.schema, spec.on);
-  const sourceFields = matchSourceFields(source, snapshot.schema);
+  const sourceFields = matchSourceFields(source, snapshot.schema, checkStorageVersion(snapshot.storageVersion));
   checkColumns(snapshot, spec, keyFields, sourceFields);
   const rows = new SourceRows(source);
   const matches = await findMatchedRows(snapshot, job, { keyFields, sourceFields, rows });

@@ -6,6 +6,7 @@ import { addressesOf } from "../../table/row-addresses.ts";
 import { scanFragment } from "../../table/scan-fragment.ts";
 import { getFragment, type Snapshot } from "../../table/snapshot.ts";
 import { createGiveWay } from "../../tasks/give-way.ts";
+import { findBlobColumns, readBlobBytes } from "../compact/blob-columns.ts";
 import type { IdCollector } from "../id-collector.ts";
 import type { HeldSource, SourceRows } from "./held-source.ts";
 import type { KeyFilter } from "./key-filter.ts";
@@ -73,11 +74,20 @@ async function* makeUpdatedRows(
     }
     return;
   }
+  const fragment = getFragment(snapshot, fragmentId);
   const selection = { kind: "indices", indices: offsets } as const;
+  const blobs = findBlobColumns(kept);
   let from = 0;
-  for await (const old of scanFragment(snapshot, getFragment(snapshot, fragmentId), kept, selection, { signal })) {
-    yield gatherSource(plan, sourceRows.subarray(from, from + old.numRows), old);
-    from += old.numRows;
+  for await (const old of scanFragment(snapshot, fragment, kept, selection, { signal })) {
+    const part = offsets.subarray(from, from + old.numRows);
+    const wholes =
+      blobs.length === 0
+        ? [old]
+        : readBlobBytes(snapshot, { fragment, batch: old, offsets: part, fields: kept }, blobs, signal);
+    for await (const whole of wholes) {
+      yield gatherSource(plan, sourceRows.subarray(from, from + whole.numRows), whole);
+      from += whole.numRows;
+    }
   }
 }
 
