@@ -1,7 +1,7 @@
 import { drawUuid } from "../store/uuid.ts";
-import { createBitRankWithout } from "../table/bit-rank.ts";
 import { readDeletions } from "../table/deletions.ts";
 import { requireWritable } from "../table/publish.ts";
+import { createRangeRank, listRangesWithout } from "../table/range-rank.ts";
 import { createRowIdMap, type RowIdMap } from "../table/row-map.ts";
 import { getFragment, type Snapshot } from "../table/snapshot.ts";
 import { settleAll } from "../tasks/settle-all.ts";
@@ -65,7 +65,8 @@ export async function createRewriteMap(
             const fragment = getFragment(snapshot, id);
             const { physicalRows } = fragment;
             const deleted = await readDeletions(snapshot, fragment, signal);
-            return { id, physicalRows, live: deleted === null ? null : createBitRankWithout(deleted, physicalRows) };
+            const live = deleted && createRangeRank(listRangesWithout(deleted, physicalRows), physicalRows);
+            return { id, physicalRows, live };
           }),
         ),
         newFragments,

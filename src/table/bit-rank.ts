@@ -1,5 +1,3 @@
-import { wordsFor } from "./bit-words.ts";
-
 /** Words that share one running count. */
 const BLOCK_WORDS = 8;
 
@@ -57,21 +55,6 @@ export function createBitRank(words: Uint32Array, size: number): BitRank {
       return at * 32 + (31 - Math.clz32(word & -word));
     },
   };
-}
-
-/** All bits of `[0, size)` but those listed. @param cleared ascending or not, each below `size` */
-export function createBitRankWithout(cleared: ArrayLike<number>, size: number): BitRank {
-  const words = new Uint32Array(wordsFor(size)).fill(0xffffffff);
-  if (size % 32 !== 0) words[words.length - 1] = 0xffffffff >>> (32 - (size % 32));
-  for (let i = 0; i < cleared.length; i++) words[cleared[i]! >>> 5]! &= ~(1 << (cleared[i]! & 31));
-  return createBitRank(words, size);
-}
-
-/** Those bits of `[0, size)` that are listed. @param set each below `size` */
-export function createBitRankOf(set: ArrayLike<number>, size: number): BitRank {
-  const words = new Uint32Array(wordsFor(size));
-  for (let i = 0; i < set.length; i++) words[set[i]! >>> 5]! |= 1 << (set[i]! & 31);
-  return createBitRank(words, size);
 }
 
 function countWord(value: number): number {

@@ -1,6 +1,5 @@
 import { clone, fromBinary } from "@bufbuild/protobuf";
 import { LanceError } from "../errors.ts";
-import { loadCoreKernels } from "../kernels/core.ts";
 import {
   type FragmentReuseIndexDetails,
   FragmentReuseIndexDetailsSchema,
@@ -11,11 +10,11 @@ import {
 import { type IndexMetadata, IndexMetadataSchema } from "../proto/gen/lance/table_pb.ts";
 import { formatUuid } from "../store/uuid.ts";
 import { resolveBasePath } from "./base-paths.ts";
-import { createBitRankOf } from "./bit-rank.ts";
 import { MAX_U32 } from "./fragment.ts";
 import { decodeFragmentBitmap, encodeFragmentBitmap } from "./fragment-bitmap.ts";
 import { FRAGMENT_REUSE_INDEX, isSystemIndex } from "./index-identity.ts";
-import { splitTreemap } from "./roaring-treemap.ts";
+import { createRangeRank } from "./range-rank.ts";
+import { decodeRanges, splitTreemap } from "./roaring-treemap.ts";
 import { chainRowIdMaps, createRowIdMap, type RewrittenRows, type RowIdMap } from "./row-map.ts";
 import type { Snapshot } from "./snapshot.ts";
 
@@ -91,7 +90,7 @@ async function readFragReuse(snapshot: Snapshot): Promise<FragReuse | null> {
   const groups = ordered.flatMap((version) => version.groups.map(readFragmentIds));
   if (groups.length === 0) return null;
   const maps: RowIdMap[] = [];
-  for (const version of ordered) maps.push(createRowIdMap(await Promise.all(version.groups.map(readGroup))));
+  for (const version of ordered) maps.push(createRowIdMap(version.groups.map(readGroup)));
   return {
     uuid: formatUuid(index.uuid?.uuid ?? new Uint8Array(0)),
     mapFragments: (fragmentIds) => mapFragments(fragmentIds, groups),
@@ -155,19 +154,27 @@ function mapFragments(fragmentIds: readonly number[], groups: readonly GroupIds[
   return [...covered].sort((a, b) => a - b);
 }
 
-async function readGroup(group: ReuseGroup): Promise<RewrittenRows> {
-  const kernels = await loadCoreKernels();
+function readGroup(group: ReuseGroup): RewrittenRows {
   const bitmaps = new Map(splitTreemap(group.changedRowAddrs).map(({ high, bitmap }) => [high, bitmap]));
   return {
     oldFragments: group.oldFragments.map((digest) => {
       const id = toU32(digest.id);
       const physicalRows = toU32(digest.physicalRows);
       const bitmap = bitmaps.get(id);
-      const offsets = bitmap === undefined ? new Uint32Array(0) : kernels.decodeRoaring(bitmap, physicalRows);
-      return { id, physicalRows, live: createBitRankOf(offsets, physicalRows) };
+      const ranges = bitmap === undefined ? [] : decodeRanges(bitmap);
+      if ((ranges.at(-1)?.[1] ?? 0) > physicalRows) throw beyond(id, physicalRows);
+      return { id, physicalRows, live: createRangeRank(ranges, physicalRows) };
     }),
     newFragments: group.newFragments.map(({ id, physicalRows }) => ({ id: toU32(id), numRows: toU32(physicalRows) })),
   };
+}
+
+function beyond(fragmentId: number, physicalRows: number): LanceError {
+  return new LanceError(
+    "CORRUPT",
+    `the fragment reuse history moves rows of fragment ${fragmentId} beyond its ${physicalRows}`,
+    { fragmentId, physicalRows },
+  );
 }
 
 function toU32(value: bigint): number {

@@ -27,7 +27,7 @@ export function splitTreemap(bytes: Uint8Array): TreemapEntry[] {
     let at = 8;
     for (let i = 0; i < count; i++) {
       const high = view.getUint32(at, true);
-      const end = findBitmapEnd(view, at + 4);
+      const end = readContainers(view, at + 4, () => {});
       entries.push({ high, bitmap: bytes.subarray(at + 4, end) });
       at = end;
     }
@@ -52,8 +52,55 @@ export function joinTreemap(entries: readonly TreemapEntry[]): Uint8Array<ArrayB
   return bytes;
 }
 
-/** @throws RangeError beyond the end of the bytes */
-function findBitmapEnd(view: DataView, start: number): number {
+/**
+ * Ranges of values of a portable bitmap, ascending. Costs its bytes, not its values: a run is one range.
+ *
+ * @throws CORRUPT
+ */
+export function decodeRanges(bitmap: Uint8Array): [start: number, end: number][] {
+  const view = new DataView(bitmap.buffer, bitmap.byteOffset, bitmap.byteLength);
+  const ranges: [number, number][] = [];
+  const add = (start: number, end: number): void => {
+    const last = ranges.at(-1);
+    if (last !== undefined && start < last[1]) throw new RangeError(`${start} comes after ${last[1]}`);
+    if (last?.[1] === start) last[1] = end;
+    else ranges.push([start, end]);
+  };
+  try {
+    readContainers(view, 0, ({ key, kind, at, length }) => {
+      const base = key * 65536;
+      for (let i = 0; i < length; i++) {
+        if (kind === "array") {
+          const low = view.getUint16(at + 2 * i, true);
+          add(base + low, base + low + 1);
+        } else if (kind === "runs") {
+          const low = view.getUint16(at + 4 * i, true);
+          const end = low + view.getUint16(at + 4 * i + 2, true) + 1;
+          if (end > 65536) throw new RangeError(`a run ends at ${end}`);
+          add(base + low, base + end);
+        } else {
+          for (let byte = view.getUint8(at + i), bit = 0; byte !== 0; byte >>= 1, bit++) {
+            if (byte & 1) add(base + i * 8 + bit, base + i * 8 + bit + 1);
+          }
+        }
+      }
+    });
+  } catch (cause) {
+    throw new LanceError("CORRUPT", "a set of row offsets is not a Roaring bitmap", {}, { cause });
+  }
+  return ranges;
+}
+
+interface Container {
+  readonly key: number;
+  readonly kind: "array" | "runs" | "bits";
+  readonly at: number;
+  /** Values, runs or bytes. */
+  readonly length: number;
+}
+
+/** Visits the containers of a portable bitmap. @returns where it ends @throws RangeError beyond the end of the bytes */
+function readContainers(view: DataView, start: number, visit: (container: Container) => void): number {
   const cookie = view.getUint32(start, true);
   const hasRuns = (cookie & 0xffff) === COOKIE_WITH_RUNS;
   if (!hasRuns && cookie !== COOKIE_WITHOUT_RUNS) throw new RangeError(`${cookie} is no cookie of a bitmap`);
@@ -65,9 +112,19 @@ function findBitmapEnd(view: DataView, start: number): number {
   if (!hasRuns || count >= NO_OFFSET_THRESHOLD) at += 4 * count;
   for (let i = 0; i < count; i++) {
     const isRun = hasRuns && ((view.getUint8(flags + (i >> 3)) >> (i & 7)) & 1) === 1;
+    const key = view.getUint16(keys + 4 * i, true);
     const cardinality = view.getUint16(keys + 4 * i + 2, true) + 1;
-    if (isRun) at += 2 + 4 * view.getUint16(at, true);
-    else at += cardinality <= ARRAY_MAX ? 2 * cardinality : BITMAP_BYTES;
+    if (isRun) {
+      const length = view.getUint16(at, true);
+      visit({ key, kind: "runs", at: at + 2, length });
+      at += 2 + 4 * length;
+    } else if (cardinality <= ARRAY_MAX) {
+      visit({ key, kind: "array", at, length: cardinality });
+      at += 2 * cardinality;
+    } else {
+      visit({ key, kind: "bits", at, length: BITMAP_BYTES });
+      at += BITMAP_BYTES;
+    }
   }
   if (at > view.byteLength) throw new RangeError(`a bitmap ends at ${at} of ${view.byteLength} bytes`);
   return at;

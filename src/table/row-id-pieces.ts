@@ -1,8 +1,9 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { LanceError } from "../errors.ts";
 import { type EncodedU64Array, RowIdSequenceSchema, type U64Segment } from "../proto/gen/lance/rowids_pb.ts";
-import { type BitRank, createBitRank, createBitRankWithout } from "./bit-rank.ts";
+import { type BitRank, createBitRank } from "./bit-rank.ts";
 import { maskTail, wordsFor } from "./bit-words.ts";
+import { createRangeRank, listRangesWithout } from "./range-rank.ts";
 
 /** Consecutive physical rows whose stable row ids are told in one way. */
 export type RowIdPiece =
@@ -120,9 +121,9 @@ function readPiece({ segment }: U64Segment, rowsLeft: number): RowIdPiece {
       const { start, end, holes } = segment.value;
       const skipped = holes === undefined ? new BigUint64Array(0) : decodeArray(holes, Number.POSITIVE_INFINITY);
       const span = spanOf(start, end, rowsLeft + skipped.length);
-      const cleared: number[] = [];
-      for (const id of skipped) if (id >= start && id < end) cleared.push(Number(id - start));
-      const bits = createBitRankWithout(cleared, span);
+      const holes64 = skipped.filter((id) => id >= start && id < end).sort();
+      const gone = Float64Array.from(holes64, (id) => Number(id - start)).filter((at, i, all) => at !== all[i - 1]);
+      const bits = createRangeRank(listRangesWithout(gone, span), span);
       return { kind: "bits", first: start, bits, count: bits.count };
     }
     case "rangeWithBitmap": {

@@ -16,9 +16,9 @@ import { readReuseVersions } from "../../table/frag-reuse.ts";
 import { encodeFragmentBitmap } from "../../table/fragment-bitmap.ts";
 import { FRAGMENT_REUSE_INDEX } from "../../table/index-identity.ts";
 import { requireWritable } from "../../table/publish.ts";
+import { listRangesWithout } from "../../table/range-rank.ts";
 import { encodeRangeBitmap, joinTreemap } from "../../table/roaring-treemap.ts";
 import { getFragment, type Snapshot } from "../../table/snapshot.ts";
-import { listLiveRanges } from "./live-ranges.ts";
 
 const TYPE_URL = "/lance.table.FragmentReuseIndexDetails";
 /** Larger details lie in a file beside the manifest. */
@@ -115,7 +115,7 @@ async function describeGroup(
       numDeletedRows: BigInt(numDeletedRows),
     });
     if (numRows === 0) continue;
-    const ranges = listLiveRanges(physicalRows, await readDeletions(snapshot, fragment, signal));
+    const ranges = listRangesWithout((await readDeletions(snapshot, fragment, signal)) ?? [], physicalRows);
     const bitmap =
       ranges.length > MAX_RANGES ? kernels.encodeRoaring(expand(ranges, numRows)) : encodeRangeBitmap(ranges);
     entries.push({ high: id, bitmap });

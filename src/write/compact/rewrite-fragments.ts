@@ -5,12 +5,12 @@ import type { DataFragment } from "../../proto/gen/lance/table_pb.ts";
 import { readDeletions } from "../../table/deletions.ts";
 import type { Fragment } from "../../table/fragment.ts";
 import { requireWritable } from "../../table/publish.ts";
+import { listRangesWithout } from "../../table/range-rank.ts";
 import { scanFragment } from "../../table/scan-fragment.ts";
 import { getFragment, type Snapshot } from "../../table/snapshot.ts";
 import { checkStorageVersion } from "../create-table.ts";
 import { writeFragments } from "../write-fragments.ts";
 import { findBlobColumns, readBlobBytes } from "./blob-columns.ts";
-import { listLiveRanges } from "./live-ranges.ts";
 
 /** One task of a compaction, as a worker runs it: plain JSON. */
 export interface RewriteTask {
@@ -71,7 +71,7 @@ async function* readLiveRows(
   const { fields } = snapshot.schema;
   const blobs = findBlobColumns(fields);
   for (const fragment of fragments) {
-    const ranges = listLiveRanges(fragment.physicalRows, await readDeletions(snapshot, fragment, signal));
+    const ranges = listRangesWithout((await readDeletions(snapshot, fragment, signal)) ?? [], fragment.physicalRows);
     const rows: RowSelection = fragment.numDeletedRows === 0 ? { kind: "all" } : { kind: "ranges", ranges };
     const batchRows = chooseBatchRows(fragment);
     const takeOffsets = createOffsetCursor(ranges);
