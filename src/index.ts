@@ -2,6 +2,7 @@
  * The public surface of lancelet, listed by hand; `test/packaging` keeps the list. Entries (`entry-*.ts`) set up the
  * host and export this.
  */
+export type { DatasetBranches } from "./dataset/branches.ts";
 export { Dataset } from "./dataset/dataset.ts";
 export type {
   CreateIndexOptions,
@@ -12,6 +13,7 @@ export type { MergeInsertBuilder } from "./dataset/merge-insert.ts";
 export { type OpenDatasetOptions, openDataset } from "./dataset/open-dataset.ts";
 export type { DatasetOptimizer } from "./dataset/optimize.ts";
 export { type RunBuildTaskOptions, runBuildTask } from "./dataset/run-build-task.ts";
+export type { DatasetTags } from "./dataset/tags.ts";
 export type { WatchOptions } from "./dataset/watch-versions.ts";
 export { type WriteDatasetOptions, writeDataset } from "./dataset/write-dataset.ts";
 export { type ErrorDetails, isLanceError, LanceError, type LanceErrorCode } from "./errors.ts";
@@ -57,6 +59,9 @@ export { withCache } from "./store/with-cache.ts";
 export { withCoalescing } from "./store/with-coalescing.ts";
 export { withPrefix } from "./store/with-prefix.ts";
 export type { BlobFile } from "./table/blob-file.ts";
+export type { Branch } from "./table/refs/branches.ts";
+export type { Tag } from "./table/refs/read-tags.ts";
+export type { VersionReference } from "./table/refs/reference.ts";
 export type { VersionInfo } from "./table/versions.ts";
 export type { CleanupOptions, CleanupProgress, CleanupStats } from "./write/cleanup/cleanup-versions.ts";
 export type { RetentionPolicy } from "./write/cleanup/retention.ts";

@@ -1,5 +1,4 @@
 import type { Schema, Table } from "apache-arrow";
-import { LanceError } from "../errors.ts";
 import { toArrowSchema } from "../format/arrow-schema.ts";
 import { createIndexUncommitted, trainIndexModel } from "../index/build.ts";
 import { commitExistingIndexSegments } from "../index/commit.ts";
@@ -23,7 +22,11 @@ import { findMatches, Scanner, type ScannerEnvironment } from "../query/scanner.
 import { type TakeOptions, takeOffsets, takeRowIds } from "../query/take.ts";
 import { type TakeBlobsOptions, takeBlobs } from "../query/take-blobs.ts";
 import type { Store } from "../store/store.ts";
+import { closeBases } from "../store/with-bases.ts";
 import type { BlobFile } from "../table/blob-file.ts";
+import { createBranch } from "../table/refs/create-branch.ts";
+import { MAIN_BRANCH } from "../table/refs/ref-names.ts";
+import { openReference, type VersionReference } from "../table/refs/reference.ts";
 import { openVersion, type Snapshot } from "../table/snapshot.ts";
 import { listVersions, type VersionInfo } from "../table/versions.ts";
 import { type AddColumnsOptions, addColumns, type NewColumns } from "../write/add-columns.ts";
@@ -35,9 +38,11 @@ import { dropColumns } from "../write/drop-columns.ts";
 import type { TabularData } from "../write/input.ts";
 import { type InsertOptions, insertRows } from "../write/insert-rows.ts";
 import { mergeInsert } from "../write/merge-insert/merge-insert.ts";
+import { restoreVersion } from "../write/restore-version.ts";
 import type { ConflictOptions } from "../write/retry-conflicts.ts";
 import { type MetadataChanges, type MetadataOptions, readMetadata, updateMetadata } from "../write/update-config.ts";
 import { type UpdateResult, type UpdateRowsOptions, type UpdateSpec, updateRows } from "../write/update-rows.ts";
+import { DatasetBranches } from "./branches.ts";
 import {
   type CreateIndexOptions,
   type CreateIndexUncommittedOptions,
@@ -47,6 +52,7 @@ import {
 import { MergeInsertBuilder } from "./merge-insert.ts";
 import { DatasetOptimizer } from "./optimize.ts";
 import { OwnPool } from "./own-pool.ts";
+import { DatasetTags } from "./tags.ts";
 import { type WatchOptions, watchVersions } from "./watch-versions.ts";
 
 /** What a dataset holds beside its version. */
@@ -89,6 +95,21 @@ export class Dataset {
    */
   get offline(): boolean {
     return this.#snapshot.offline === true;
+  }
+
+  /** The branch this handle is on; `main` is the one a table starts with. */
+  get branch(): string {
+    return this.#snapshot.manifest.branch || MAIN_BRANCH;
+  }
+
+  /** Names for versions. */
+  get tags(): DatasetTags {
+    return new DatasetTags(() => this.#snapshot);
+  }
+
+  /** Lines of versions beside the main one. */
+  get branches(): DatasetBranches {
+    return new DatasetBranches(() => this.#snapshot);
   }
 
   /** The columns, as Arrow. */
@@ -390,15 +411,46 @@ export class Dataset {
     return listVersions(this.#snapshot.store, options);
   }
 
-  /** A new handle at another version; this one stays. @throws NOT_FOUND */
-  async checkoutVersion(version: number, options: { readonly signal?: AbortSignal } = {}): Promise<Dataset> {
-    if (!Number.isSafeInteger(version) || version < 1) {
-      throw new LanceError("INVALID_ARGUMENT", `version: expected a whole number of at least 1, received ${version}`, {
-        version,
-      });
-    }
-    const snapshot = await openVersion(this.#snapshot, { version, ...options });
-    return new Dataset(snapshot, { ...this.#resources, ownsStore: false });
+  /**
+   * A new handle at another version; this one stays.
+   * @param reference a version of this branch, a tag, or `{ branch, version }` (default: the branch's newest)
+   * @throws INVALID_ARGUMENT, NOT_FOUND (version, tag or branch), UNSUPPORTED, CORRUPT, IO, ABORTED
+   */
+  async checkoutVersion(
+    reference: VersionReference,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<Dataset> {
+    return this.#derive(await openReference(this.#snapshot, reference, options.signal));
+  }
+
+  /** A new handle on a branch, `main` included; default its newest version. @throws as `checkoutVersion` */
+  async checkoutBranch(
+    branch: string,
+    version?: number,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<Dataset> {
+    return this.checkoutVersion({ branch, version }, options);
+  }
+
+  /**
+   * Starts a branch at this version, or at another one, and gives a handle on it. Nothing is copied.
+   * @throws ALREADY_EXISTS, INVALID_ARGUMENT (the name), NOT_FOUND, UNSUPPORTED, QUOTA_EXCEEDED, IO, ABORTED
+   */
+  async createBranch(
+    name: string,
+    reference?: VersionReference,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<Dataset> {
+    return this.#derive(await createBranch(this.#snapshot, name, { reference, ...options }));
+  }
+
+  /**
+   * Makes the content of an old version the newest one; what came between stays in the history.
+   * @param reference default this handle's version, as when an old one was checked out
+   * @throws NOT_FOUND, INVALID_ARGUMENT (rows got stable ids since), COMMIT_CONFLICT, IO, ABORTED
+   */
+  async restore(reference?: number | string, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    this.#moveTo(await restoreVersion(this.#snapshot, { reference, ...options }));
   }
 
   /** Moves this handle to the newest version, as another writer may have made one. */
@@ -448,7 +500,9 @@ export class Dataset {
   async close(): Promise<void> {
     this.#closed.abort();
     await this.#ownPool.close();
-    if (this.#resources.ownsStore) await this.#resources.store.close?.();
+    if (!this.#resources.ownsStore) return;
+    await closeBases(this.#snapshot.store);
+    await this.#resources.store.close?.();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -468,6 +522,10 @@ export class Dataset {
   #defaults(): { readonly pool: WorkerPool | undefined; readonly memoryBudgetBytes: number } {
     const { pool, memoryBudgetBytes } = this.#resources;
     return { pool, memoryBudgetBytes };
+  }
+
+  #derive(snapshot: Snapshot): Dataset {
+    return new Dataset(snapshot, { ...this.#resources, store: snapshot.store as Store, ownsStore: false });
   }
 
   /** Two writes of one handle may end in either order: the handle stays at the newer version. */

@@ -6,13 +6,17 @@ import { openStore } from "../store/open-store.ts";
 import type { Store } from "../store/store.ts";
 import { withCache } from "../store/with-cache.ts";
 import { withCoalescing } from "../store/with-coalescing.ts";
-import { openSnapshot, type Snapshot } from "../table/snapshot.ts";
+import { openReferenceAt } from "../table/refs/open-reference.ts";
+import { checkBranchName, checkTagName, MAIN_BRANCH } from "../table/refs/ref-names.ts";
+import type { Snapshot } from "../table/snapshot.ts";
 import { Dataset } from "./dataset.ts";
 
 /** How to open a table. */
 export interface OpenDatasetOptions {
-  /** A pinned version. Default: the newest. */
-  readonly version?: number | undefined;
+  /** A pinned version: its number, or a tag. Default: the newest. */
+  readonly version?: number | string | undefined;
+  /** Default: `main`. */
+  readonly branch?: string | undefined;
   /**
    * What the store's back end takes. Over HTTP: `headers`, `credentials`, `list`, and `persistentCache`, which keeps what
    * is read on this device (default: on in browsers), see `HttpStorageOptions`.
@@ -44,12 +48,19 @@ const DEFAULT_CACHE_BYTES = 64 * 1024 * 1024;
 export async function openDataset(uriOrStore: string | Store, options: OpenDatasetOptions = {}): Promise<Dataset> {
   checkOpenOptions(options);
   const { store, uri } = await openTableStore(uriOrStore, options);
-  const snapshot = await openSnapshot(store, { uri, version: options.version, signal: options.signal });
-  return wrapSnapshot(snapshot, store, typeof uriOrStore === "string", options);
+  const ownsStore = typeof uriOrStore === "string";
+  const snapshot = await openReferenceAt({ store, uri }, options).catch(async (error) => {
+    if (ownsStore) await store.close?.();
+    throw error;
+  });
+  // A branch's workers open the branch, not its table.
+  const own = snapshot.manifest.branch && snapshot.uri !== uri ? (snapshot.store as Store) : store;
+  return wrapSnapshot(snapshot, own, ownsStore, options);
 }
 
 const OPEN_KEYS: readonly (keyof OpenDatasetOptions)[] = [
   "version",
+  "branch",
   "storageOptions",
   "pool",
   "memoryBudgetBytes",
@@ -70,7 +81,9 @@ export function checkOpenOptions(
   checkOptionNames(options, new Set<string>([...OPEN_KEYS, ...more]), where);
   checkSize("memoryBudgetBytes", options.memoryBudgetBytes, 1);
   checkSize("cacheBytes", options.cacheBytes, 0);
-  checkSize("version", options.version, 1);
+  if (typeof options.version === "string") checkTagName(options.version);
+  else checkSize("version", options.version, 1);
+  if (options.branch !== undefined && options.branch !== MAIN_BRANCH) checkBranchName(options.branch);
 }
 
 function checkSize(name: string, value: unknown, least: number): void {
