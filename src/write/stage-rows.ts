@@ -19,8 +19,8 @@ export interface StagedRows {
 
 /** Rows to write, and which rows they stand for. */
 export interface RowsToStage {
-  /** All columns of the table. Rows that keep their row id come first. */
-  readonly batches: AsyncIterable<RecordBatch>;
+  /** All columns of the table. Rows that keep their row id come first. `null`: rows are only deleted. */
+  readonly batches: AsyncIterable<RecordBatch> | null;
   /** Rows to mark deleted, by fragment. Read when the batches are through. */
   readonly deleted: ReadonlyMap<number, Uint32Array>;
   /** Stable row ids of the first rows; read when the batches are through. None in tables without. */
@@ -39,9 +39,7 @@ export async function stageRows(
   rows: RowsToStage,
   options: Omit<WriteFragmentsOptions, "schema" | "version">,
 ): Promise<StagedRows> {
-  const { schema, storageVersion } = snapshot;
-  const version = checkStorageVersion(storageVersion);
-  const newFragments = await writeFragments(store, rows.batches, { ...options, schema, version });
+  const newFragments = rows.batches === null ? [] : await writeRows(snapshot, store, rows.batches, options);
   try {
     if (snapshot.stableRowIds) assignRowIds(newFragments, rows.keptRowIds());
     const deletions = await stageDeletions(snapshot, store, rows.deleted, options.signal);
@@ -50,6 +48,16 @@ export async function stageRows(
     await deleteQuietly(store, listDataFiles(newFragments));
     throw error;
   }
+}
+
+function writeRows(
+  snapshot: Snapshot,
+  store: Store,
+  batches: AsyncIterable<RecordBatch>,
+  options: Omit<WriteFragmentsOptions, "schema" | "version">,
+): Promise<DataFragment[]> {
+  const { schema, storageVersion } = snapshot;
+  return writeFragments(store, batches, { ...options, schema, version: checkStorageVersion(storageVersion) });
 }
 
 /** Rows beyond the ids given get theirs from the commit. */

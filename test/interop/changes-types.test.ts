@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Utf8 } from "apache-arrow";
+import { Field, Int32, Utf8 } from "apache-arrow";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openDataset } from "../../src/entry-node.ts";
 import { type NativeSession, openNativeSession } from "./native-session.ts";
@@ -143,5 +143,38 @@ test.each(["2.1", "2.2"])("blobs go with their rows, and can be given (%s)", asy
     22: null,
     3: [0, ""],
   });
+  await dataset.close();
+});
+
+test("a table of files 2.0: the schema changes, deletes go, new data is refused and nothing is lost", async () => {
+  await native.run(
+    `lance.write_dataset(pa.table({"a": [1, 2, 3], "s": [{"x": 1, "y": 2}] * 3, "z": ["p", None, "q"]}), "old", data_storage_version="2.0")`,
+  );
+  const dataset = await openDataset(join(directory, "old"));
+  await expect(dataset.update({ values: { a: 1n } })).rejects.toMatchObject({ code: "UNSUPPORTED" });
+  await expect(
+    dataset
+      .mergeInsert("a")
+      .whenNotMatchedInsertAll()
+      .execute([{ a: 9n }]),
+  ).rejects.toMatchObject({
+    code: "UNSUPPORTED",
+  });
+  await expect(dataset.addColumns({ b: "a + 1" })).rejects.toMatchObject({ code: "UNSUPPORTED" });
+  await dataset
+    .mergeInsert("a")
+    .whenMatchedDelete()
+    .execute([{ a: 2n }]);
+  await dataset.addColumns(new Field("n", new Int32(), true));
+  await dataset.alterColumns([{ path: "s.x", rename: "w" }]);
+  await dataset.dropColumns(["z"]);
+  const expected = [1, 3].map((a) => ({ a, s: { w: 1, y: 2 }, n: null }));
+  expect(
+    await native.run(`
+d = lance.dataset("old")
+d.validate()
+out = [d.to_table().to_pylist(), d.data_storage_version]
+`),
+  ).toEqual([expected, "2.0"]);
   await dataset.close();
 });

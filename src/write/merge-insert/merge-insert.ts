@@ -2,6 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { LanceError } from "../../errors.ts";
 import { findPrimaryKey } from "../../format/primary-key.ts";
 import type { LanceField } from "../../format/schema.ts";
+import type { LanceFileVersion } from "../../format/write/file-writer.ts";
 import { Transaction_UpdateSchema } from "../../proto/gen/lance/transaction_pb.ts";
 import type { ScannerEnvironment } from "../../query/scanner.ts";
 import { commit } from "../../table/commit.ts";
@@ -93,7 +94,7 @@ async function mergeOnce(
   checkWriterFlags(snapshot.manifest);
   const store = requireWritable(snapshot.store, snapshot.uri);
   const keyFields = resolveKeyFields(snapshot.schema, spec.on);
-  const sourceFields = matchSourceFields(source, snapshot.schema, checkStorageVersion(snapshot.storageVersion));
+  const sourceFields = matchSourceFields(source, snapshot.schema, findWriteVersion(snapshot, spec));
   checkColumns(snapshot, spec, keyFields, sourceFields);
   const rows = new SourceRows(source);
   const matches = await findMatchedRows(snapshot, job, { keyFields, sourceFields, rows });
@@ -116,10 +117,13 @@ async function mergeOnce(
     snapshot,
     store,
     {
-      batches: makeMergedRows(
-        { snapshot, source, rows, sourceFields, updates, inserts, signal },
-        { ids, keys: filter && { filter, columns: keyColumns } },
-      ),
+      batches:
+        updates.size + inserts.length === 0
+          ? null
+          : makeMergedRows(
+              { snapshot, source, rows, sourceFields, updates, inserts, signal },
+              { ids, keys: filter && { filter, columns: keyColumns } },
+            ),
       deleted,
       keptRowIds: () => ids.take(),
     },
@@ -212,6 +216,13 @@ function checkColumns(
       { column: required.name },
     );
   }
+}
+
+/** Where a merge only deletes, the table's files may be of a version that is not written. */
+function findWriteVersion(snapshot: Snapshot, spec: MergeSpec): LanceFileVersion {
+  const { storageVersion } = snapshot;
+  if (spec.matched?.action === "update" || spec.notMatched === "insert") return checkStorageVersion(storageVersion);
+  return storageVersion === "2.2" ? "2.2" : "2.1";
 }
 
 function isPrimaryKey(snapshot: Snapshot, keyFields: readonly LanceField[]): boolean {
