@@ -206,11 +206,14 @@ async function listManifests(store: Store, signal: AbortSignal | undefined): Pro
   return manifests;
 }
 
+/** Stands apart: right after `for await (…)` Vite's lexer takes a minified pattern for a division. */
+const BRANCH_MANIFEST = /\/_versions\/[^/.][^/]*\.manifest$/;
+
 /** Branches keep their manifests below `tree/`, and name files of this table; also those being made, or forgotten. */
 async function readBranchManifests(store: Store, signal: AbortSignal | undefined): Promise<ManifestFile[]> {
   const manifests: ListedObject[] = [];
   for await (const object of store.list("tree/", { signal })) {
-    if (/\/_versions\/[^/.][^/]*\.manifest$/.test(object.path)) manifests.push(object);
+    if (BRANCH_MANIFEST.test(object.path)) manifests.push(object);
   }
   return (await readAll(store, manifests, signal)).filter((file) => file !== undefined);
 }
