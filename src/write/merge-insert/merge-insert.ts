@@ -10,7 +10,6 @@ import { commitFiles } from "../../table/commit-files.ts";
 import { checkWriterFlags } from "../../table/feature-flags.ts";
 import { requireWritable } from "../../table/publish.ts";
 import type { Snapshot } from "../../table/snapshot.ts";
-import { createGiveWay } from "../../tasks/give-way.ts";
 import { checkStorageVersion } from "../create-table.ts";
 import { listFieldIds } from "../field-ids.ts";
 import { IdCollector } from "../id-collector.ts";
@@ -18,14 +17,12 @@ import type { TabularData } from "../input.ts";
 import { type ConflictOptions, retryConflicts } from "../retry-conflicts.ts";
 import { stageRows } from "../stage-rows.ts";
 import type { WriteFragmentsOptions } from "../write-fragments.ts";
-import { compilePairCondition, compileTargetCondition } from "./conditions.ts";
-import { findCandidates } from "./find-candidates.ts";
+import { findMatchedRows, type JoinJob } from "./find-matches.ts";
 import { type HeldSource, holdSource, matchSourceFields, SourceRows } from "./held-source.ts";
 import { KeyFilter } from "./key-filter.ts";
-import { type Matches, matchTarget } from "./match-target.ts";
+import type { Matches } from "./match-target.ts";
 import { checkMergeSpec, type MergeSpec, resolveKeyFields } from "./merge-spec.ts";
 import { makeMergedRows } from "./merged-rows.ts";
-import { SourceIndex } from "./source-index.ts";
 
 /** How a merge runs. */
 export interface MergeInsertOptions
@@ -77,10 +74,7 @@ export async function mergeInsert(
   return retryConflicts(snapshot, attempt, options);
 }
 
-interface MergeJob {
-  readonly spec: MergeSpec;
-  readonly source: HeldSource;
-  readonly environment: ScannerEnvironment;
+interface MergeJob extends JoinJob {
   readonly options: MergeInsertOptions;
 }
 
@@ -143,52 +137,6 @@ async function mergeOnce(
   const files = staged.newFragments.flatMap((fragment) => fragment.files);
   const bytesWritten = files.reduce((sum, file) => sum + Number(file.fileSizeBytes), 0);
   return { snapshot: committed, result: { ...counts, bytesWritten, numFilesWritten: files.length } };
-}
-
-async function findMatchedRows(
-  snapshot: Snapshot,
-  { spec, source, environment, options }: MergeJob,
-  plan: {
-    readonly keyFields: readonly LanceField[];
-    readonly sourceFields: readonly LanceField[];
-    readonly rows: SourceRows;
-  },
-): Promise<Matches> {
-  const { keyFields, sourceFields, rows } = plan;
-  const { signal } = options;
-  const on = keyFields.map((field) => field.name);
-  const index = await SourceIndex.build(source, on, createGiveWay(signal));
-  const where = spec.matched?.action === "update" ? spec.matched.where : undefined;
-  const by = spec.notMatchedBySource;
-  const candidates =
-    by !== undefined || options.useIndex === false
-      ? null
-      : await findCandidates(
-          snapshot,
-          keyFields,
-          { index, rows, keyColumn: sourceFields.indexOf(keyFields[0]!) },
-          environment,
-          signal,
-        );
-  return matchTarget(
-    snapshot,
-    index,
-    {
-      keyFields,
-      matched: spec.matched?.action ?? "keep",
-      condition:
-        where === undefined
-          ? null
-          : compilePairCondition(where, { source: sourceFields, target: snapshot.schema.fields }, rows),
-      unmatched:
-        by === undefined
-          ? null
-          : { condition: by.where === undefined ? null : compileTargetCondition(by.where, snapshot.schema) },
-      candidates,
-      describeKey: (row) => rows.describe(row, on),
-    },
-    { numSourceRows: source.numRows, signal },
-  );
 }
 
 /** @throws INVALID_ARGUMENT, SCHEMA_MISMATCH */
