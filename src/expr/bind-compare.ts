@@ -16,7 +16,7 @@ import { unitePair } from "./common-type.ts";
 import { formatLiteral } from "./format-literal.ts";
 import { coerceLiteral } from "./literal.ts";
 import { compareScalars, satisfies } from "./scalar-order.ts";
-import { describeCastType, isSameType, type ValueType } from "./value-type.ts";
+import { describeCastType, isSameType, timeBits, type ValueType } from "./value-type.ts";
 
 const MIRRORED: Readonly<Record<ComparisonOperator, ComparisonOperator>> = {
   "=": "=",
@@ -186,6 +186,10 @@ function checkComparable(left: BoundExpression, right: BoundExpression): void {
   const isTemporalText = (one: BoundExpression, other: ValueType) =>
     one.kind === "literal" && typeOf(one).kind === "utf8" && groupOf(other) === "temporal";
   if (isTemporalText(left, b) || isTemporalText(right, a)) return;
+  // A time of day in 32 bits takes a number of its ticks, as in native.
+  const isTicks = (one: BoundExpression, other: ValueType) =>
+    one.kind === "literal" && typeOf(one).kind === "int" && other.kind === "time" && timeBits(other.unit) === 32;
+  if (isTicks(left, b) || isTicks(right, a)) return;
   const received = right.kind === "literal" ? formatLiteral(right) : describeCastType(b);
   throw mismatch(left, describeCastType(a), received);
 }

@@ -4,7 +4,11 @@ import { formatDuration, formatText, formatTime } from "./format-text.ts";
 import { parseText } from "./parse-text.ts";
 import { convertTicks, MILLISECONDS_PER_DAY } from "./temporal.ts";
 import { roundTo, toInteger, toTicks } from "./to-number.ts";
-import { type DecimalType, isSameType, type TimeUnit, type ValueType } from "./value-type.ts";
+import { type DecimalType, INT64, isSameType, type TimeUnit, timeBits, type ValueType } from "./value-type.ts";
+
+type Items = readonly (Value | null)[];
+type IntegerType = Extract<ValueType, { kind: "int" }>;
+type TemporalType = Extract<ValueType, { kind: "date" | "timestamp" | "time" | "duration" }>;
 
 /** Converts one value that is not NULL; `undefined` where it has no counterpart in the other type. */
 export type Converter = (value: Value) => Value | undefined;
@@ -26,7 +30,7 @@ export function createConverter(from: ValueType, to: ValueType): Converter | und
       if (to.kind === "float") return (value) => (value === true ? 1 : 0);
       return to.kind === "utf8" ? String : undefined;
     case "int":
-      return fromInteger(to);
+      return fromInteger(from, to);
     case "float":
       return fromFloat(from.bits, to);
     case "decimal":
@@ -54,11 +58,16 @@ function fromText(to: ValueType): Converter | undefined {
   return isKnown ? (value) => parseText(value as string, to) : undefined;
 }
 
-function fromInteger(to: ValueType): Converter | undefined {
+function fromInteger(from: IntegerType, to: ValueType): Converter | undefined {
   switch (to.kind) {
-    case "int":
     case "date":
-    case "time":
+    case "time": {
+      const isKnown = from.signed && (to.kind === "date" ? from.bits >= 32 : from.bits === timeBits(to.unit));
+      return isKnown ? (value) => toTicks(BigInt(value as number | bigint), to) : undefined;
+    }
+    case "binary":
+      return (value) => writeInteger(BigInt(value as number | bigint), from.bits);
+    case "int":
     case "timestamp":
     case "duration":
       return (value) => toTicks(BigInt(value as number | bigint), to);
@@ -80,16 +89,18 @@ function fromFloat(bits: 16 | 32 | 64, to: ValueType): Converter | undefined {
     case "float":
       return (value) => roundTo(value as number, to.bits);
     case "int":
+    case "timestamp":
+    case "duration":
       return (value) => {
         const truncated = Math.trunc(value as number);
-        return Number.isFinite(truncated) ? toInteger(BigInt(truncated), to) : undefined;
+        return Number.isFinite(truncated) ? toTicks(BigInt(truncated), to) : undefined;
       };
     case "boolean":
       return (value) => value !== 0;
     case "utf8":
       return (value) => formatText(value, { kind: "float", bits });
     case "decimal":
-      return (value) => numberToDecimal(value as number, to);
+      return bits === 16 ? undefined : (value) => numberToDecimal(value as number, to);
     default:
       return undefined;
   }
@@ -100,9 +111,11 @@ function fromDecimal(from: DecimalType, to: ValueType): Converter | undefined {
     case "decimal":
       return (value) => fitsPrecision(rescale(value as bigint, from.scale, to.scale), to);
     case "int":
+    case "timestamp":
+    case "duration":
       // Towards zero, unlike a coarser decimal.
       return (value) =>
-        toInteger(
+        toTicks(
           from.scale >= 0
             ? (value as bigint) / 10n ** BigInt(from.scale)
             : (value as bigint) * 10n ** BigInt(-from.scale),
@@ -117,16 +130,13 @@ function fromDecimal(from: DecimalType, to: ValueType): Converter | undefined {
   }
 }
 
-function fromTemporal(
-  from: Extract<ValueType, { kind: "date" | "timestamp" | "time" | "duration" }>,
-  to: ValueType,
-): Converter | undefined {
+function fromTemporal(from: TemporalType, to: ValueType): Converter | undefined {
   if (to.kind === "utf8") {
     if (from.kind === "time") return (value) => formatTime(BigInt(value as number), from.unit);
     if (from.kind === "duration") return (value) => formatDuration(value as bigint, from.unit);
     return (value) => formatText(value, from);
   }
-  if (to.kind === "int") return (value) => toInteger(BigInt(value as number | bigint), to);
+  if (to.kind === "int" || to.kind === "float" || to.kind === "decimal") return fromTicks(from, to);
   const unit = from.kind === "date" ? "ms" : from.unit;
   const ticksOf =
     from.kind === "date" && from.unit === "day"
@@ -152,6 +162,24 @@ function fromTemporal(
   }
 }
 
+/** The number of ticks: of timestamps and durations as any number, of dates and times as an integer that is wide enough. */
+function fromTicks(
+  from: TemporalType,
+  to: Extract<ValueType, { kind: "int" | "float" | "decimal" }>,
+): Converter | undefined {
+  const convert = createConverter(INT64, to);
+  if (from.kind !== "timestamp" && from.kind !== "duration") {
+    const bits = from.kind === "time" ? timeBits(from.unit) : 32;
+    if (to.kind !== "int" || !to.signed || to.bits < bits) return undefined;
+  }
+  return convert && ((value) => convert(BigInt(value as number | bigint)));
+}
+
+/** Little-endian, as Arrow lays an integer out. */
+function writeInteger(value: bigint, bits: number): Uint8Array {
+  return Uint8Array.from({ length: bits / 8 }, (_, i) => Number((value >> BigInt(8 * i)) & 0xffn));
+}
+
 function fromBytes(to: ValueType): Converter | undefined {
   if (to.kind === "binary") return (value) => value;
   if (to.kind === "fixedBinary") return (value) => ((value as Uint8Array).length === to.width ? value : undefined);
@@ -167,11 +195,15 @@ function fromBytes(to: ValueType): Converter | undefined {
 }
 
 function fromList(item: ValueType, to: ValueType): Converter | undefined {
+  if (to.kind === "utf8") {
+    const format = createConverter(item, to);
+    return format && ((value) => `[${(value as Items).map((one) => (one === null ? "" : format(one))).join(", ")}]`);
+  }
   if (to.kind !== "list") return undefined;
   const convert = createConverter(item, to.item);
   if (convert === undefined) return undefined;
   return (value) => {
-    const values = value as readonly (Value | null)[];
+    const values = value as Items;
     if (typeof to.form === "number" && values.length !== to.form) return undefined;
     const converted: (Value | null)[] = [];
     for (const one of values) {

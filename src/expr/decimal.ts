@@ -18,6 +18,8 @@ export function fitsPrecision(value: bigint, type: DecimalType): bigint | undefi
 
 /** Reads `-12.340` (an exponent too) at the type's scale; `undefined` for what is no number or does not fit. */
 export function parseDecimal(text: string, type: DecimalType): bigint | undefined {
+  // Arrow reads no digits at all as zero.
+  if (text === "") return 0n;
   const match = /^([+-]?)(\d*)\.?(\d*)(?:e([+-]?\d{1,3}))?$/i.exec(text);
   if (match === null || `${match[2]}${match[3]}` === "" || `${match[2]}${match[3]}`.length > 200) return undefined;
   const scale = match[3]!.length - Number(match[4] ?? 0);

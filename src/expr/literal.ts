@@ -5,6 +5,7 @@ import { roundToHalf } from "./half.ts";
 import { parseText } from "./parse-text.ts";
 import type { ScalarValue } from "./scalar-query.ts";
 import { convertTicks, MILLISECONDS_PER_DAY } from "./temporal.ts";
+import { toTicks } from "./to-number.ts";
 import {
   FLOAT64,
   INT64,
@@ -12,6 +13,7 @@ import {
   isSameType,
   type ListType,
   NULL_TYPE,
+  timeBits,
   UINT64,
   type ValueType,
 } from "./value-type.ts";
@@ -55,6 +57,7 @@ export function coerceLiteral(literal: BoundLiteral, type: ValueType): Value | n
 
 function coerceInteger(value: bigint, type: ValueType): ScalarValue | undefined {
   if (type.kind === "float") return roundFloat(Number(value), type.bits);
+  if (type.kind === "time" && timeBits(type.unit) === 32) return toTicks(value, type);
   if (type.kind === "decimal") return fitsPrecision(rescale(value, 0, type.scale), type);
   if (type.kind !== "int" || !fits(value, type)) return undefined;
   return type.bits === 64 ? value : Number(value);

@@ -1,7 +1,8 @@
+import { LanceError } from "../../errors.ts";
 import type { Value } from "../bound.ts";
 import { rescale } from "../decimal.ts";
-import { roundTo } from "../to-number.ts";
-import { BOOLEAN, FLOAT64, INT64, type ValueType } from "../value-type.ts";
+import { roundTo, toInteger } from "../to-number.ts";
+import { BOOLEAN, describeCastType, FLOAT64, INT64, type ValueType } from "../value-type.ts";
 import { asFloat, type FunctionSpec, mapRows } from "./spec.ts";
 
 /** One float in, one out. */
@@ -87,9 +88,14 @@ const abs: FunctionSpec = {
       ? { parameters: [type], result: type }
       : undefined,
   evaluate: mapRows(({ type }) => (value): Value => {
-    if (typeof value !== "bigint") return Math.abs(value as number);
-    const size = value < 0n ? -value : value;
-    return type.kind === "int" ? BigInt.asIntN(65, size) : size;
+    const size = typeof value === "bigint" ? (value < 0n ? -value : value) : Math.abs(value as number);
+    if (type.kind === "int" && toInteger(BigInt(size), type) === undefined) {
+      throw new LanceError("INVALID_ARGUMENT", `abs(${value}) is beyond ${describeCastType(type)}`, {
+        expected: describeCastType(type),
+        received: String(value),
+      });
+    }
+    return size;
   }),
 };
 
@@ -147,7 +153,8 @@ export const MATH_FUNCTIONS: Readonly<Record<string, FunctionSpec>> = {
   floor: map(Math.floor),
   ceil: map(Math.ceil),
   round: roundAt(roundHalfAway),
-  trunc: roundAt(Math.trunc),
+  // One zero, as native has it; what is cut to zero keeps its sign.
+  trunc: roundAt((value) => (value === 0 ? 0 : Math.trunc(value))),
   sqrt: map(Math.sqrt),
   cbrt: map(Math.cbrt),
   exp: map(Math.exp),

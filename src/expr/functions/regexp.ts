@@ -77,7 +77,7 @@ const regexpLike: FunctionSpec = {
   }),
 };
 
-/** The groups of the first match, or the match where the pattern has none; NULL where it does not match. */
+/** The groups of the first match that took part in it, or the match where the pattern has none; NULL where it does not match. */
 const regexpMatch: FunctionSpec = {
   minimum: 2,
   maximum: 3,
@@ -88,10 +88,13 @@ const regexpMatch: FunctionSpec = {
     return (text, pattern, flags) => {
       const match = compile(pattern!, flags).exec(text as string);
       if (match === null) return null;
-      return match.length === 1 ? [match[0]] : match.slice(1).map((group) => group ?? null);
+      return match.length === 1 ? [match[0]] : match.slice(1).filter((group) => group !== undefined);
     };
   }),
 };
+
+/** How a replacement names a group: `\1`, `${1}`, `$1`. */
+const GROUP = /\\(\d)|\$\{(\d+)\}|\$(\d)/g;
 
 /** The first match replaced; every one with the flag g. `$1` and `\1` name a group. */
 const regexpReplace: FunctionSpec = {
@@ -104,10 +107,10 @@ const regexpReplace: FunctionSpec = {
     return (text, pattern, replacement, flags) => {
       const given = String(flags ?? "");
       const expression = compile(pattern!, given.replaceAll("g", ""));
-      const replaced = (replacement as string)
-        .replace(/\\0/g, "$$&")
-        .replace(/\\(\d)/g, "$$$1")
-        .replace(/\$\{(\d+)\}/g, "$$$1");
+      const replaced = (replacement as string).replace(GROUP, (_, ...names: (string | undefined)[]) => {
+        const group = names.find((name) => name !== undefined);
+        return group === "0" ? "$&" : `$${group}`;
+      });
       return given.includes("g")
         ? (text as string).replaceAll(new RegExp(expression.source, `${expression.flags}g`), replaced)
         : (text as string).replace(expression, replaced);

@@ -42,8 +42,9 @@ export function mapRows(
     for (const { nulls: own } of args) nulls = uniteBits(nulls, own);
     const readers = args.map((vector, i) => createReader(vector, call.types[i]!));
     const [first, second] = readers;
+    const left = uniteBits(nulls, call.skipped);
     return buildVector(call.type, call.length, (row) => {
-      if (nulls !== null && hasBit(nulls, row)) return null;
+      if (left !== null && hasBit(left, row)) return null;
       if (readers.length === 1) return compute(first!(row));
       if (readers.length === 2) return compute(first!(row), second!(row));
       return compute(...readers.map((read) => read(row)));

@@ -132,7 +132,7 @@ function capitalize(text: string): string {
 
 /** Left of a text by code points; all but the last ones where negative. */
 function takeLeft(text: string, count: bigint): string {
-  return [...text].slice(0, count < 0n ? Number(count) : Number(count)).join("");
+  return [...text].slice(0, Number(count)).join("");
 }
 
 function takeRight(text: string, count: bigint): string {
@@ -146,8 +146,7 @@ const concat: FunctionSpec = {
   maximum: 64,
   expects: "values",
   resolve: (types) => {
-    const result = types.find((type) => type.kind === "utf8" && type.large) ?? UTF8;
-    return { parameters: types.map(() => result), result };
+    return { parameters: types.map(() => UTF8), result: UTF8 };
   },
   evaluate: (args, { length, type }) => {
     const parts = args.map((vector) => ({ nulls: vector.nulls, read: createReader(vector, type) }));
@@ -174,7 +173,7 @@ const join: FunctionSpec = {
 const JOINED = new Set<string>(["utf8", "int", "float", "null"] satisfies ValueType["kind"][]);
 
 const trimBoth = trimmer(true, true);
-const substring = compute("tii", 1, "same", cutText);
+const substring = compute("tii", 1, UTF8, cutText);
 const position = compute("tt", 0, INT32, locate);
 const characterLength = measure("characters");
 
@@ -198,8 +197,8 @@ export const TEXT_FUNCTIONS: Readonly<Record<string, FunctionSpec>> = {
   rtrim: trimmer(false, true),
   substr: substring,
   substring,
-  left: compute("ti", 0, "same", takeLeft),
-  right: compute("ti", 0, "same", takeRight),
+  left: compute("ti", 0, UTF8, takeLeft),
+  right: compute("ti", 0, UTF8, takeRight),
   replace: compute("ttt", 0, "same", (text: string, from: string, to: string) =>
     from === "" ? text : text.replaceAll(from, () => to),
   ),
