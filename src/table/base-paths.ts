@@ -41,25 +41,26 @@ export function resolveBasePath(
 
 /**
  * Where a base is now, as far as the paths tell. A branch lies below the table it was made from, so what lay below that
- * table then does so now. A local path in a table that is read from anywhere but a disk cannot be meant: a folder of
- * that name beside the table is.
+ * table then does so now. A local path in a table that is read from anywhere but a disk cannot be meant, and one
+ * relative to where some program ran (native writes what it was given) says little: a folder of that name beside the
+ * table is tried.
  */
 function locateBase(table: BasedTable, base: BasePath): string {
   const { branch } = table.manifest;
-  if (!isAbsoluteUri(base.path)) return joinUri(table.uri, base.path);
   if (branch !== undefined && branch !== "") {
     const now = findRootUri(table.uri, branch);
-    const then = now && recordedRoot(table.manifest, now);
-    const below = then && relativeUri(then, base.path);
-    if (now !== undefined && below !== undefined) return below === "" ? now : `${now}/${below}`;
+    for (const then of now === undefined ? [] : listRecordedRoots(table.manifest, now)) {
+      const below = relativeUri(then, base.path);
+      if (below !== undefined) return below === "" ? now! : `${now}/${below}`;
+    }
   }
   if (relativeUri(table.uri, base.path) !== undefined) return trimUri(base.path);
+  if (/^(\.{1,2}|tree)(\/|$)/.test(base.path)) return joinUri(table.uri, base.path);
   const isLocal = /^(file:|\/|[a-z]:[\\/])/i;
-  if (isLocal.test(base.path) && !isLocal.test(table.uri) && /^[a-z][a-z0-9+.-]+:/i.test(table.uri)) {
-    const name = trimUri(base.path.replaceAll("\\", "/")).split("/").at(-1) ?? "";
-    return joinUri(table.uri, `../${name}`);
-  }
-  return trimUri(base.path);
+  const moved = isLocal.test(base.path) && !isLocal.test(table.uri) && /^[a-z][a-z0-9+.-]+:/i.test(table.uri);
+  if (!moved && isAbsoluteUri(base.path)) return trimUri(base.path);
+  const name = trimUri(base.path.replaceAll("\\", "/")).split("/").at(-1) ?? "";
+  return joinUri(table.uri, `../${name}`);
 }
 
 /** The table a branch at `uri` belongs to; `undefined` when the branch is not at its place below a table. */
@@ -70,18 +71,20 @@ export function findRootUri(uri: string, branch: string): string | undefined {
 }
 
 /**
- * Where the table of a branch was when the branch was made: the base that came last is the version it was made from,
- * of the table itself (no name) or of another branch (which the base is named after).
+ * Where the table of a branch was when its bases were noted. The base that came last is what the branch was made from:
+ * a version of the table itself (no name) or of another branch (which the base is named after). A relative path of the
+ * table's own name is that table too.
  */
-function recordedRoot(manifest: Manifest, now: string): string | undefined {
-  const roots = manifest.basePaths.filter((base) => base.isDatasetRoot).sort((a, b) => b.id - a.id);
-  if (roots.some((base) => relativeUri(now, base.path) !== undefined)) return now;
-  for (const { name, path } of roots) {
-    if (name === undefined || name === "") return trimUri(path);
-    const root = findRootUri(path, name);
-    if (root !== undefined) return root;
+function listRecordedRoots(manifest: Manifest, now: string): string[] {
+  const bases = manifest.basePaths.filter((base) => base.isDatasetRoot).sort((a, b) => b.id - a.id);
+  const inPlace = bases.some((base) => relativeUri(now, base.path) !== undefined);
+  const roots = bases.map(({ name, path }) => (name ? findRootUri(path, name) : trimUri(path)));
+  const found = inPlace ? [now] : [roots.find((root) => root !== undefined) ?? now];
+  for (const root of roots) {
+    if (root !== undefined && !isAbsoluteUri(root) && root.split("/").at(-1) === now.split("/").at(-1))
+      found.push(root);
   }
-  return undefined;
+  return found;
 }
 
 /** `path` from `uri` on; `..` goes up. */

@@ -29,6 +29,7 @@ test.each([
   ["with a name that goes on", "/lake/t", "/lake/t2", "/lake/t2"],
   ["of another store", "/lake/t", "s3://bucket/t", "s3://bucket/t"],
   ["relative, above the table", "/lake/t", "../other", "/lake/other"],
+  ["relative to some program", "/lake/t", "lake/other", "/lake/other"],
   ["local, of a table that was put on a host", "https://host/lake/t", "/home/me/other/", "https://host/lake/other"],
   ["local, of a table that was put on a bucket", "s3://bucket/t", "file:///home/me/other", "s3://bucket/other"],
   ["remote, of a table on a host", "https://host/t", "s3://bucket/t", "s3://bucket/t"],
@@ -53,6 +54,11 @@ test("bases of a branch move with the table it belongs to", () => {
   const moved = branch("https://host/t/tree/sub", "sub", ["/old/t"], ["/old/t/tree/feat/x", "feat/x"]);
   expect(resolve(moved, 0)).toBe(elsewhere("https://host/t"));
   expect(resolve(moved, 1)).toBe(elsewhere("https://host/t/tree/feat/x"));
+  const relative = branch("/lake/t/tree/sub", "sub", ["t"], ["t/tree/feat/x", "feat/x"]);
+  expect(resolve(relative, 0)).toBe(elsewhere("/lake/t"));
+  expect(resolve(relative, 1)).toBe(elsewhere("/lake/t/tree/feat/x"));
+  const mixed = branch("/lake/t/tree/sub", "sub", ["/lake/t"], ["t/tree/feat/x", "feat/x"]);
+  expect(resolve(mixed, 1)).toBe(elsewhere("/lake/t/tree/feat/x"));
   const copied = branch("/new/t/tree/feat/x", "feat/x", ["/old/t"]);
   expect(resolve(copied, 0)).toBe(elsewhere("/new/t"));
   const inPlace = branch("/old/t/tree/feat/x", "feat/x", ["/origin"], ["/old/t"]);
