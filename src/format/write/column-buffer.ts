@@ -10,6 +10,7 @@ import { expandRows, findLeafRange } from "./slots.ts";
 
 /** The rows of one page, ready to be encoded. */
 export interface PageRows {
+  /** As the page counts them: the items of fixed-size lists of structs. */
   readonly numRows: number;
   readonly items: ItemRun;
   readonly levels: PageLevels;
@@ -43,15 +44,17 @@ export class ColumnBuffer {
     return this.#items.byteLength + this.#repetition.length + (this.#dictionary?.byteLength ?? 0);
   }
 
-  rows(): PageRows {
+  /** @param options.isLast no rows will follow */
+  rows(options: { isLast: boolean }): PageRows {
     if (this.#definition.length > 0) padTo(this.#definition, this.#numLevels);
-    const levels = buildLevels(this.column, {
+    const slots = {
       numLevels: this.#numLevels,
       repetition: this.column.numLists > 0 ? this.#repetition.view() : null,
       definition: this.#definition.length > 0 ? this.#definition.view() : null,
-    });
+    };
+    const levels = buildLevels(this.column, slots, { isOnlyPage: options.isLast && this.firstRow === 0 });
     const run = this.#items.run(findNulls(levels, this.#items.count));
-    return { numRows: this.#numRows, levels, items: this.#finishItems(run) };
+    return { numRows: this.#numRows * this.column.itemsPerRow, levels, items: this.#finishItems(run) };
   }
 
   /** Forgets the rows of the page just written; the next one starts where it ended. */

@@ -12,6 +12,8 @@ import type { LanceFileWriter, LanceFileWriterOptions, WrittenFile } from "./fil
 import { type ColumnPlan, type LeafColumn, planColumns } from "./leaf-column.ts";
 
 const DEFAULT_PAGE_BYTES = 8 * 1024 * 1024;
+/** Native reads fixed-size lists of structs from one page only. */
+const SINGLE_PAGE_BYTES = 256 * 1024 * 1024;
 
 /**
  * Opens a Lance file for writing (format page sections 2 and 3): plain values in mini-blocks, wide rows zipped, all-null
@@ -107,7 +109,7 @@ class FileWriter implements LanceFileWriter {
 
   async finish(): Promise<WrittenFile> {
     this.#checkOpen();
-    for (let i = 0; i < this.#buffers.length; i++) await this.#flush(i);
+    for (let i = 0; i < this.#buffers.length; i++) await this.#flush(i, { isLast: true });
     await this.#blobs.finish();
     const sizeBytes = await this.#assembler.finish({
       schema: this.#schema,
@@ -136,10 +138,11 @@ class FileWriter implements LanceFileWriter {
 
   async #append(index: number, chain: readonly ArrowData[], numRows: number): Promise<void> {
     const buffer = this.#buffers[index]!;
+    const maxPageBytes = buffer.column.itemsPerRow > 1 ? SINGLE_PAGE_BYTES : this.#maxPageBytes;
     if (!buffer.hasRoom(chain)) await this.#flush(index);
     let row = 0;
     while (row < numRows) {
-      const count = buffer.countFitting(chain, { from: row, to: numRows }, this.#maxPageBytes);
+      const count = buffer.countFitting(chain, { from: row, to: numRows }, maxPageBytes);
       if (count === 0) {
         await this.#flush(index);
         continue;
@@ -147,13 +150,13 @@ class FileWriter implements LanceFileWriter {
       buffer.append(chain, { from: row, to: row + count });
       row += count;
     }
-    if (buffer.byteLength >= this.#maxPageBytes) await this.#flush(index);
+    if (buffer.byteLength >= maxPageBytes) await this.#flush(index);
   }
 
-  async #flush(index: number): Promise<void> {
+  async #flush(index: number, options = { isLast: false }): Promise<void> {
     const buffer = this.#buffers[index]!;
     if (buffer.numRows === 0) return;
-    await this.#assembler.writePages(index, buffer);
+    await this.#assembler.writePages(index, buffer, options);
     buffer.startPage();
   }
 

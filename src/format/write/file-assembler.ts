@@ -50,11 +50,11 @@ export class FileAssembler {
   }
 
   /** Encodes and writes what a column has collected. */
-  async writePages(columnIndex: number, buffer: ColumnBuffer): Promise<void> {
+  async writePages(columnIndex: number, buffer: ColumnBuffer, options: { isLast: boolean }): Promise<void> {
     let row = buffer.firstRow;
-    const rows = buffer.rows();
+    const rows = buffer.rows(options);
     const { form, field } = buffer.column;
-    const options: EncodePageOptions = {
+    const pageOptions: EncodePageOptions = {
       numRows: rows.numRows,
       version: this.minorVersion >= 2 ? "2.2" : "2.1",
       metadata: field.metadata,
@@ -63,10 +63,10 @@ export class FileAssembler {
     };
     const pages =
       form.kind !== "blob"
-        ? encodePage(rows.items, rows.levels, options)
+        ? encodePage(rows.items, rows.levels, pageOptions)
         : form.version === 1
-          ? encodeBlobPage(rows, options)
-          : encodeBlobRows(rows, options);
+          ? encodeBlobPage(rows, pageOptions)
+          : encodeBlobRows(rows, pageOptions);
     for (const page of pages) {
       const bufferOffsets: bigint[] = [];
       const bufferSizes: bigint[] = [];
@@ -81,7 +81,7 @@ export class FileAssembler {
       this.#pages[columnIndex]!.push(
         create(ColumnMetadata_PageSchema, { bufferOffsets, bufferSizes, length, encoding, priority }),
       );
-      row += page.numRows;
+      row += page.numRows / buffer.column.itemsPerRow;
     }
   }
 

@@ -12,6 +12,7 @@ export type { ItemType } from "./item-type.ts";
 /** One layer of a leaf's structure, and the codes of its ways to hold nothing (0 is "a value", small is deep). */
 export interface ColumnLayer {
   readonly kind: "item" | "list" | "fixedSizeList";
+  readonly nullable: boolean;
   readonly nullCode: number;
   /** Lists only. */
   readonly emptyCode: number;
@@ -30,6 +31,8 @@ export interface LeafColumn {
   readonly layers: readonly ColumnLayer[];
   /** Lists among the layers. */
   readonly numLists: number;
+  /** Product of the fixed-size lists among them: pages count each of their items as a row. */
+  readonly itemsPerRow: number;
   readonly item: ItemType;
   readonly form: LeafForm;
 }
@@ -57,7 +60,7 @@ export interface ColumnPlan {
  * @throws UNSUPPORTED naming the field whose type cannot be written, CORRUPT for a type without its children
  */
 export function planColumns(schema: LanceSchema, version: LanceFileVersion = "2.2"): ColumnPlan {
-  const context = { version, inList: false, inFixedList: false };
+  const context = { version, inList: false, inFixedList: false, depth: 0 };
   const roots = schema.fields.map((field) => planNode(field, field.name, context));
   const leaves: LeafColumn[] = [];
   for (const [i, root] of roots.entries()) collectLeaves(root, [], [i], leaves);
@@ -68,6 +71,7 @@ interface PlanContext {
   readonly version: LanceFileVersion;
   readonly inList: boolean;
   readonly inFixedList: boolean;
+  readonly depth: number;
 }
 
 function planNode(field: LanceField, path: string, context: PlanContext): WriteNode {
@@ -76,7 +80,8 @@ function planNode(field: LanceField, path: string, context: PlanContext): WriteN
     return { field, path, kind, dimension, children, leaf: null };
   };
   const makeLeaf = (leaf: LeafType): WriteNode => ({ field, path, kind: "leaf", dimension: 0, children: [], leaf });
-  const plan = (child: LanceField, inner: PlanContext) => planNode(child, `${path}.${child.name}`, inner);
+  const plan = (child: LanceField, inner: PlanContext) =>
+    planNode(child, `${path}.${child.name}`, { ...inner, depth: context.depth + 1 });
   const blob = blobVersion(field);
   if (blob !== undefined) return makeLeaf(planBlob(field, path, { ...context, blob }));
   const logical = parseLogicalType(field.logicalType);
@@ -104,7 +109,8 @@ function planNode(field: LanceField, path: string, context: PlanContext): WriteN
       if (logical.item.kind !== "struct") break;
       if (version === "2.1")
         refuse(field, path, "a fixed-size list of structs in a file of version 2.1", "write version 2.2");
-      if (context.inList || context.inFixedList) refuse(field, path, "a fixed-size list of structs within a list");
+      // Native writes such a list within a struct, and then cannot read it.
+      if (context.depth > 0) refuse(field, path, "a fixed-size list of structs within another type");
       if (logical.size < 1) refuse(field, path, "a fixed-size list without items");
       return make("fixedSizeList", [plan(onlyChild(field, path), { ...context, inFixedList: true })], logical.size);
   }
@@ -157,20 +163,31 @@ function collectLeaves(
 ): void {
   const kind =
     node.kind === "list" || node.kind === "map" ? "list" : node.kind === "fixedSizeList" ? node.kind : "item";
-  const layers = [...above, { kind, dimension: node.dimension } as const];
+  const layers = [...above, { kind, nullable: node.field.nullable, dimension: node.dimension } as const];
   for (const [i, child] of node.children.entries()) collectLeaves(child, layers, [...steps, i], leaves);
   if (!node.leaf) return;
   const { field, path, leaf } = node;
   const numLists = layers.filter((layer) => layer.kind === "list").length;
-  leaves.push({ field, path, steps, layers: numberLayers(layers), numLists, item: leaf.item, form: leaf.form });
+  const itemsPerRow = layers.reduce((count, { dimension }) => count * (dimension || 1), 1);
+  const { item, form } = leaf;
+  leaves.push({ field, path, steps, layers: numberLayers(layers, path), numLists, itemsPerRow, item, form });
 }
 
+/** Codes are kept as bytes. */
+const MAX_CODE = 255;
+
 /** Codes count from the leaf, as definition levels do (format page section 2.2). */
-function numberLayers(layers: readonly Omit<ColumnLayer, "nullCode" | "emptyCode">[]): ColumnLayer[] {
+function numberLayers(layers: readonly Omit<ColumnLayer, "nullCode" | "emptyCode">[], path: string): ColumnLayer[] {
   let code = 1;
   const numbered = layers.toReversed().map((layer) => {
     const nullCode = code++;
     return { ...layer, nullCode, emptyCode: layer.kind === "list" ? code++ : 0 };
   });
+  if (code > MAX_CODE) {
+    throw new LanceError("UNSUPPORTED", `cannot write field "${path}": it lies ${layers.length} levels deep`, {
+      field: path,
+      levels: layers.length,
+    });
+  }
   return numbered.reverse();
 }

@@ -35,10 +35,15 @@ export interface PageSlots {
   readonly definition: Uint8Array | null;
 }
 
-/** The levels of a page: only what occurs in it gets a number, so that a page without nulls and lists has none. */
-export function buildLevels(column: LeafColumn, slots: PageSlots): PageLevels {
+/**
+ * The levels of a page: only what occurs in it gets a number, so that a page without nulls and lists has none.
+ * @param options.isOnlyPage else structs around lists get their number anyway: native counts the rows of such a struct
+ *   wrongly where pages with and without nulls of it stand side by side
+ */
+export function buildLevels(column: LeafColumn, slots: PageSlots, options: { isOnlyPage: boolean }): PageLevels {
   const used = new Uint8Array(256);
   if (slots.definition) for (let i = 0; i < slots.numLevels; i++) used[slots.definition[i]!] = 1;
+  if (!options.isOnlyPage) markStructsAroundLists(column, used);
   const numbers = new Uint16Array(256);
   const layers: number[] = [];
   let maxDefinition = 0;
@@ -53,25 +58,43 @@ export function buildLevels(column: LeafColumn, slots: PageSlots): PageLevels {
     }
     maxVisible ??= maxDefinition;
     const hasEmpty = used[emptyCode] === 1;
-    if (hasNulls) numbers[nullCode] = ++maxDefinition;
+    // Readers find the lists of null structs only in lists that may be null themselves.
+    const mayBeNull = hasNulls || endsAtNullStruct(column, i, used);
+    if (mayBeNull) numbers[nullCode] = ++maxDefinition;
     if (hasEmpty) numbers[emptyCode] = ++maxDefinition;
-    if (hasNulls) layers.push(hasEmpty ? LAYER.nullAndEmptyList : LAYER.nullableList);
+    if (mayBeNull) layers.push(hasEmpty ? LAYER.nullAndEmptyList : LAYER.nullableList);
     else layers.push(hasEmpty ? LAYER.emptyableList : LAYER.allValidList);
   }
   return {
     layers,
     count: slots.numLevels,
     repetition: slots.repetition ? Uint16Array.from(slots.repetition) : null,
-    definition: maxDefinition > 0 ? renumber(slots.definition!, numbers) : null,
+    definition: maxDefinition > 0 ? renumber(slots, numbers) : null,
     maxRepetition: column.numLists,
     maxDefinition,
     maxVisible: maxVisible ?? maxDefinition,
   };
 }
 
-function renumber(codes: Uint8Array, numbers: Uint16Array): Uint16Array {
-  const levels = new Uint16Array(codes.length);
-  for (let i = 0; i < codes.length; i++) levels[i] = numbers[codes[i]!]!;
+/** Whether there are null structs between a list and the one around it. */
+function endsAtNullStruct(column: LeafColumn, list: number, used: Uint8Array): boolean {
+  for (let i = list - 1; i >= 0 && column.layers[i]!.kind !== "list"; i--) {
+    if (used[column.layers[i]!.nullCode] === 1) return true;
+  }
+  return false;
+}
+
+function markStructsAroundLists({ layers }: LeafColumn, used: Uint8Array): void {
+  const innermostList = layers.findLastIndex((layer) => layer.kind === "list");
+  for (let i = 0; i < innermostList; i++) {
+    const { kind, nullable, nullCode } = layers[i]!;
+    if (kind !== "list" && nullable) used[nullCode] = 1;
+  }
+}
+
+function renumber({ definition, numLevels }: PageSlots, numbers: Uint16Array): Uint16Array {
+  const levels = new Uint16Array(numLevels);
+  if (definition) for (let i = 0; i < numLevels; i++) levels[i] = numbers[definition[i]!]!;
   return levels;
 }
 
