@@ -100,9 +100,8 @@ async function uniteFragment(ours: DataFragment, united: UnitedDeletions, option
     readDeletions(read, wanted, signal),
     readDeletions(latest, now, signal),
   ]);
-  const affected = subtract(added ?? new Uint32Array(0), old ?? new Uint32Array(0));
-  const offsets = unite(affected, theirs ?? new Uint32Array(0));
-  if (offsets.length < affected.length + (theirs?.length ?? 0)) {
+  const offsets = uniteDisjoint(now.physicalRows, { old, added, theirs });
+  if (offsets === undefined) {
     throw new LanceError(
       "COMMIT_CONFLICT",
       `another writer deleted or updated some of the same rows of fragment ${fragmentId} (by version ${latest.version}); evaluate this again on that version`,
@@ -181,11 +180,28 @@ export async function readCoverage(operation: KnownOperation): Promise<Coverage>
   return coverage;
 }
 
-function subtract(from: Uint32Array, what: Uint32Array): Uint32Array {
-  const removed = new Set(what);
-  return from.filter((offset) => !removed.has(offset));
-}
-
-function unite(a: Uint32Array, b: Uint32Array): Uint32Array {
-  return Uint32Array.from(new Set([...a, ...b])).sort();
+/** Theirs and what ours added to the old ones, ascending; `undefined` when they share a row. One bit a row. */
+function uniteDisjoint(
+  numRows: number,
+  { old, added, theirs }: Readonly<Record<"old" | "added" | "theirs", Uint32Array | null>>,
+): Uint32Array | undefined {
+  const bits = new Uint8Array((numRows + 7) >> 3);
+  const flip = (offsets: Uint32Array | null) => {
+    for (const offset of offsets ?? []) bits[offset >> 3]! ^= 1 << (offset & 7);
+  };
+  // What is old is in ours too, and goes out again.
+  flip(old);
+  flip(added);
+  for (const offset of theirs ?? []) {
+    const mask = 1 << (offset & 7);
+    if ((bits[offset >> 3]! & mask) !== 0) return undefined;
+    bits[offset >> 3]! |= mask;
+  }
+  const united = new Uint32Array((added?.length ?? 0) - (old?.length ?? 0) + (theirs?.length ?? 0));
+  let at = 0;
+  for (let byte = 0; byte < bits.length; byte++) {
+    for (let rest = bits[byte]!; rest !== 0; rest &= rest - 1)
+      united[at++] = byte * 8 + (31 - Math.clz32(rest & -rest));
+  }
+  return united;
 }

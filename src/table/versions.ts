@@ -1,9 +1,10 @@
-import { throwIfAborted } from "../errors.ts";
+import { isLanceError, throwIfAborted } from "../errors.ts";
 import type { Manifest } from "../proto/gen/lance/table_pb.ts";
+import type { Transaction } from "../proto/gen/lance/transaction_pb.ts";
 import type { ReadableStore, Store, StoreCallOptions } from "../store/store.ts";
 import { canList, findLatestManifest, listManifestNames, noTable } from "./find-version.ts";
 import { type ProbedManifest, probeVersion } from "./probe-version.ts";
-import { readManifestFromTail } from "./read-manifest.ts";
+import { readManifestFromTail, readTransactionOf } from "./read-manifest.ts";
 
 /** One version of a table. */
 export interface VersionInfo {
@@ -16,6 +17,12 @@ export interface VersionInfo {
   readonly numRows: number;
   readonly numDataFiles: number;
   readonly numDeletionFiles: number;
+  /** Bytes of the data files that say their size. */
+  readonly dataFileBytes: number;
+  /** What the commit did: `append`, `delete`, `createIndex`, …; `null` where the version does not say. */
+  readonly operation: string | null;
+  /** What the commit's writer noted with it. */
+  readonly properties: Readonly<Record<string, string>>;
 }
 
 /** Manifests read at once. */
@@ -24,7 +31,8 @@ const CONCURRENCY = 8;
 const MAX_GAP = 16;
 
 /**
- * Every version there is, ascending. Reads one manifest each.
+ * Every version there is, ascending. Reads one manifest each, and one file more for what a version of an older writer
+ * did.
  *
  * @throws NOT_FOUND when there is no table, CORRUPT, IO, ABORTED
  */
@@ -69,17 +77,25 @@ async function describeProbed(
   probed: ProbedManifest,
   options: StoreCallOptions,
 ): Promise<VersionInfo> {
-  return describeVersion((await readManifestFromTail(store, probed.path, probed.tail, options)).manifest);
+  const file = await readManifestFromTail(store, probed.path, probed.tail, options);
+  const transaction = await readTransactionOf(store, file, options).catch((error) => {
+    // A version is listed whatever its note of the commit looks like.
+    if (isLanceError(error, "CORRUPT")) return undefined;
+    throw error;
+  });
+  return describeVersion(file.manifest, transaction);
 }
 
-function describeVersion(manifest: Manifest): VersionInfo {
+function describeVersion(manifest: Manifest, transaction: Transaction | undefined): VersionInfo {
   const { timestamp, fragments } = manifest;
   let rows = 0n;
   let dataFiles = 0;
+  let dataFileBytes = 0;
   let deletionFiles = 0;
   for (const fragment of fragments) {
     rows += fragment.physicalRows - (fragment.deletionFile?.numDeletedRows ?? 0n);
     dataFiles += fragment.files.length;
+    for (const file of fragment.files) dataFileBytes += Number(file.fileSizeBytes);
     if (fragment.deletionFile) deletionFiles++;
   }
   return {
@@ -90,5 +106,8 @@ function describeVersion(manifest: Manifest): VersionInfo {
     numRows: Number(rows),
     numDataFiles: dataFiles,
     numDeletionFiles: deletionFiles,
+    dataFileBytes,
+    operation: transaction?.operation.case ?? null,
+    properties: { ...transaction?.transactionProperties },
   };
 }
