@@ -69,3 +69,24 @@ ${DESCRIBE}`);
     expect((await openDataset(join(scratch, `${name}-copy.lance`))).version).toBe(5);
   },
 );
+
+it("a shallow clone is copied whole: native Lance opens it without the table it was cloned from", async () => {
+  const expected = await native.run(`
+import os
+rows = pa.table({"id": list(range(50))})
+ds = lance.write_dataset(rows, os.path.abspath("cloned.lance"), max_rows_per_file=20)
+ds.create_scalar_index("id", "BTREE")
+ds.delete("id % 10 = 7")
+clone = ds.shallow_clone(os.path.abspath("clone.lance"), ds.version)
+lance.write_dataset(pa.table({"id": [100]}), clone, mode="append")
+out = lance.dataset("clone.lance").to_table()["id"].to_pylist()`);
+  const clone = await openDataset(join(scratch, "clone.lance"));
+  await clone.copyTo(createNodeFsStore(join(scratch, "clone-copy.lance")));
+  for (const name of ["cloned.lance", "clone.lance"]) await rm(join(scratch, name), { recursive: true });
+  const copied = await native.run(`
+ds = lance.dataset("clone-copy.lance")
+ds.validate()
+assert "ScalarIndexQuery" in ds.scanner(filter="id = 42").explain_plan()
+out = ds.to_table()["id"].to_pylist()`);
+  expect(copied).toEqual(expected);
+});
