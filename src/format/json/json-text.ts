@@ -8,7 +8,7 @@ export type JsonValue =
   | { readonly kind: "integer"; readonly value: bigint }
   | { readonly kind: "float"; readonly value: number }
   | { readonly kind: "array"; readonly items: readonly JsonValue[] }
-  /** Keys once each, the last one given wins, in the order of their UTF-8 bytes. */
+  /** Keys once each, in the order of their UTF-8 bytes. */
   | { readonly kind: "object"; readonly entries: readonly (readonly [key: string, value: JsonValue])[] };
 
 /** Values nest this deep at most: a call a level. */
@@ -83,6 +83,7 @@ class JsonParser {
     do {
       this.#skip();
       const key = this.#string();
+      if (entries.has(key)) throw this.#unexpected(`keys once each, and ${JSON.stringify(key)} was there before`);
       if (!this.#take(":")) throw this.#unexpected('":"');
       entries.set(key, this.#value(depth + 1));
     } while (this.#take(","));
@@ -170,7 +171,7 @@ export function formatFloat(value: number): string {
   const point = Number(exponent) + 1;
   if (point > 16 || point <= -5) {
     const fraction = digits.length > 1 ? `.${digits.slice(1)}` : "";
-    return `${sign}${digits[0]}${fraction}e${point - 1}`;
+    return `${sign}${digits[0]}${fraction}e${point > 0 ? "+" : ""}${point - 1}`;
   }
   if (point <= 0) return `${sign}0.${"0".repeat(-point)}${digits}`;
   if (digits.length <= point) return `${sign}${digits}${"0".repeat(point - digits.length)}.0`;

@@ -230,7 +230,9 @@ class JsonbWriter {
   }
 
   #byte(byte: number): void {
-    this.#bytes[this.#reserve(1)] = byte;
+    // Growing replaces the buffer, so the place comes first.
+    const at = this.#reserve(1);
+    this.#bytes[at] = byte;
   }
 
   #word(word: number): void {
