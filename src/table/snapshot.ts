@@ -84,6 +84,8 @@ export async function openVersion(
 ): Promise<Snapshot> {
   const { files, deletions } = snapshot;
   const opened = await openSnapshot(snapshot.store, { uri: snapshot.uri, resolvesBases: true, ...options });
+  // What is kept on the device may lag behind what is open.
+  if (opened.offline && opened.version < snapshot.version) return { ...snapshot, offline: true };
   return { ...opened, files, deletions };
 }
 

@@ -1,10 +1,11 @@
 import { describe, expect, test } from "vitest";
+import { LanceError } from "../../src/errors.ts";
 import { createMemoryStore, type MemoryObjects } from "../../src/store/memory.ts";
 import type { ReadableStore } from "../../src/store/store.ts";
 import { commit } from "../../src/table/commit.ts";
 import { findLatestVersion } from "../../src/table/find-version.ts";
 import { formatManifestPath, VERSION_HINT_PATH } from "../../src/table/manifest-path.ts";
-import { openSnapshot } from "../../src/table/snapshot.ts";
+import { openSnapshot, openVersion } from "../../src/table/snapshot.ts";
 import { listVersions } from "../../src/table/versions.ts";
 import { createCountingStore } from "../support/counting-store.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
@@ -137,6 +138,35 @@ describe("the newest version", () => {
     await expect(findLatestVersion(createMemoryStore(objects), AbortSignal.abort())).rejects.toMatchObject({
       code: "ABORTED",
     });
+  });
+});
+
+describe("a host that cannot be reached", () => {
+  const unreachable = async () => {
+    throw new LanceError("IO", "could not fetch", { unreachable: true });
+  };
+  const openOffline = (objects: MemoryObjects, kept: readonly number[]): ReadableStore => {
+    const paths = kept.map((version) => formatManifestPath(version, "v2"));
+    const { get, capabilities } = withoutList(objects);
+    return {
+      get: (path, range) => (paths.includes(path) ? get(path, range) : unreachable()),
+      listKept: async () => paths,
+      capabilities,
+    };
+  };
+
+  test("leaves the newest version that is kept, and says so", async () => {
+    const objects = await build(5);
+    const snapshot = await openSnapshot(openOffline(objects, [4, 2]), { uri: "https://t" });
+    expect([snapshot.version, snapshot.offline]).toEqual([4, true]);
+    await expect(openSnapshot(openOffline(objects, []), { uri: "https://t" })).rejects.toMatchObject({ code: "IO" });
+  });
+
+  test("does not move a handle back", async () => {
+    const objects = await build(5);
+    const online = await openSnapshot(withoutList(objects), { uri: "https://t" });
+    const stayed = await openVersion({ ...online, store: openOffline(objects, [2]) });
+    expect([online.offline, stayed.version, stayed.offline]).toEqual([undefined, 5, true]);
   });
 });
 
