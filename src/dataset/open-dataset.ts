@@ -46,7 +46,7 @@ const DEFAULT_CACHE_BYTES = 64 * 1024 * 1024;
  * const table = await packages.scanner({ filter: "installed_kb < 1000", limit: 10 }).toTable();
  */
 export async function openDataset(uriOrStore: string | Store, options: OpenDatasetOptions = {}): Promise<Dataset> {
-  checkOpenOptions(options);
+  checkOpenOptions(options, "openDataset", ["version", "branch"]);
   const { store, uri } = await openTableStore(uriOrStore, options);
   const ownsStore = typeof uriOrStore === "string";
   const snapshot = await openReferenceAt({ store, uri }, options).catch(async (error) => {
@@ -59,8 +59,6 @@ export async function openDataset(uriOrStore: string | Store, options: OpenDatas
 }
 
 const OPEN_KEYS: readonly (keyof OpenDatasetOptions)[] = [
-  "version",
-  "branch",
   "storageOptions",
   "pool",
   "memoryBudgetBytes",
@@ -73,11 +71,7 @@ const OPEN_KEYS: readonly (keyof OpenDatasetOptions)[] = [
  * @param more names the caller's own options add
  * @throws INVALID_ARGUMENT
  */
-export function checkOpenOptions(
-  options: OpenDatasetOptions,
-  where = "openDataset",
-  more: readonly string[] = [],
-): void {
+export function checkOpenOptions(options: OpenDatasetOptions, where: string, more: readonly string[]): void {
   checkOptionNames(options, new Set<string>([...OPEN_KEYS, ...more]), where);
   checkSize("memoryBudgetBytes", options.memoryBudgetBytes, 1);
   checkSize("cacheBytes", options.cacheBytes, 0);

@@ -12,7 +12,7 @@ import type { Dataset } from "./dataset.ts";
 import { checkOpenOptions, type OpenDatasetOptions, openTableStore, wrapSnapshot } from "./open-dataset.ts";
 
 /** How to write a table. */
-export interface WriteDatasetOptions extends Omit<OpenDatasetOptions, "version"> {
+export interface WriteDatasetOptions extends Omit<OpenDatasetOptions, "version" | "branch"> {
   /**
    * `create` (default) refuses an existing table; `append` adds to one, `overwrite` replaces columns and rows of one as
    * its next version; both create it where there is none.

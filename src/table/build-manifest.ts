@@ -12,6 +12,7 @@ import { applyConfigChanges } from "./apply-config.ts";
 import { FLAG_DELETION_FILES, FLAG_TABLE_CONFIG } from "./feature-flags.ts";
 import { checkNewFieldIds, raiseFieldIdMark } from "./field-ids.ts";
 import { listCurrentIndices } from "./frag-reuse.ts";
+import { MAX_U32 } from "./fragment.ts";
 import { decodeFragmentBitmap } from "./fragment-bitmap.ts";
 import {
   coverMovedRows,
@@ -81,7 +82,9 @@ export async function buildNextVersion(
   const indexSection = indices === latest.indices ? latest.source.indexSection : encodeIndices(latest, indices);
   finishManifest(manifest, transactionFile);
   if (operation.case === "reserveFragments") {
-    manifest.maxFragmentId = (manifest.maxFragmentId ?? 0) + operation.value.numFragments;
+    const last = (manifest.maxFragmentId ?? 0) + operation.value.numFragments;
+    if (last > MAX_U32) throw new LanceError("UNSUPPORTED", "the table has used up its 2^32 fragment ids", {});
+    manifest.maxFragmentId = last;
   }
   return { manifest, indices, indexSection };
 }
