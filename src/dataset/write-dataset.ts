@@ -69,7 +69,7 @@ async function writeRows(
   data: TabularData,
   options: WriteDatasetOptions,
 ): Promise<Snapshot> {
-  const { mode, schema, signal, onProgress, maxRowsPerFile, maxBytesPerFile } = options;
+  const { mode = "create", schema, signal, onProgress, maxRowsPerFile, maxBytesPerFile } = options;
   const fileOptions = { maxRowsPerFile, maxBytesPerFile, onProgress, signal };
   if (mode !== "create" && (await findLatestManifest(store, { signal }))) {
     const standing = await openSnapshot(store, { uri, signal });
