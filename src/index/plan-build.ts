@@ -7,9 +7,13 @@ export interface PlannedFragment {
   readonly numRows: number;
 }
 
+/** How much larger the largest group may be for the groups to be runs of neighbours. */
+const RUN_TOLERANCE = 1.1;
+
 /**
- * Splits fragments into at most `numWorkers` groups of about equal rows, one segment each: the largest fragment first,
- * always to the group with the fewest rows. Pure.
+ * Splits fragments into at most `numWorkers` groups of about equal rows, one segment each. Groups are runs of neighbours
+ * where those are about as even as any, since a compaction only joins neighbours that the same segments cover; else the
+ * largest fragment first, always to the group with the fewest rows. Pure.
  * @returns fragment ids, ascending within a group; one empty group for a table without fragments
  */
 export function planBuild(fragments: readonly PlannedFragment[], numWorkers: number): number[][] {
@@ -23,7 +27,49 @@ export function planBuild(fragments: readonly PlannedFragment[], numWorkers: num
     );
   }
   const numGroups = Math.max(1, Math.min(numWorkers, fragments.length));
-  const groups = Array.from({ length: numGroups }, () => ({ ids: [] as number[], rows: 0 }));
+  const even = groupLargestFirst(fragments, numGroups);
+  const runs = groupRuns(fragments, numGroups);
+  const heaviest = (groups: readonly Group[]): number => Math.max(...groups.map(({ rows }) => rows));
+  const groups = heaviest(runs) <= RUN_TOLERANCE * heaviest(even) ? runs : even;
+  return groups.map((group) => group.ids.sort((a, b) => a - b)).sort((a, b) => (a[0] ?? 0) - (b[0] ?? 0));
+}
+
+interface Group {
+  readonly ids: number[];
+  rows: number;
+}
+
+/** Runs of neighbours, their largest as small as can be. */
+function groupRuns(fragments: readonly PlannedFragment[], numGroups: number): Group[] {
+  const ascending = [...fragments].sort((a, b) => a.id - b.id);
+  let low = Math.max(0, ...ascending.map(({ numRows }) => numRows));
+  let high = ascending.reduce((sum, { numRows }) => sum + numRows, 0);
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    if (cutRuns(ascending, middle, 0).length <= numGroups) high = middle;
+    else low = middle + 1;
+  }
+  return cutRuns(ascending, low, numGroups);
+}
+
+/** @param atLeast groups to make even where fewer would hold the rows */
+function cutRuns(ascending: readonly PlannedFragment[], maxRows: number, atLeast: number): Group[] {
+  const groups: Group[] = [{ ids: [], rows: 0 }];
+  for (const [i, { id, numRows }] of ascending.entries()) {
+    let group = groups.at(-1)!;
+    const left = ascending.length - i;
+    if (group.ids.length > 0 && (group.rows + numRows > maxRows || left <= atLeast - groups.length)) {
+      group = { ids: [], rows: 0 };
+      groups.push(group);
+    }
+    group.ids.push(id);
+    group.rows += numRows;
+  }
+  return groups;
+}
+
+function groupLargestFirst(fragments: readonly PlannedFragment[], numGroups: number): Group[] {
+  const groups = Array.from({ length: numGroups }, (): Group => ({ ids: [], rows: 0 }));
   for (const fragment of [...fragments].sort((a, b) => b.numRows - a.numRows || a.id - b.id)) {
     // An empty group wins over one of empty fragments: every worker gets something.
     const lightest = groups.reduce((best, group) =>
@@ -32,7 +78,7 @@ export function planBuild(fragments: readonly PlannedFragment[], numWorkers: num
     lightest.ids.push(fragment.id);
     lightest.rows += fragment.numRows;
   }
-  return groups.map((group) => group.ids.sort((a, b) => a - b)).sort((a, b) => (a[0] ?? 0) - (b[0] ?? 0));
+  return groups;
 }
 
 const DEFAULT_TARGET_BYTES = 256 * 2 ** 20;

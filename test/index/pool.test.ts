@@ -256,6 +256,9 @@ describe("plans", () => {
       [0, 1, 3],
       [2, 4],
     ]);
+    // Neighbours stay together where that costs little: compactions join only what the same segments cover.
+    expect(planBuild(fragments(10, 10, 10, 10, 10, 10, 10), 3)).toEqual([[0, 1, 2], [3, 4, 5], [6]]);
+    expect(planBuild(fragments(30, 10, 10, 10, 10, 20), 3)).toEqual([[0], [1, 2, 3], [4, 5]]);
     expect(planBuild(fragments(5, 5), 8)).toEqual([[0], [1]]);
     expect(planBuild(fragments(0, 0, 0), 3)).toEqual([[0], [1], [2]]);
     expect(planBuild([], 3)).toEqual([[]]);
