@@ -2,6 +2,7 @@ import { Field, Float32, Float64, Int32, Schema, Utf8 } from "apache-arrow";
 import { describe, expect, test } from "vitest";
 import { createMemoryStore, type Dataset, openDataset, writeDataset } from "../../src/index.ts";
 import type { Store } from "../../src/store/store.ts";
+import { openSnapshot } from "../../src/table/snapshot.ts";
 import { createCountingStore } from "../support/counting-store.ts";
 import { inlinePool, listPaths } from "./support.ts";
 
@@ -112,6 +113,15 @@ describe("modes of writing", () => {
     await expect(writeDataset(rows(0, 2), store, { mode: "append", dataStorageVersion: "2.1" })).rejects.toMatchObject({
       code: "INVALID_ARGUMENT",
     });
+  });
+
+  test("so may an overwrite by no rows", async () => {
+    const { store } = await create(2, { dataStorageVersion: "2.1" });
+    const options = { mode: "overwrite", dataStorageVersion: "2.2", schema: SCHEMA } as const;
+    const emptied = await writeDataset([], store, options);
+    expect(await emptied.countRows()).toBe(0);
+    await emptied.insert(rows(0, 2));
+    expect((await openSnapshot(store, { uri: "memory://t" })).storageVersion).toBe("2.2");
   });
 
   test("stable row ids stay those of their rows", async () => {

@@ -89,7 +89,13 @@ describe("keys tell values apart, and nulls are no keys", () => {
     expect(keysOf(words, new Dictionary(new Utf8(), new Int32()))).toEqual(keysOf(words, new Utf8()));
   });
 
-  test("keys of several columns", () => {
+  test("keys of several columns, however their parts are cut", () => {
+    const parts = [
+      ["a", "ab", "1:a", "a"],
+      ["bc", "c", "", "1:a"],
+    ];
+    const read = createKeyReader(parts.map((column) => vectorFromArray(column, new Utf8()).data[0]!));
+    expect(new Set([0, 1, 2, 3].map(read)).size).toBe(4);
     fc.assert(
       fc.property(fc.array(fc.tuple(fc.string(), fc.option(fc.string())), { minLength: 1 }), (pairs) => {
         const columns = [0, 1].map(

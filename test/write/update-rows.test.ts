@@ -7,6 +7,7 @@ import { Scanner } from "../../src/query/scanner.ts";
 import { loadJobs } from "../../src/runtime/jobs.ts";
 import { createMemoryStore } from "../../src/store/memory.ts";
 import type { Store } from "../../src/store/store.ts";
+import { readTransactionOf } from "../../src/table/read-manifest.ts";
 import { openSnapshot, type Snapshot } from "../../src/table/snapshot.ts";
 import { appendRows } from "../../src/write/append-rows.ts";
 import { createTable } from "../../src/write/create-table.ts";
@@ -96,6 +97,15 @@ test("an expression sees the old row, also of columns that change", async () => 
     [2, 2],
     [3, 3],
   ]);
+});
+
+test("the transaction says which fields changed, so that indexes on others may follow the rows", async () => {
+  const spec = { where: "id = 3", values: { size: 1, tags: ["x"] } };
+  const { snapshot } = await update(await create(5), spec);
+  const transaction = await readTransactionOf(snapshot.store, snapshot.source);
+  if (transaction?.operation.case !== "update") throw new Error("no update");
+  const { fieldsForPreservingFragBitmap, fieldsModified, updateMode } = transaction.operation.value;
+  expect([fieldsForPreservingFragBitmap, fieldsModified, updateMode]).toEqual([[2, 4, 5], [], 0]);
 });
 
 test("no row to change makes no version", async () => {
