@@ -106,10 +106,10 @@ export function readValue(data: Data, row: number): Json {
       return children();
     case Type.FixedSizeList: {
       const size = (type as unknown as { listSize: number }).listSize;
-      return Array.from({ length: size }, (_, i) => readValue(data.children[0]!, at * size + i));
+      return Array.from({ length: size }, (_, i) => readValue(data.children[0]!, row * size + i));
     }
     case Type.Struct:
-      return Object.fromEntries(type.children.map((child, i) => [child.name, readValue(data.children[i]!, at)]));
+      return Object.fromEntries(type.children.map((child, i) => [child.name, readValue(data.children[i]!, row)]));
     default:
       if (DataType.isInt(type) || ArrayBuffer.isView(values)) return Number(values[row]);
       throw new Error(`no reader for ${type}`);
