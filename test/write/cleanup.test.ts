@@ -7,6 +7,7 @@ import { overrideStore } from "../../src/store/override-store.ts";
 import type { Store } from "../../src/store/store.ts";
 import { readDeletions } from "../../src/table/deletions.ts";
 import { formatManifestPath } from "../../src/table/manifest-path.ts";
+import { createBranch } from "../../src/table/refs/create-branch.ts";
 import { scanFragment } from "../../src/table/scan-fragment.ts";
 import { openSnapshot, openVersion, type Snapshot } from "../../src/table/snapshot.ts";
 import { listVersions } from "../../src/table/versions.ts";
@@ -230,6 +231,28 @@ test("files a branch's manifests name stay, also of a branch being made", async 
   await cleanupOldVersions(snapshot, { retainVersions: 1 });
   expect((await listVersions(store)).map(({ version }) => version)).toEqual([7]);
   expect(await listPaths(store)).toEqual(expect.arrayContaining(dataFilesOf(old)));
+});
+
+test("a branch is cleaned up on its own; what others of its line need stays", async () => {
+  const store = createMemoryStore();
+  const main = await makeHistory(store);
+  const mainBefore = await readVersions(store);
+  let branch = await createBranch(main, "side/one");
+  branch = await appendRows(branch, makeRows(200, 210));
+  const child = await createBranch(branch, "side/two");
+  branch = await appendRows(branch, makeRows(210, 220));
+  branch = (await deleteRows(branch, new Map([[branch.fragments[0]!.id, Uint32Array.of(0)]]), { predicate: "b" }))
+    .snapshot;
+  branch = (await compactFiles(branch, { targetRowsPerFragment: 1000 })).snapshot;
+  const ids = await readIds(branch);
+  const removed = await cleanupOldVersions(branch, { retainVersions: 1 });
+  expect(removed.oldVersionsRemoved).toBeGreaterThan(1);
+  expect(await readIds(await openVersion(branch))).toEqual(ids);
+  expect(await readIds(await openVersion(child))).toHaveLength(47);
+  expect(await readVersions(store)).toEqual(mainBefore);
+  await cleanupOldVersions(main, { retainVersions: 1 });
+  expect(await readIds(await openVersion(child))).toHaveLength(47);
+  expect(await readIds(await openVersion(branch))).toEqual(ids);
 });
 
 test("a detached version keeps its files, and an unreadable manifest stops everything", async () => {

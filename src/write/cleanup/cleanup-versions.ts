@@ -8,7 +8,7 @@ import type { Snapshot } from "../../table/snapshot.ts";
 import { createGiveWay } from "../../tasks/give-way.ts";
 import { callGuarded } from "../../tasks/guard-callback.ts";
 import { mapBounded } from "../../tasks/settle-all.ts";
-import { listProtectedVersions } from "./protected-versions.ts";
+import { listProtectedVersions, type ProtectedVersions } from "./protected-versions.ts";
 import {
   addReferences,
   classifyFile,
@@ -124,7 +124,7 @@ async function surveyVersions(
 ): Promise<Survey> {
   const { signal } = options;
   // Tags and branches first: one made after this names a version that is listed below, and is young.
-  const protectedVersions = await listProtectedVersions(store, signal);
+  const protectedVersions = await listProtectedVersions(snapshot, signal);
   const listed = await listManifests(store, signal);
   const files = await readAll(store, listed, signal);
   const found = listed.flatMap((object, i) => {
@@ -155,7 +155,7 @@ async function surveyVersions(
     await giveWay();
     addReferences(version !== undefined && old.has(version) ? verified : retained, file);
   }
-  for (const file of await readBranchManifests(store, signal)) {
+  for (const file of await readBranchManifests(protectedVersions, signal)) {
     await giveWay();
     addReferences(retained, file);
   }
@@ -209,13 +209,17 @@ async function listManifests(store: Store, signal: AbortSignal | undefined): Pro
 /** Stands apart: right after `for await (…)` Vite's lexer takes a minified pattern for a division. */
 const BRANCH_MANIFEST = /\/_versions\/[^/.][^/]*\.manifest$/;
 
-/** Branches keep their manifests below `tree/`, and name files of this table; also those being made, or forgotten. */
-async function readBranchManifests(store: Store, signal: AbortSignal | undefined): Promise<ManifestFile[]> {
+/** Branches keep their manifests below `tree/`, and name files of others; also those being made, or forgotten. */
+async function readBranchManifests(
+  { root, folder }: ProtectedVersions,
+  signal: AbortSignal | undefined,
+): Promise<ManifestFile[]> {
   const manifests: ListedObject[] = [];
-  for await (const object of store.list("tree/", { signal })) {
-    if (BRANCH_MANIFEST.test(object.path)) manifests.push(object);
+  for await (const object of root.list("tree/", { signal })) {
+    if (!BRANCH_MANIFEST.test(object.path)) continue;
+    if (folder === "" || !object.path.startsWith(`${folder}${VERSIONS_PREFIX}`)) manifests.push(object);
   }
-  return (await readAll(store, manifests, signal)).filter((file) => file !== undefined);
+  return (await readAll(root, manifests, signal)).filter((file) => file !== undefined);
 }
 
 /** @returns `undefined` for those another clean-up removed meanwhile */
@@ -271,18 +275,11 @@ function summarize(removed: readonly Doomed[], failedDeletes: number): CleanupSt
 
 /** @throws UNSUPPORTED */
 function requireListable(snapshot: Snapshot, dryRun: boolean): Store {
-  const { store, uri, manifest } = snapshot;
+  const { store, uri } = snapshot;
   if (!canList(store)) {
     throw new LanceError("UNSUPPORTED", `${uri} cannot be listed here, so files no version names cannot be found`, {
       uri,
     });
-  }
-  if (manifest.branch !== undefined && manifest.branch !== "") {
-    throw new LanceError(
-      "UNSUPPORTED",
-      `${uri} is branch "${manifest.branch}": its tags and branches lie with the table it belongs to. Clean up there`,
-      { uri, branch: manifest.branch },
-    );
   }
   return dryRun ? store : requireWritable(store, uri);
 }
