@@ -100,6 +100,13 @@ async function openElsewhere(
   const root = options.root ?? (await reopenRoot(store.describe?.(), options.uri));
   const below = root && relativeUri(root.uri, uri);
   if (root && below !== undefined) return withPrefix(root.store, below);
+  if (isRemote(options.uri) && !isRemote(uri)) {
+    throw new LanceError(
+      "UNSUPPORTED",
+      `the table at ${options.uri} keeps some of its files at ${uri}, on this device; a table of another place is not followed there`,
+      { uri: options.uri, basePath: uri },
+    );
+  }
   try {
     return withCache(withCoalescing(await openStore(uri)), { maxBytes: CACHE_BYTES });
   } catch (cause) {
@@ -111,6 +118,11 @@ async function openElsewhere(
       { cause },
     );
   }
+}
+
+/** Whether a URI is of another machine: what such a table names must not be looked for among this device's own data. */
+function isRemote(uri: string): boolean {
+  return /^[a-z][a-z0-9+.-]+:/i.test(uri) && !/^(file|opfs|idb|memory):/i.test(uri);
 }
 
 /** A store rooted at a folder of another one tells of that one, so that a worker finds a branch's table too. */
