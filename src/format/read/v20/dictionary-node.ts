@@ -1,7 +1,14 @@
 import type { Dictionary } from "../../../proto/gen/lance/encodings20_pb.ts";
 import { settleAll } from "../../../tasks/settle-all.ts";
 import type { LeafShape } from "../leaf-column.ts";
-import { type ArrayNode, corruptArray, countItems, type MakeNode, type NodeContext } from "./array-node.ts";
+import {
+  type Append,
+  type ArrayNode,
+  corruptArray,
+  countItems,
+  type MakeNode,
+  type NodeContext,
+} from "./array-node.ts";
 import { copyBits } from "./bit-copy.ts";
 import { tooLarge, ValueSink } from "./value-sink.ts";
 
@@ -19,28 +26,34 @@ export function createDictionaryNode(context: NodeContext, encoding: Dictionary,
   const indexBits = indices.bits ?? 8;
   if (![8, 16, 32, 64].includes(indexBits)) throw corruptArray(context, `dictionary indices of ${indexBits} bits`);
   if (numItems > MAX_ITEMS) throw corruptArray(context, `a dictionary of ${numItems} items`);
+  // A page gives its items to every batch of a read.
+  let pending: Promise<Append> | undefined;
+  let dictionary: ValueSink | undefined;
   return {
     isIndirect: indices.isIndirect || items.isIndirect,
     spans: (ranges) => [...indices.spans(ranges), ...items.spans([0, numItems])],
     async fetch(ranges, toEnd) {
-      const [appendIndices, appendItems] = await settleAll([
-        indices.fetch(ranges, toEnd),
-        items.fetch([0, numItems], false),
-      ]);
+      pending ??= items.fetch([0, numItems], false);
+      const [appendIndices, appendItems] = await settleAll([indices.fetch(ranges, toEnd), pending]);
       return (sink, level) => {
         const count = countItems(ranges);
         const chosen = new ValueSink({ variable: false, itemBits: indexBits, dimensions: [] }, count);
         appendIndices(chosen, 0);
         chosen.finishTo(count);
-        const dictionary = new ValueSink(shapeAt(sink, level), numItems);
-        appendItems(dictionary, 0);
-        dictionary.finishTo(numItems);
+        dictionary ??= decodeItems(shapeAt(sink, level), numItems, appendItems);
         const { rows, validity } = resolveIndices(context, { chosen, indexBits, dictionary });
         if (validity) sink.appendValidity(level, count, validity);
         appendItemsOf(sink, level, dictionary, rows);
       };
     },
   };
+}
+
+function decodeItems(shape: LeafShape, numItems: number, append: Append): ValueSink {
+  const sink = new ValueSink(shape, numItems);
+  append(sink, 0);
+  sink.finishTo(numItems);
+  return sink;
 }
 
 function shapeAt(sink: ValueSink, level: number): LeafShape {
