@@ -62,6 +62,16 @@ export interface PageOutput {
   readonly table: Uint8Array;
 }
 
+/** A page on its way. */
+export interface PendingPage {
+  /** Works through about a megabyte of text. Returns whether the page can be finished. */
+  advance(): boolean;
+  /** The page, once; it frees what the page held. */
+  finish(): PageOutput;
+  /** Gives up. Does nothing after `finish`. */
+  free(): void;
+}
+
 /** The page encoders of the build module. */
 export interface EncodeKernels {
   /**
@@ -71,9 +81,14 @@ export interface EncodeKernels {
    * @throws INVALID_ARGUMENT, UNSUPPORTED, QUOTA_EXCEEDED
    */
   encodePage(input: PageInput, options: PageEncoderOptions): PageOutput;
+  /** As `encodePage`, in steps of a few milliseconds. Finish it or free it. */
+  startPage(input: PageInput, options: PageEncoderOptions): PendingPage;
   /** Encodes the levels of a page without one value. Files 2.2. */
   encodeNulls(levels: EncoderLevels): PageOutput;
 }
+
+/** Symbols are found for about 100 MB a second. */
+const STEP_BYTES = 1 << 20;
 
 const REQUESTS = { none: 1, fsst: 2, lz4: 3, zstd: 4 };
 const SPLITTING = { auto: 0, on: 1, off: 2 };
@@ -108,23 +123,52 @@ function takePage(page: EncodedPage): PageOutput {
   }
 }
 
-function encodePage(input: PageInput, options: PageEncoderOptions): PageOutput {
+function startPage(input: PageInput, options: PageEncoderOptions): PendingPage {
   const { values } = input;
-  return callKernel(() => {
-    const encoder = createEncoder(options, input.levels);
-    if (input.nulls) encoder.setNulls(input.nulls);
-    for (const { dimension, nulls } of input.lists ?? []) encoder.addListLayer(dimension, nulls ?? new Uint8Array(0));
-    if (input.dictionary) setDictionary(encoder, input.dictionary);
-    return takePage(
-      "ends" in values
-        ? encoder.encodeVariable(values.offsetBits, values.ends, values.values)
-        : encoder.encodeFixed(values.bits, values.count, values.firstBit, values.values),
-    );
-  });
+  let encoder: PageEncoder | undefined = callKernel(() => createEncoder(options, input.levels));
+  const free = () => {
+    encoder?.free();
+    encoder = undefined;
+  };
+  try {
+    callKernel(() => {
+      if (input.nulls) encoder!.setNulls(input.nulls);
+      for (const { dimension, nulls } of input.lists ?? [])
+        encoder!.addListLayer(dimension, nulls ?? new Uint8Array(0));
+      if (input.dictionary) setDictionary(encoder!, input.dictionary);
+      if ("ends" in values) encoder!.setVariable(values.offsetBits, values.ends, values.values);
+    });
+  } catch (error) {
+    free();
+    throw error;
+  }
+  return {
+    advance: () => callKernel(() => encoder?.advance(STEP_BYTES) ?? true),
+    finish() {
+      const ended = encoder!;
+      // The call takes the object, whether it succeeds or not.
+      encoder = undefined;
+      return callKernel(() =>
+        takePage(
+          "ends" in values
+            ? ended.encodeVariable()
+            : ended.encodeFixed(values.bits, values.count, values.firstBit, values.values),
+        ),
+      );
+    },
+    free,
+  };
+}
+
+function encodePage(input: PageInput, options: PageEncoderOptions): PageOutput {
+  const page = startPage(input, options);
+  while (!page.advance());
+  return page.finish();
 }
 
 const kernels: EncodeKernels = {
   encodePage,
+  startPage,
   encodeNulls: (levels) => callKernel(() => takePage(createEncoder({ minorVersion: 2 }, levels).encodeNulls())),
 };
 

@@ -16,7 +16,7 @@ const WHOLE_DESCRIPTOR = variablePackedStruct([
 ]);
 
 /** Encodes a page of blob descriptors of version 2: packed rows, zipped. */
-export function encodeBlobRows({ items, levels }: PageRows, options: EncodePageOptions): EncodedPage[] {
+export function encodeBlobRows({ items, levels }: PageRows, options: EncodePageOptions): Promise<EncodedPage[]> {
   return encodePage({ ...items, layout: { description: WHOLE_DESCRIPTOR, zipped: true } }, levels, options);
 }
 
@@ -24,7 +24,10 @@ export function encodeBlobRows({ items, levels }: PageRows, options: EncodePageO
  * Encodes a page of blob descriptors of version 1: pairs without levels. A null is a blob of size 0 whose position holds
  * its definition level above 16 bits.
  */
-export function encodeBlobPage({ items, levels, numRows }: PageRows, options: EncodePageOptions): EncodedPage[] {
+export async function encodeBlobPage(
+  { items, levels, numRows }: PageRows,
+  options: EncodePageOptions,
+): Promise<EncodedPage[]> {
   const { definition } = levels;
   const values = items.values.slice();
   const view = new DataView(values.buffer);
@@ -49,7 +52,8 @@ export function encodeBlobPage({ items, levels, numRows }: PageRows, options: En
     maxDefinition: 0,
     maxVisible: 0,
   };
-  return encodePage(pairs, inner, options).map(({ layout, ...page }) => ({
+  const pages = await encodePage(pairs, inner, options);
+  return pages.map(({ layout, ...page }) => ({
     ...page,
     layout: create(PageLayoutSchema, {
       layout: { case: "blob", value: { innerLayout: layout, layers: levels.layers } },

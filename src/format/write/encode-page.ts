@@ -1,6 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import type { EncodeKernels } from "../../kernels/encode.ts";
 import { PageLayoutSchema } from "../../proto/gen/lance/encodings21_pb.ts";
+import type { GiveWay } from "../../tasks/give-way.ts";
 import { encodeNulls, encodeValues } from "./compress/encode-values.ts";
 import { readRequest } from "./compress/read-request.ts";
 import type { EncodedPage } from "./encodings.ts";
@@ -20,6 +21,7 @@ export interface EncodePageOptions {
   /** Of the leaf field: text may be coded by symbols. */
   readonly logicalType: string;
   readonly kernels: EncodeKernels;
+  readonly giveWay: GiveWay;
 }
 
 /** Some rows of a page. */
@@ -30,12 +32,24 @@ interface PagePart {
 }
 
 /** Encodes collected rows as pages: one, or a few where long runs of null and empty lists are cut out. */
-export function encodePage(items: ItemRun, levels: PageLevels, options: EncodePageOptions): EncodedPage[] {
+export async function encodePage(
+  items: ItemRun,
+  levels: PageLevels,
+  options: EncodePageOptions,
+): Promise<EncodedPage[]> {
   const parts = cutBareRuns({ items, levels, numRows: options.numRows });
-  return parts.map((part) => encodePart(part, options));
+  const pages: EncodedPage[] = [];
+  for (const part of parts) {
+    pages.push(await encodePart(part, options));
+    await options.giveWay();
+  }
+  return pages;
 }
 
-function encodePart({ items, levels, numRows }: PagePart, options: EncodePageOptions): EncodedPage {
+function encodePart(
+  { items, levels, numRows }: PagePart,
+  options: EncodePageOptions,
+): EncodedPage | Promise<EncodedPage> {
   if (items.numNulls === items.count) return encodeNullPage({ items, levels, numRows }, options);
   return encodeValues(items, levels, {
     numRows,
@@ -43,6 +57,7 @@ function encodePart({ items, levels, numRows }: PagePart, options: EncodePageOpt
     isText: options.logicalType === "string" || options.logicalType === "large_string",
     request: readRequest(options.metadata),
     kernels: options.kernels,
+    giveWay: options.giveWay,
   });
 }
 

@@ -10,6 +10,7 @@ import {
   ColumnMetadataSchema,
 } from "../../proto/gen/lance/file_v2_pb.ts";
 import type { StoreWriter } from "../../store/store.ts";
+import { createGiveWay } from "../../tasks/give-way.ts";
 import { type LanceSchema, writeFields } from "../schema.ts";
 import { encodeBlobPage, encodeBlobRows } from "./blob-page.ts";
 import type { ColumnBuffer } from "./column-buffer.ts";
@@ -32,6 +33,7 @@ export class FileAssembler {
   readonly minorVersion: number;
   readonly #sink: StoreWriter;
   readonly #kernels: EncodeKernels;
+  readonly #giveWay = createGiveWay(undefined);
   readonly #pages: ColumnMetadata_Page[][];
   /** The first is the schema's, known at the end only. */
   readonly #globalBuffers: Extent[] = [];
@@ -60,13 +62,13 @@ export class FileAssembler {
       metadata: field.metadata,
       logicalType: field.logicalType,
       kernels: this.#kernels,
+      giveWay: this.#giveWay,
     };
-    const pages =
-      form.kind !== "blob"
-        ? encodePage(rows.items, rows.levels, pageOptions)
-        : form.version === 1
-          ? encodeBlobPage(rows, pageOptions)
-          : encodeBlobRows(rows, pageOptions);
+    const pages = await (form.kind !== "blob"
+      ? encodePage(rows.items, rows.levels, pageOptions)
+      : form.version === 1
+        ? encodeBlobPage(rows, pageOptions)
+        : encodeBlobRows(rows, pageOptions));
     for (const page of pages) {
       const bufferOffsets: bigint[] = [];
       const bufferSizes: bigint[] = [];

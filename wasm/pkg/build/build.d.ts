@@ -65,6 +65,10 @@ export class PageEncoder {
      */
     addListLayer(dimension: number, nulls: Uint8Array): void;
     /**
+     * Works through about `budget` bytes of the values that were set. Returns whether they can be encoded now.
+     */
+    advance(budget: number): boolean;
+    /**
      * Encodes values of one width: lists where layers were added, indices where a dictionary was set.
      */
     encodeFixed(bits: number, count: number, first_bit: number, data: Uint8Array): EncodedPage;
@@ -73,9 +77,9 @@ export class PageEncoder {
      */
     encodeNulls(): EncodedPage;
     /**
-     * Encodes values of any length; `ends` has one more than there are values.
+     * Encodes the values that were set, once they are ready.
      */
-    encodeVariable(offset_bits: number, ends: Uint32Array, data: Uint8Array): EncodedPage;
+    encodeVariable(): EncodedPage;
     /**
      * Minor version, text, opaque, request, splitting, structure (0 by width, 1 mini-block, 2 zipped), as
      * src/kernels/encode.ts numbers them.
@@ -97,6 +101,10 @@ export class PageEncoder {
      * As above, of strings.
      */
     setVariableDictionary(offset_bits: number, ends: Uint32Array, data: Uint8Array): void;
+    /**
+     * Sets values of any length; `ends` has one more than there are values.
+     */
+    setVariable(offset_bits: number, ends: Uint32Array, data: Uint8Array): void;
 }
 
 /**
@@ -147,13 +155,15 @@ export interface InitOutput {
     readonly kmeans_step: (a: number) => [number, number];
     readonly kmeans_vectorsPointer: (a: number) => number;
     readonly pageencoder_addListLayer: (a: number, b: number, c: number, d: number) => void;
+    readonly pageencoder_advance: (a: number, b: number) => number;
     readonly pageencoder_encodeFixed: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number, number];
     readonly pageencoder_encodeNulls: (a: number) => number;
-    readonly pageencoder_encodeVariable: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number, number];
+    readonly pageencoder_encodeVariable: (a: number) => [number, number, number];
     readonly pageencoder_new: (a: number, b: number) => [number, number, number];
     readonly pageencoder_setFixedDictionary: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number];
     readonly pageencoder_setLevels: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => [number, number];
     readonly pageencoder_setNulls: (a: number, b: number, c: number) => void;
+    readonly pageencoder_setVariable: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number];
     readonly pageencoder_setVariableDictionary: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number];
     readonly sortBytes: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number];
     readonly sortFixed: (a: number, b: number, c: number, d: number, e: number) => [number, number];

@@ -181,6 +181,15 @@ export class PageEncoder {
         wasm.pageencoder_addListLayer(this.__wbg_ptr, dimension, ptr0, len0);
     }
     /**
+     * Works through about `budget` bytes of the values that were set. Returns whether they can be encoded now.
+     * @param {number} budget
+     * @returns {boolean}
+     */
+    advance(budget) {
+        const ret = wasm.pageencoder_advance(this.__wbg_ptr, budget);
+        return ret !== 0;
+    }
+    /**
      * Encodes values of one width: lists where layers were added, indices where a dictionary was set.
      * @param {number} bits
      * @param {number} count
@@ -208,19 +217,12 @@ export class PageEncoder {
         return EncodedPage.__wrap(ret);
     }
     /**
-     * Encodes values of any length; `ends` has one more than there are values.
-     * @param {number} offset_bits
-     * @param {Uint32Array} ends
-     * @param {Uint8Array} data
+     * Encodes the values that were set, once they are ready.
      * @returns {EncodedPage}
      */
-    encodeVariable(offset_bits, ends, data) {
+    encodeVariable() {
         const ptr = this.__destroy_into_raw();
-        const ptr0 = passArray32ToWasm0(ends, wasm.__wbindgen_malloc);
-        const len0 = WASM_VECTOR_LEN;
-        const ptr1 = passArray8ToWasm0(data, wasm.__wbindgen_malloc);
-        const len1 = WASM_VECTOR_LEN;
-        const ret = wasm.pageencoder_encodeVariable(ptr, offset_bits, ptr0, len0, ptr1, len1);
+        const ret = wasm.pageencoder_encodeVariable(ptr);
         if (ret[2]) {
             throw takeFromExternrefTable0(ret[1]);
         }
@@ -295,6 +297,22 @@ export class PageEncoder {
         const ptr1 = passArray8ToWasm0(data, wasm.__wbindgen_malloc);
         const len1 = WASM_VECTOR_LEN;
         const ret = wasm.pageencoder_setVariableDictionary(this.__wbg_ptr, offset_bits, ptr0, len0, ptr1, len1);
+        if (ret[1]) {
+            throw takeFromExternrefTable0(ret[0]);
+        }
+    }
+    /**
+     * Sets values of any length; `ends` has one more than there are values.
+     * @param {number} offset_bits
+     * @param {Uint32Array} ends
+     * @param {Uint8Array} data
+     */
+    setVariable(offset_bits, ends, data) {
+        const ptr0 = passArray32ToWasm0(ends, wasm.__wbindgen_malloc);
+        const len0 = WASM_VECTOR_LEN;
+        const ptr1 = passArray8ToWasm0(data, wasm.__wbindgen_malloc);
+        const len1 = WASM_VECTOR_LEN;
+        const ret = wasm.pageencoder_setVariable(this.__wbg_ptr, offset_bits, ptr0, len0, ptr1, len1);
         if (ret[1]) {
             throw takeFromExternrefTable0(ret[0]);
         }

@@ -20,13 +20,15 @@ export const kmeans_new: (a: number, b: number, c: number, d: number, e: number,
 export const kmeans_step: (a: number) => [number, number];
 export const kmeans_vectorsPointer: (a: number) => number;
 export const pageencoder_addListLayer: (a: number, b: number, c: number, d: number) => void;
+export const pageencoder_advance: (a: number, b: number) => number;
 export const pageencoder_encodeFixed: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number, number];
 export const pageencoder_encodeNulls: (a: number) => number;
-export const pageencoder_encodeVariable: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number, number];
+export const pageencoder_encodeVariable: (a: number) => [number, number, number];
 export const pageencoder_new: (a: number, b: number) => [number, number, number];
 export const pageencoder_setFixedDictionary: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number];
 export const pageencoder_setLevels: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => [number, number];
 export const pageencoder_setNulls: (a: number, b: number, c: number) => void;
+export const pageencoder_setVariable: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number];
 export const pageencoder_setVariableDictionary: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number];
 export const sortBytes: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number];
 export const sortFixed: (a: number, b: number, c: number, d: number, e: number) => [number, number];

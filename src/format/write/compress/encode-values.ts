@@ -1,4 +1,5 @@
 import type { EncodeKernels, EncoderLevels, FixedInput, PageInput, VariableInput } from "../../../kernels/encode.ts";
+import type { GiveWay } from "../../../tasks/give-way.ts";
 import type { EncodedPage } from "../encodings.ts";
 import type { ItemRun } from "../item-buffer.ts";
 import type { PageLevels } from "../levels.ts";
@@ -12,21 +13,34 @@ export interface EncodeValuesOptions {
   readonly isText: boolean;
   readonly request: EncodingRequest;
   readonly kernels: EncodeKernels;
+  /** Called between steps of a few milliseconds. */
+  readonly giveWay: GiveWay;
 }
 
 const NO_LEVELS = new Uint16Array(0);
 
 /** Encodes a page with at least one valid value. @throws UNSUPPORTED for rows no layout holds, QUOTA_EXCEEDED */
-export function encodeValues(items: ItemRun, levels: PageLevels, options: EncodeValuesOptions): EncodedPage {
+export async function encodeValues(
+  items: ItemRun,
+  levels: PageLevels,
+  options: EncodeValuesOptions,
+): Promise<EncodedPage> {
   const { kernels, numRows, version } = options;
   const structure = items.layout?.zipped ? "fullzip" : options.request.structure;
-  const page = kernels.encodePage(toInput(items, levels), {
+  const pending = kernels.startPage(toInput(items, levels), {
     ...options.request,
     structure,
     minorVersion: version === "2.2" ? 2 : 1,
     isText: options.isText,
     isOpaque: items.layout !== null,
   });
+  try {
+    while (!pending.advance()) await options.giveWay();
+  } catch (error) {
+    pending.free();
+    throw error;
+  }
+  const page = pending.finish();
   const layout = describePage(page, {
     layers: levels.layers,
     numItems: items.count,

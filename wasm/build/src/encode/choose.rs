@@ -3,33 +3,24 @@
 use super::block;
 use super::chunk::{
     describe_lists, BitpackSource, ByteStreamSplitSource, ChunkSource, FlatSource, ListSource,
-    RunLengthSource, VariableSource,
+    RunLengthSource,
 };
-use super::compression::{compress, Scheme};
+use super::compression::Scheme;
 use super::constant;
 use super::dictionary;
-use super::fsst;
-use super::full_zip::{zip_fixed, zip_variable, FixedRows, ListRows};
+use super::full_zip::{zip_fixed, FixedRows, ListRows};
 use super::general::GeneralSource;
 use super::levels::Levels;
 use super::mini_block::{encode_mini_block, Grammar};
 use super::page::EncodedPage;
 use super::program::Encoding;
-use super::values::{FixedValues, Items, ListValues, VariableValues};
+use super::values::{FixedValues, Items, ListValues};
 use lancelet_common::error::{KernelError, Result};
 
 /// Wider values are zipped.
-const FULL_ZIP_BYTES: usize = 256;
-/// Below, a table of symbols costs more than it saves.
-const FSST_LEAST_BYTES: usize = 32 * 1024;
-const FSST_LEAST_LENGTH: usize = 5;
-/// Longer values are worth a general compression each.
-const GENERAL_LEAST_LENGTH: usize = 32 * 1024;
-const GENERAL_SAMPLE_BYTES: usize = 256 * 1024;
-/// Two values of this size fit the smallest chunk a 16-bit word can say.
-const MAX_MINI_BLOCK_LENGTH: usize = 4096;
+pub const FULL_ZIP_BYTES: usize = 256;
 /// A dictionary costs another read, so it must save more than a little.
-const DICTIONARY_SHARE: f64 = 0.95;
+pub const DICTIONARY_SHARE: f64 = 0.95;
 
 /// What the user asked for in a field's metadata.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -70,10 +61,11 @@ pub struct PageContext {
     pub nulls: Vec<u8>,
 }
 
-type DictionaryBlock = (Vec<u8>, Encoding, usize);
+/// Its bytes, how they are encoded, how many items.
+pub type DictionaryBlock = (Vec<u8>, Encoding, usize);
 
 impl PageContext {
-    fn mini_block(
+    pub fn mini_block(
         &self,
         source: &dyn ChunkSource,
         count: usize,
@@ -93,7 +85,7 @@ impl PageContext {
     }
 
     /// A constant page, unless its plain levels make it larger than the page it would replace.
-    fn with_constant(
+    pub fn with_constant(
         &self,
         value: Option<constant::ConstantValue>,
         encode: impl FnOnce() -> Result<EncodedPage>,
@@ -113,12 +105,12 @@ impl PageContext {
         })
     }
 
-    fn allows_constants(&self) -> bool {
+    pub fn allows_constants(&self) -> bool {
         self.choice.is_modern && !self.choice.is_opaque
     }
 
     /// The scheme dictionaries are compressed with.
-    fn dictionary_scheme(&self) -> Option<Scheme> {
+    pub fn dictionary_scheme(&self) -> Option<Scheme> {
         self.choice.is_modern.then_some(Scheme::Lz4)
     }
 
@@ -194,7 +186,7 @@ impl PageContext {
     }
 
     /// Numbers into a dictionary.
-    fn encode_indexed(
+    pub fn encode_indexed(
         &self,
         indices: &FixedValues,
         dictionary: DictionaryBlock,
@@ -261,181 +253,6 @@ impl PageContext {
             rows.byte_width() * 8,
         ))
     }
-
-    pub fn encode_variable(&self, values: &VariableValues) -> Result<EncodedPage> {
-        let value = if self.allows_constants() {
-            constant::find_variable(values, &self.nulls)
-        } else {
-            None
-        };
-        self.with_constant(value, || self.encode_varied_variable(values))
-    }
-
-    fn encode_varied_variable(&self, values: &VariableValues) -> Result<EncodedPage> {
-        let max_length = values.max_length();
-        let coded = self.code_text(values, max_length);
-        let plain_bytes = match &coded {
-            Some((coded, table)) => coded.plain_bytes() + table.len(),
-            None => values.plain_bytes(),
-        };
-        if self.choice.request == Request::Default {
-            if let Some(found) = dictionary::encode_variable(values, &self.nulls) {
-                let (bytes, encoding) =
-                    block::encode_variable(&found.items, self.dictionary_scheme());
-                let indices = to_indices(&found.indices);
-                let size = measure_fixed(&indices) + bytes.len();
-                if (size as f64) < plain_bytes as f64 * DICTIONARY_SHARE {
-                    let block = (bytes, encoding, found.items.count());
-                    return self.encode_indexed(&indices, block);
-                }
-            }
-        }
-        let zips = self.choice.full_zip.unwrap_or(max_length >= FULL_ZIP_BYTES)
-            || max_length >= MAX_MINI_BLOCK_LENGTH;
-        if !zips {
-            if let Some(page) = self.mini_block_variable(values, coded.as_ref())? {
-                return Ok(page);
-            }
-        }
-        if let Some(scheme) =
-            self.choose_general(values, max_length, coded.as_ref().map(|(coded, _)| coded))
-        {
-            let compressed = compress_values(values, scheme);
-            let page = zip_variable(&compressed, &self.levels)?;
-            let encoding = Encoding::General {
-                scheme,
-                values: Box::new(Encoding::Variable(values.offset_bits)),
-            };
-            return Ok(EncodedPage::of_full_zip(
-                page,
-                &encoding,
-                Some(values.offset_bits),
-                0,
-            ));
-        }
-        let (zipped, table) = match &coded {
-            Some((coded, table)) => (coded, Some(&table[..])),
-            None => (values, None),
-        };
-        let encoding = VariableSource {
-            values: zipped,
-            table,
-        }
-        .encoding();
-        let page = zip_variable(zipped, &self.levels)?;
-        Ok(EncodedPage::of_full_zip(
-            page,
-            &encoding,
-            Some(values.offset_bits),
-            0,
-        ))
-    }
-
-    fn mini_block_variable(
-        &self,
-        values: &VariableValues,
-        coded: Option<&(VariableValues, Vec<u8>)>,
-    ) -> Result<Option<EncodedPage>> {
-        let source = match coded {
-            Some((values, table)) => VariableSource {
-                values,
-                table: Some(table),
-            },
-            None => VariableSource {
-                values,
-                table: None,
-            },
-        };
-        let plain = self.mini_block(&source, values.count(), None)?;
-        let Request::General(scheme) = self.choice.request else {
-            return Ok(plain);
-        };
-        let wrapped = GeneralSource {
-            inner: &source,
-            scheme,
-        };
-        let wrapped = self.mini_block(&wrapped, values.count(), None)?;
-        Ok(match (wrapped, plain) {
-            (Some(wrapped), Some(plain)) if wrapped.byte_length() >= plain.byte_length() => {
-                Some(plain)
-            }
-            (wrapped, plain) => wrapped.or(plain),
-        })
-    }
-
-    /// The text as symbols and their table, where that saves.
-    fn code_text(
-        &self,
-        values: &VariableValues,
-        max_length: usize,
-    ) -> Option<(VariableValues, Vec<u8>)> {
-        let wanted = match self.choice.request {
-            Request::Default => {
-                self.choice.is_text
-                    && max_length >= FSST_LEAST_LENGTH
-                    && values.plain_bytes() >= FSST_LEAST_BYTES
-            }
-            Request::Fsst => !values.data.is_empty(),
-            _ => false,
-        };
-        if !wanted {
-            return None;
-        }
-        let table = fsst::train(values);
-        let coded = fsst::compress(values, &table);
-        let table = fsst::serialize(&table);
-        (coded.data.len() + table.len() < values.data.len()).then_some((coded, table))
-    }
-
-    /// Whether to compress each value by itself.
-    fn choose_general(
-        &self,
-        values: &VariableValues,
-        max_length: usize,
-        coded: Option<&VariableValues>,
-    ) -> Option<Scheme> {
-        if values.plain_bytes() < FSST_LEAST_BYTES {
-            return None;
-        }
-        let scheme = match self.choice.request {
-            Request::General(scheme) => scheme,
-            Request::Default if max_length > GENERAL_LEAST_LENGTH => Scheme::Zstd,
-            _ => return None,
-        };
-        let sample = sample_values(values);
-        let mut compressed = Vec::new();
-        let (mut plain_bytes, mut general_bytes) = (0, 0);
-        for index in sample {
-            compressed.clear();
-            compress(scheme, values.value(index), &mut compressed);
-            general_bytes += compressed.len();
-            plain_bytes += match coded {
-                Some(coded) => coded.value(index).len(),
-                None => values.value(index).len(),
-            };
-        }
-        (general_bytes < plain_bytes).then_some(scheme)
-    }
-}
-
-/// Values spread over the page.
-fn sample_values(values: &VariableValues) -> Vec<usize> {
-    let wanted = (values.data.len() / GENERAL_SAMPLE_BYTES).max(1);
-    (0..values.count()).step_by(wanted).collect()
-}
-
-fn compress_values(values: &VariableValues, scheme: Scheme) -> VariableValues {
-    let mut data = Vec::new();
-    let mut ends = vec![0];
-    for index in 0..values.count() {
-        compress(scheme, values.value(index), &mut data);
-        ends.push(data.len() as u32);
-    }
-    VariableValues {
-        offset_bits: values.offset_bits,
-        ends,
-        data,
-    }
 }
 
 /// Runs, packed bits or plain, whichever is smallest.
@@ -456,7 +273,7 @@ fn choose_fixed(values: &FixedValues, request: Request) -> Box<dyn ChunkSource +
 }
 
 /// Bytes of the values as [`choose_fixed`] would store them.
-fn measure_fixed(values: &FixedValues) -> usize {
+pub fn measure_fixed(values: &FixedValues) -> usize {
     let plain = values.data.len();
     if !matches!(values.bits, 8 | 16 | 32 | 64) {
         return plain;
@@ -466,7 +283,8 @@ fn measure_fixed(values: &FixedValues) -> usize {
         .min(RunLengthSource::total_bytes(values))
 }
 
-fn to_indices(numbers: &[u32]) -> FixedValues {
+/// Numbers into a dictionary as values.
+pub fn to_indices(numbers: &[u32]) -> FixedValues {
     FixedValues {
         bits: 32,
         count: numbers.len(),

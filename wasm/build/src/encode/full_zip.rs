@@ -98,7 +98,8 @@ fn zip(
 ) -> Result<FullZipPage> {
     let bits_repetition = bit_length(&levels.repetition);
     // Levels that are all 0 keep their bit: readers count on levels where the layers speak of nulls.
-    let bits_definition = bit_length(&levels.definition).max(u32::from(!levels.definition.is_empty()));
+    let bits_definition =
+        bit_length(&levels.definition).max(u32::from(!levels.definition.is_empty()));
     let control_bytes = match bits_repetition + bits_definition {
         0 => 0,
         1..=8 => 1,

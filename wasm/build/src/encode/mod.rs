@@ -16,6 +16,7 @@ mod page;
 mod program;
 mod run_length;
 mod values;
+mod variable;
 mod zstd;
 
 pub use page::EncodedPage;
@@ -25,6 +26,7 @@ use compression::Scheme;
 use lancelet_common::error::{KernelError, Result};
 use levels::Levels;
 use values::{FixedValues, Items, ListLayer, ListValues, VariableValues};
+use variable::VariablePage;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 /// Collects what a page is made of; the last call encodes it and ends the object.
@@ -33,6 +35,7 @@ pub struct PageEncoder {
     context: PageContext,
     layers: Vec<ListLayer>,
     dictionary: Option<Items>,
+    variable: Option<VariablePage>,
 }
 
 #[wasm_bindgen]
@@ -76,6 +79,7 @@ impl PageEncoder {
             },
             layers: Vec::new(),
             dictionary: None,
+            variable: None,
         })
     }
 
@@ -160,20 +164,33 @@ impl PageEncoder {
         }
     }
 
-    /// Encodes values of any length; `ends` has one more than there are values.
-    #[wasm_bindgen(js_name = encodeVariable)]
-    pub fn encode_variable(
-        self,
-        offset_bits: usize,
-        ends: &[u32],
-        data: Vec<u8>,
-    ) -> Result<EncodedPage> {
+    /// Sets values of any length; `ends` has one more than there are values.
+    #[wasm_bindgen(js_name = setVariable)]
+    pub fn set_variable(&mut self, offset_bits: usize, ends: &[u32], data: Vec<u8>) -> Result<()> {
         let nulls = &self.context.nulls;
         if !nulls.is_empty() && nulls.len() + 1 != ends.len() {
             return Err(KernelError::Invalid("nulls of another number of values"));
         }
         let values = VariableValues::new(offset_bits, ends, data, nulls)?;
-        self.context.encode_variable(&values)
+        self.variable = Some(VariablePage::new(values));
+        Ok(())
+    }
+
+    /// Works through about `budget` bytes of the values that were set. Returns whether they can be encoded now.
+    pub fn advance(&mut self, budget: usize) -> bool {
+        match &mut self.variable {
+            Some(page) => page.advance(&self.context, budget),
+            None => true,
+        }
+    }
+
+    /// Encodes the values that were set, once they are ready.
+    #[wasm_bindgen(js_name = encodeVariable)]
+    pub fn encode_variable(self) -> Result<EncodedPage> {
+        match &self.variable {
+            Some(page) => page.encode(&self.context),
+            None => Err(KernelError::Invalid("no values were set")),
+        }
     }
 
     /// Encodes levels that lead to no value at all. Files 2.2.

@@ -8,6 +8,7 @@ pub use symbols::SymbolTable;
 pub use train::train;
 
 use super::values::VariableValues;
+use core::ops::Range;
 
 /// Bytes of a stored table (format page section 2.2).
 const TABLE_BYTES: usize = 8 + 256 * 8 + 256;
@@ -26,18 +27,19 @@ pub fn serialize(table: &SymbolTable) -> Vec<u8> {
     out
 }
 
-/// The codes of every value, one after the other; a value's codes stand alone.
-pub fn compress(values: &VariableValues, table: &SymbolTable) -> VariableValues {
-    let mut data = Vec::with_capacity(values.data.len() / 2 + 64);
-    let mut ends = Vec::with_capacity(values.ends.len());
-    ends.push(0);
-    for pair in values.ends.windows(2) {
-        table.compress(&values.data, pair[0] as usize..pair[1] as usize, &mut data);
-        ends.push(data.len() as u32);
-    }
-    VariableValues {
-        offset_bits: values.offset_bits,
-        ends,
-        data,
+/// Appends the codes of some values; a value's codes stand alone.
+pub fn compress(
+    values: &VariableValues,
+    range: Range<usize>,
+    table: &SymbolTable,
+    out: &mut VariableValues,
+) {
+    for pair in values.ends[range.start..=range.end].windows(2) {
+        table.compress(
+            &values.data,
+            pair[0] as usize..pair[1] as usize,
+            &mut out.data,
+        );
+        out.ends.push(out.data.len() as u32);
     }
 }
