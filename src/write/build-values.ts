@@ -1,5 +1,6 @@
 import { type Data, type DataType, makeData } from "apache-arrow";
 import { type ArrowType, describeArrowType } from "../format/write/arrow-data.ts";
+import { type ChildValues, splitMaps, splitStructs } from "./build-structs.ts";
 import {
   type BuildRules,
   fillBits,
@@ -14,7 +15,8 @@ import {
 
 /**
  * Converts JavaScript values to a column of the given type; `undefined` is null.
- * Numbers and bigints fit integers in range; Dates, dates and timestamps; anything array-like, lists.
+ * Numbers and bigints fit integers in range; Dates, dates and timestamps; anything array-like, lists; objects, structs;
+ * `Map`s, pairs and objects, maps.
  * @throws what `rules.fail` throws
  */
 export function buildValues(type: DataType, values: Values, rules: BuildRules): Data {
@@ -56,6 +58,21 @@ export function buildValues(type: DataType, values: Values, rules: BuildRules): 
       return make({ ...shared, ...buildLists(shape, values, rules) });
     case 16:
       return make({ ...shared, child: buildVectors(shape, values, rules) });
+    case 13: {
+      const children = splitStructs(shape, values, rules).map(buildChild);
+      return make({ ...shared, children });
+    }
+    case 17: {
+      const { valueOffsets, ...entries } = splitMaps(shape, values, rules);
+      const children = [buildChild(entries.keys), buildChild(entries.values)];
+      const child = make({
+        type: shape.children![0]!.type,
+        length: entries.keys.values.length,
+        nullCount: 0,
+        children,
+      });
+      return make({ ...shared, valueOffsets, child });
+    }
     case -1:
       return buildValues(shape.dictionary as unknown as DataType, values, rules);
     default:
@@ -65,6 +82,10 @@ export function buildValues(type: DataType, values: Values, rules: BuildRules): 
         "UNSUPPORTED",
       );
   }
+}
+
+function buildChild({ type, values, rules }: ChildValues): Data {
+  return buildValues(type, values, rules);
 }
 
 function make(props: Record<string, unknown>): Data {

@@ -100,7 +100,7 @@ function classify(value: unknown, name: string, row: number): string {
   if (SCALARS[typeof value]) return typeof value;
   throw new LanceError(
     "UNSUPPORTED",
-    `row ${row}, column "${name}": no column type stands for ${Object.prototype.toString.call(value)}; nested objects cannot be written yet, spread their fields into columns`,
+    `row ${row}, column "${name}": no column type stands for ${Object.prototype.toString.call(value)}; give a schema that says what it is, or spread its fields into columns`,
     { row, column: name },
   );
 }
@@ -112,10 +112,14 @@ function classifyItems(values: ArrayLike<unknown>, known: string | undefined, na
     if (value === null || value === undefined) continue;
     const found = classify(value, name, row);
     if (found === "array" || found.endsWith("Array")) {
-      throw new LanceError("UNSUPPORTED", `row ${row}, column "${name}": arrays of arrays cannot be written yet`, {
-        row,
-        column: name,
-      });
+      throw new LanceError(
+        "UNSUPPORTED",
+        `row ${row}, column "${name}": arrays of arrays need a schema that says what they are`,
+        {
+          row,
+          column: name,
+        },
+      );
     }
     kind ??= found;
     if (kind !== found) mismatch(name, row, `items of kind ${kind}`, found);
