@@ -46,7 +46,9 @@ export async function carryLineage(
     await giveWay();
     const end = at + Number(fragment.physicalRows);
     fragment.inlineRowIds = encodeRowIds(ids.subarray(at, end));
+    await giveWay();
     fragment.inlineCreatedAtVersions = encodeRowVersions(created.subarray(at, end));
+    await giveWay();
     fragment.inlineLastUpdatedAtVersions = encodeRowVersions(updated.subarray(at, end));
     at = end;
   }

@@ -17,7 +17,6 @@ import { getFragment, openVersion, type Snapshot } from "../../table/snapshot.ts
 import { callGuarded } from "../../tasks/guard-callback.ts";
 import { listDataFiles } from "../data-files.ts";
 import { retryConflicts } from "../retry-conflicts.ts";
-import { carryLineage } from "./carry-lineage.ts";
 import {
   type CompactionMetrics,
   type CompactionOptions,
@@ -160,9 +159,6 @@ async function compactGroup(
   const written = listDataFiles(added);
   const prepare = async () => {
     const reservedAt = await reserveIds(snapshot, added, signal);
-    if (snapshot.stableRowIds) {
-      for (const { task, fragments } of rewritten) await carryLineage(snapshot, task.fragmentIds, fragments, signal);
-    }
     const groups = rewritten.map(toGroup);
     if (deferIndexRemap) {
       const covered = new Set(coverage.coverages.flatMap((each) => [...each]));

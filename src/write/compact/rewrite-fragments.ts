@@ -4,13 +4,15 @@ import type { RowSelection } from "../../format/read/row-ranges.ts";
 import type { DataFragment } from "../../proto/gen/lance/table_pb.ts";
 import { readDeletions } from "../../table/deletions.ts";
 import type { Fragment } from "../../table/fragment.ts";
-import { requireWritable } from "../../table/publish.ts";
+import { deleteQuietly, requireWritable } from "../../table/publish.ts";
 import { listRangesWithout } from "../../table/range-rank.ts";
 import { scanFragment } from "../../table/scan-fragment.ts";
 import { getFragment, type Snapshot } from "../../table/snapshot.ts";
 import { checkStorageVersion } from "../create-table.ts";
+import { listDataFiles } from "../data-files.ts";
 import { writeFragments } from "../write-fragments.ts";
 import { findBlobColumns, readBlobBytes } from "./blob-columns.ts";
+import { carryLineage } from "./carry-lineage.ts";
 
 /** One task of a compaction, as a worker runs it: plain JSON. */
 export interface RewriteTask {
@@ -34,7 +36,7 @@ const MIN_BATCH_ROWS = 64;
  * Writes the live rows of some fragments, in order, as new files of the table's version. Memory is one batch and the
  * writer's pages. When it fails, nothing is left of it.
  *
- * @returns fragments without ids
+ * @returns fragments without ids; with the stable row ids of their rows where the table has them
  * @throws UNSUPPORTED, CORRUPT, NOT_FOUND, QUOTA_EXCEEDED, IO, ABORTED
  */
 export async function rewriteFragments(
@@ -54,8 +56,20 @@ export async function rewriteFragments(
     signal: context.signal,
     onProgress: ({ rows }) => context.onRows?.(rows),
   });
+  try {
+    checkRows(task, written, expected);
+    if (snapshot.stableRowIds) await carryLineage(snapshot, task.fragmentIds, written, context.signal);
+    return written;
+  } catch (error) {
+    await deleteQuietly(store, listDataFiles(written));
+    throw error;
+  }
+}
+
+/** @throws CORRUPT */
+function checkRows(task: RewriteTask, written: readonly DataFragment[], expected: number): void {
   const rows = written.reduce((sum, { physicalRows }) => sum + Number(physicalRows), 0);
-  if (rows === expected) return written;
+  if (rows === expected) return;
   throw new LanceError(
     "CORRUPT",
     `fragments ${task.fragmentIds.join(", ")} gave ${rows} rows, the manifest says ${expected}`,
