@@ -480,7 +480,7 @@ export class Dataset {
   /** Calls that improve how the table is laid out: `dataset.optimize.compactFiles()`. */
   get optimize(): DatasetOptimizer {
     return new DatasetOptimizer({
-      use: () => ({ snapshot: this.#snapshot, ...this.#defaults() }),
+      use: () => ({ snapshot: this.#snapshot, ...this.#defaults(), pool: this.#searchPool() }),
       moveTo: (snapshot) => this.#moveTo(snapshot),
     });
   }
