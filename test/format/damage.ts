@@ -40,8 +40,8 @@ export async function readDamaged(bytes: Uint8Array, random: Random, maxColumns:
     for (let i = 0; i < Math.min(maxColumns, columns.length); i++) {
       const column = columns[random(columns.length)]!;
       const rows =
-        random(3) === 0
-          ? ({ kind: "indices", indices: Uint32Array.of(random(Math.max(1, Math.min(file.numRows, 3000)))) } as const)
+        file.numRows > 0 && random(3) === 0
+          ? ({ kind: "indices", indices: Uint32Array.of(random(Math.min(file.numRows, 3000))) } as const)
           : ({ kind: "all" } as const);
       for await (const batch of file.read([column], rows)) if (batch.numRows > 1e6) break;
     }

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { openLanceFile } from "../../src/format/read/file.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
@@ -7,11 +8,14 @@ import { createRandom, FIXTURES, listLanceFiles, storeOf } from "./support.ts";
 
 useTestRuntime();
 
+const OLD_WRITERS = fileURLToPath(new URL("../fixtures/old-writers/", import.meta.url));
+
 /** A run of 30 000 gives the same three outcomes. */
 const EXECUTIONS = 3000;
 
 test("a damaged file is CORRUPT, UNSUPPORTED or read; never a trap, a hang or another error", async () => {
-  const files = (await listLanceFiles(FIXTURES)).filter((path) => /types_v2|page_data|auxiliary/.test(path));
+  const fixtures = [...(await listLanceFiles(FIXTURES)), ...(await listLanceFiles(OLD_WRITERS))];
+  const files = fixtures.filter((path) => /types_v2|page_data|auxiliary|old-writers/.test(path));
   const sources = files.map((path) => new Uint8Array(readFileSync(path)));
   const outcomes = new Map<string, number>();
   for (let execution = 0; execution < EXECUTIONS; execution++) {

@@ -115,7 +115,7 @@ describe.each(["2.0", "2.1", "2.2"] as const)("a row of files %s", (version) => 
       .gets()
       .map(({ offset, length }) => [offset!, offset! + length!] as const)
       .sort(([a], [b]) => a - b);
-    spans.forEach(([start], i) => expect(start).toBeGreaterThanOrEqual(spans[i - 1]?.[1] ?? 0));
+    for (const [i, [start]] of spans.entries()) expect(start).toBeGreaterThanOrEqual(spans[i - 1]?.[1] ?? 0);
     store.reset();
     await readBatchesOf(file, ["number", "vector"], { kind: "ranges", ranges: [[100, 1100]] });
     expect(store.bytesRead()).toBeLessThan(1000 * (8 + 384) + 64 * 1024);

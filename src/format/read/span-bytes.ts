@@ -1,3 +1,4 @@
+import { LanceError } from "../../errors.ts";
 import type { ByteSpan } from "./byte-source.ts";
 
 /** Several spans laid into one buffer for the decoder. */
@@ -17,13 +18,16 @@ export class SpanBytes {
     this.#pieces = pieces;
   }
 
-  /** Bytes of a slice that lies inside one of the spans. */
+  /** Bytes of a slice that lies inside one of the spans. @throws CORRUPT when spans overlap so that it lies in none */
   slice(offset: number, length: number): Uint8Array {
     const index = this.#find(offset);
     const span = this.#spans[index];
     const piece = this.#pieces[index];
     if (!span || !piece || offset + length > span.offset + span.length) {
-      throw new RangeError(`bytes ${offset} to ${offset + length} were not planned`);
+      throw new LanceError("CORRUPT", `buffers overlap: bytes ${offset} to ${offset + length} belong to another one`, {
+        offset,
+        length,
+      });
     }
     return piece.subarray(offset - span.offset, offset - span.offset + length);
   }

@@ -40,11 +40,17 @@ export function createArrayColumn(
     const logical = parseLogicalType(node.logicalType);
     const isList = logical.kind === "list" || logical.kind === "large_list" || logical.kind === "map";
     const isPackedPage = info.pages[0]?.encoding.arrayEncoding.case === "packedStruct";
+    if (isPackedPage && !isLeafField(node)) {
+      throw new LanceError("CORRUPT", `${context.source.path}: column "${path}" is packed, against its type`, {
+        path: context.source.path,
+        column: path,
+      });
+    }
     if (isList && node.children.length === 1) {
       const child = node.children[0]!;
       return createListColumn(context, { path, info, items: visit(child, `${path}.${child.name}`) });
     }
-    if (logical.kind === "struct" && !isLeafField(node) && !isPackedPage) {
+    if (logical.kind === "struct" && !isLeafField(node)) {
       const children = node.children.map((child) => visit(child, `${path}.${child.name}`));
       for (const child of children) {
         if (child.numItems !== (info.numItems < 0 ? children[0]!.numItems : info.numItems)) {
