@@ -54,15 +54,40 @@ export function evaluateRow(node: Expression, row: Row): Cell {
       const isSame = a === null || b === null ? a === b : compare("=", node.left, node.right, row) === true;
       return isSame === node.negated;
     }
+    case "negative":
+      return wrap(negate(evaluateRow(node.operand, row)));
+    case "arithmetic": {
+      const [a, b] = [evaluateRow(node.left, row), evaluateRow(node.right, row)];
+      return a === null || b === null ? null : compute(node.operator, a, b);
+    }
+    case "concat": {
+      const [a, b] = [evaluateRow(node.left, row), evaluateRow(node.right, row)];
+      return a === null || b === null ? null : `${a}${b}`;
+    }
+    case "case": {
+      for (const { when, value } of node.branches) {
+        const isHit = node.subject === null ? evaluateRow(when, row) : compare("=", node.subject, when, row);
+        if (isHit === true) return evaluateRow(value, row);
+      }
+      return node.otherwise === null ? null : evaluateRow(node.otherwise, row);
+    }
     case "like": {
       const [text, pattern] = [evaluateRow(node.operand, row), evaluateRow(node.pattern, row)];
       if (typeof text !== "string" || typeof pattern !== "string") return null;
       return matches([...text], [...pattern]) !== node.negated;
     }
     case "call": {
-      const [first, second] = node.arguments.map((argument) => evaluateRow(argument, row));
+      const values = node.arguments.map((argument) => evaluateRow(argument, row));
+      if (node.name === "coalesce") return values.find((value) => value !== null) ?? null;
+      const [first, second] = values;
+      if (node.name === "nullif" && second === null) return first!;
       if (first === null || second === null) return null;
       if (node.name === "isnan") return Number.isNaN(first);
+      if (node.name === "nullif") return compareCells(first!, second!, true) === 0 ? null : first!;
+      if (node.name === "abs") return compareCells(first!, 0n, true) < 0 ? wrap(negate(first!)) : first!;
+      if (typeof first === "string" && node.name === "length") return BigInt([...first].length);
+      if (typeof first === "string" && node.name === "reverse") return [...first].reverse().join("");
+      if (typeof first === "string" && node.name === "left") return [...first].slice(0, Number(second)).join("");
       if (typeof first !== "string" || typeof second !== "string") throw new Error(`reference: ${node.name}`);
       if (node.name === "starts_with") return first.startsWith(second);
       return node.name === "ends_with" ? first.endsWith(second) : first.includes(second);
@@ -70,6 +95,26 @@ export function evaluateRow(node: Expression, row: Row): Cell {
     default:
       throw new Error(`reference: ${node.kind}`);
   }
+}
+
+/** In int64, or in doubles where one side is one. */
+function compute(operator: string, a: Exclude<Cell, null>, b: Exclude<Cell, null>): Cell {
+  if (typeof a === "bigint" && typeof b === "bigint") {
+    if (operator === "/") return wrap(a / b);
+    return wrap(operator === "+" ? a + b : operator === "-" ? a - b : operator === "*" ? a * b : a % b);
+  }
+  const [x, y] = [Number(a), Number(b)];
+  if (operator === "/") return x / y;
+  return operator === "+" ? x + y : operator === "-" ? x - y : operator === "*" ? x * y : x % y;
+}
+
+function wrap(value: Cell): Cell {
+  return typeof value === "bigint" ? BigInt.asIntN(64, value) : value;
+}
+
+function negate(value: Cell): Cell {
+  if (value === null) return null;
+  return typeof value === "bigint" ? -value : -(value as number);
 }
 
 function compare(operator: string, left: Expression, right: Expression, row: Row): boolean | null {
