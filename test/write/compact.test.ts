@@ -1,12 +1,19 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Field, FixedSizeList, Float32, Int32, Schema, Utf8 } from "apache-arrow";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { isLanceError } from "../../src/errors.ts";
 import { createIndex } from "../../src/index/create-index.ts";
+import { jobHandlers } from "../../src/index/jobs.ts";
 import { listSegments } from "../../src/index/metadata.ts";
+import { createInlinePool } from "../../src/pool/inline-pool.ts";
 import type { ScannerOptions } from "../../src/query/scan-options.ts";
 import { Scanner } from "../../src/query/scanner.ts";
 import { createMemoryStore, type MemoryObjects } from "../../src/store/memory.ts";
+import { createNodeFsStore, nodeFsStoreKind } from "../../src/store/node-fs.ts";
+import { registerStoreKind } from "../../src/store/open-store.ts";
 import { openSnapshot, openVersion, type Snapshot } from "../../src/table/snapshot.ts";
 import { appendRows } from "../../src/write/append-rows.ts";
 import { compactFiles } from "../../src/write/compact/compact-files.ts";
@@ -15,6 +22,7 @@ import { planCompaction } from "../../src/write/compact/plan-compaction.ts";
 import { createTable } from "../../src/write/create-table.ts";
 import { deleteRows } from "../../src/write/delete-rows.ts";
 import { toRecordBatches } from "../../src/write/input.ts";
+import { writeHandlers } from "../../src/write/jobs.ts";
 import { inlinePool } from "../index/support.ts";
 import { createFaultyStore } from "../support/faulty-store.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
@@ -353,6 +361,39 @@ test.each([false, true])(
   },
   120_000,
 );
+
+test("tasks run on a pool, which opens the table itself; a cancelled one leaves nothing", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "lancelet-"));
+  try {
+    const store = createNodeFsStore(directory);
+    let snapshot: Snapshot | undefined;
+    for (let from = 0; from < 90; from += 15) {
+      const rows = Array.from({ length: 15 }, (_, i) => makeRow(from + i));
+      snapshot = snapshot
+        ? await appendRows(snapshot, rows)
+        : await createTable(store, await toRecordBatches(rows, { schema }), { uri: directory, stableRowIds: true });
+    }
+    const before = await answerAll(await indexBoth(snapshot!), true);
+    registerStoreKind(nodeFsStoreKind);
+    const handlers = { ...jobHandlers, ...writeHandlers };
+    const pool = { ...createInlinePool(handlers), inline: false, numWorkers: 2 };
+    const list = async () => {
+      const paths: string[] = [];
+      for await (const { path } of store.list("")) if (!/^_(versions|transactions)/.test(path)) paths.push(path);
+      return paths;
+    };
+    const files = await list();
+    const stop = new AbortController();
+    const options = { targetRowsPerFragment: 30, pool, signal: stop.signal, onProgress: () => stop.abort() };
+    await expect(compactFiles(snapshot!, options)).rejects.toMatchObject({ code: "ABORTED" });
+    expect(await list()).toEqual(files);
+    const { snapshot: after } = await compactFiles(snapshot!, { targetRowsPerFragment: 30, pool });
+    expect(after.fragments.map(({ numRows }) => numRows)).toEqual([30, 30, 30]);
+    expect(await answerAll(after, true)).toEqual(before);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+});
 
 test("a failed compaction leaves no file behind", async () => {
   const store = createMemoryStore();
