@@ -81,32 +81,97 @@ export async function stampMoved(
   options: { readonly before: readonly DataFragment[]; readonly signal?: AbortSignal | undefined },
 ): Promise<void> {
   const giveWay = createGiveWay(options.signal);
-  const idsOf = new Map(moved.map((fragment) => [fragment, rowIdsOf(fragment)]));
-  const wanted = new Set<bigint>();
-  for (const ids of idsOf.values()) for (const id of ids) wanted.add(id);
-  let min = 2n ** 64n;
-  let max = 0n;
-  for (const id of wanted) {
-    if (id < min) min = id;
-    if (id > max) max = id;
-  }
-  const createdAt = new Map<bigint, bigint>();
+  const wanted = moved.map((fragment) => ({ fragment, ids: toNumbers(rowIdsOf(fragment)) }));
+  await giveWay();
+  const created = new VersionsById(wanted.map(({ ids }) => ids));
   for (const fragment of [...options.before].sort((a, b) => (a.id < b.id ? -1 : 1))) {
     await giveWay();
     const bounds = fragment.inlineRowIds && boundRowIds(fragment.inlineRowIds);
-    if (bounds === undefined || bounds.max < min || bounds.min > max) continue;
-    const ids = rowIdsOf(fragment);
+    if (bounds === undefined || !created.overlaps(bounds)) continue;
+    const ids = toNumbers(rowIdsOf(fragment));
     const versions = decodeRowVersions(fragment.inlineCreatedAtVersions, ids.length);
     for (let i = 0; i < ids.length; i++) {
-      const id = ids[i]!;
-      if (wanted.has(id) && !createdAt.has(id)) createdAt.set(id, versions[i]!);
+      if (i % ROWS_PER_LOOK === 0) await giveWay();
+      created.set(ids[i]!, versions, i);
     }
   }
-  for (const [fragment, ids] of idsOf) {
-    await giveWay();
-    fragment.inlineCreatedAtVersions = encodeRowVersions(ids.map((id) => createdAt.get(id) ?? manifest.version));
+  for (const { fragment, ids } of wanted) {
+    const versions = new BigUint64Array(ids.length);
+    for (let i = 0; i < ids.length; i++) {
+      if (i % ROWS_PER_LOOK === 0) await giveWay();
+      versions[i] = created.get(ids[i]!) ?? manifest.version;
+    }
+    fragment.inlineCreatedAtVersions = encodeRowVersions(versions);
     fragment.inlineLastUpdatedAtVersions = encodeUniformVersions(manifest.version, ids.length);
   }
+}
+
+/** Rows between two looks at the signal and the event loop: under a millisecond. */
+const ROWS_PER_LOOK = 8192;
+
+/** Versions by row id: two sorted arrays, since a `Map` over a million bigints takes seconds. */
+class VersionsById {
+  /** Ascending. */
+  readonly #ids: Float64Array;
+  /** 0 = none yet. */
+  readonly #versions: BigUint64Array;
+  /** Ids mostly come one after another: where the last was found. */
+  #last = 0;
+
+  constructor(parts: readonly Float64Array[]) {
+    const ids = new Float64Array(parts.reduce((sum, part) => sum + part.length, 0));
+    let at = 0;
+    for (const part of parts) {
+      ids.set(part, at);
+      at += part.length;
+    }
+    this.#ids = ids.sort();
+    this.#versions = new BigUint64Array(ids.length);
+  }
+
+  overlaps({ min, max }: { readonly min: bigint; readonly max: bigint }): boolean {
+    const ids = this.#ids;
+    return ids.length > 0 && max >= BigInt(ids[0]!) && min <= BigInt(ids[ids.length - 1]!);
+  }
+
+  /** Keeps the first version given for an id that is wanted. */
+  set(id: number, versions: BigUint64Array, row: number): void {
+    const at = this.#find(id);
+    if (at >= 0 && this.#versions[at] === 0n) this.#versions[at] = versions[row]!;
+  }
+
+  get(id: number): bigint | undefined {
+    return this.#versions[this.#find(id)] || undefined;
+  }
+
+  #find(id: number): number {
+    const ids = this.#ids;
+    if (ids[this.#last + 1] === id) return ++this.#last;
+    let low = 0;
+    let high = ids.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (ids[middle]! < id) low = middle + 1;
+      else high = middle;
+    }
+    if (ids[low] !== id) return -1;
+    this.#last = low;
+    return low;
+  }
+}
+
+/** @throws UNSUPPORTED for ids beyond 2^53, which no table has counted up to */
+function toNumbers(ids: BigUint64Array): Float64Array {
+  const halves = new Uint32Array(ids.buffer, ids.byteOffset, ids.length * 2);
+  const numbers = new Float64Array(ids.length);
+  for (let i = 0; i < numbers.length; i++) {
+    const high = halves[2 * i + 1]!;
+    if (high >= 0x200000) {
+      throw new LanceError("UNSUPPORTED", `row id ${ids[i]} is beyond 2^53`, { rowId: String(ids[i]) });
+    }
+    numbers[i] = high * 0x100000000 + halves[2 * i]!;
+  }
+  return numbers;
 }
 
 function rowIdsOf(fragment: DataFragment): BigUint64Array {
