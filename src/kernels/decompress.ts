@@ -11,3 +11,9 @@ export async function decompressZstdBuffer(bytes: Uint8Array): Promise<Uint8Arra
   await loadDecodeKernels();
   return runDecoder(() => decompressZstd(bytes));
 }
+
+/** As {@link decompressZstdBuffer}, for callers that cannot wait: the kernels are loaded once, here. */
+export async function loadZstdDecompressor(): Promise<(bytes: Uint8Array) => Uint8Array> {
+  await loadDecodeKernels();
+  return (bytes) => runDecoder(() => decompressZstd(bytes));
+}

@@ -1,6 +1,6 @@
 import { type Data, type Field, makeData, RecordBatch, type Schema, Struct } from "apache-arrow";
 import { LanceError } from "../errors.ts";
-import { buildValues } from "./build-values.ts";
+import { buildField } from "./build-values.ts";
 import type { Row } from "./input.ts";
 
 /** Rows per batch: a few MB of vectors, so that conversion never holds much. */
@@ -32,15 +32,15 @@ export function* buildBatches(rows: readonly Row[], schema: Schema): Generator<R
 
 function buildColumn(field: Field, rows: readonly Row[], firstRow: number): Data {
   const values = rows.map((row) => row[field.name]);
-  return buildValues(field.type, values, {
-    nullable: field.nullable,
-    fail: (index, expected, code = "SCHEMA_MISMATCH") => {
-      const value = values[index];
+  return buildField(field, values, {
+    fail: (index, expected, code = "SCHEMA_MISMATCH", refused) => {
+      const value = refused ? refused.value : values[index];
       const received = value == null ? "no value" : describeValue(value);
+      const column = `${field.name}${refused?.path ?? ""}`;
       throw new LanceError(
         code,
-        `row ${firstRow + index}, column "${field.name}": expected ${expected}, received ${received}`,
-        { row: firstRow + index, column: field.name, expected, received },
+        `row ${firstRow + index}, column "${column}": expected ${expected}, received ${received}`,
+        { row: firstRow + index, column, expected, received },
       );
     },
   });

@@ -1,131 +1,87 @@
-import type { DataType } from "apache-arrow";
-import type { ArrowType } from "../format/write/arrow-data.ts";
+import { type Data, makeData } from "apache-arrow";
+import type { BuildField, FieldShape } from "./field-shape.ts";
 import type { BuildRules, Values } from "./fill-values.ts";
 
-/** Values of one child column, and how to refuse one. */
-export interface ChildValues {
-  readonly type: DataType;
-  readonly values: Values;
+/** How the values inside are built, and refused. */
+export interface NestedRules {
   readonly rules: BuildRules;
-}
-
-interface ChildField {
-  readonly name: string;
-  readonly type: ArrowType;
-  readonly nullable: boolean;
+  readonly build: BuildField;
 }
 
 /**
- * Takes objects apart into the fields of a struct. A field that is left out is null.
- * @throws what `rules.fail` throws, for what is no object or has a field the struct lacks
+ * Children of a struct column out of objects; a field that an object lacks is null.
+ * @throws what `rules.fail` throws, naming the field by its path
  */
-export function splitStructs(type: ArrowType, values: Values, rules: BuildRules): ChildValues[] {
-  const fields = type.children as unknown as readonly ChildField[];
+export function buildStructs(fields: readonly FieldShape[], values: Values, { rules, build }: NestedRules): Data[] {
   const known = new Set(fields.map((field) => field.name));
-  const objects = values.map((value, i) => {
-    if (value == null) return undefined;
-    if (typeof value !== "object" || Array.isArray(value) || ArrayBuffer.isView(value)) {
-      return rules.fail(i, `an object with the fields ${[...known].join(", ")}`);
-    }
-    // A row of an Arrow struct gives its fields this way.
-    const { toJSON } = value as { toJSON?: () => unknown };
-    const object = (typeof toJSON === "function" ? toJSON.call(value) : value) as Record<string, unknown>;
-    const odd = Object.keys(object).find((name) => !known.has(name));
-    if (odd !== undefined) return rules.fail(i, `an object with the fields ${[...known].join(", ")}, not "${odd}"`);
-    return object;
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i];
+    if (value == null) continue;
+    if (!isStruct(value)) rules.fail(i, `an object of the fields ${[...known].join(", ")}`);
+    const odd = Object.keys(value).find((name) => !known.has(name));
+    if (odd === undefined) continue;
+    rules.fail(i, `one of the fields ${[...known].join(", ")}`, "SCHEMA_MISMATCH", {
+      path: `.${odd}`,
+      value: (value as Record<string, unknown>)[odd],
+    });
+  }
+  return fields.map((field) => {
+    const column = values.map((value) => (value == null ? null : (value as Record<string, unknown>)[field.name]));
+    return build(field, column, {
+      isGone: (index) => values[index] == null,
+      fail: (index, expected, code, refused) =>
+        rules.fail(index, expected, code, {
+          path: `.${field.name}${refused?.path ?? ""}`,
+          value: refused ? refused.value : column[index],
+        }),
+    });
   });
-  return fields.map((field) => ({
-    type: field.type as unknown as DataType,
-    values: objects.map((object) =>
-      // What lies under a null is nobody's: a plain value keeps a field that may not be null whole.
-      object === undefined && !field.nullable ? plainValueOf(field.type) : object?.[field.name],
-    ),
-    rules: {
-      nullable: field.nullable,
-      fail: (index, expected, code) => rules.fail(index, `an object whose "${field.name}" is ${expected}`, code),
-    },
-  }));
+}
+
+/** Objects, and rows of structs as Arrow gives them; not what a list, bytes or a date is. */
+function isStruct(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== "object" || value === null || Array.isArray(value) || ArrayBuffer.isView(value)) return false;
+  return !(value instanceof Date) && !(value instanceof Map) && !(value instanceof ArrayBuffer);
 }
 
 /**
- * Takes maps apart into keys and values, row after row. A map is a `Map`, an array of pairs or an object.
- * @throws what `rules.fail` throws, for what is none of these
+ * Offsets and entries of a map column, out of Maps, arrays of pairs, or objects where keys are text.
+ * @throws what `rules.fail` throws
  */
-export function splitMaps(
-  type: ArrowType,
-  values: Values,
-  rules: BuildRules,
-): { readonly valueOffsets: Int32Array; readonly keys: ChildValues; readonly values: ChildValues } {
-  const [keyField, valueField] = type.children![0]!.type.children as unknown as readonly [ChildField, ChildField];
-  const valueOffsets = new Int32Array(values.length + 1);
+export function buildMaps(entries: FieldShape, values: Values, { rules, build }: NestedRules) {
+  const [key, item] = (entries.type.children ?? []) as unknown as readonly FieldShape[];
   const keys: unknown[] = [];
   const items: unknown[] = [];
   const rows: number[] = [];
-  for (let i = 0; i < values.length; i++) {
-    for (const [key, item] of readPairs(values[i], () =>
-      rules.fail(i, "a Map, an array of [key, value], or an object"),
-    )) {
-      keys.push(key);
-      items.push(item);
-      rows.push(i);
+  const valueOffsets = new Int32Array(values.length + 1);
+  for (let row = 0; row < values.length; row++) {
+    const value = values[row];
+    const pairs = value == null ? [] : readPairs(value);
+    if (!pairs) return rules.fail(row, "a Map, or an array of pairs of a key and a value");
+    for (const pair of pairs) {
+      if (!Array.isArray(pair) || pair.length !== 2) return rules.fail(row, "pairs of a key and a value");
+      keys.push(pair[0]);
+      items.push(pair[1]);
+      rows.push(row);
     }
-    valueOffsets[i + 1] = keys.length;
+    valueOffsets[row + 1] = keys.length;
   }
-  const child = (field: ChildField, held: Values, what: string): ChildValues => ({
-    type: field.type as unknown as DataType,
-    values: held,
-    rules: {
-      nullable: field.nullable,
-      fail: (index, expected, code) => rules.fail(rows[index] ?? 0, `a map whose ${what} are each ${expected}`, code),
-    },
-  });
-  return { valueOffsets, keys: child(keyField, keys, "keys"), values: child(valueField, items, "values") };
+  const buildPart = (field: FieldShape, column: Values, part: string) =>
+    build(field, column, {
+      fail: (index, expected, code, refused) =>
+        rules.fail(rows[index] ?? 0, expected, code, {
+          path: `.${part}${refused?.path ?? ""}`,
+          value: refused ? refused.value : column[index],
+        }),
+    });
+  const children = [buildPart(key!, keys, "key"), buildPart(item!, items, "value")];
+  const child = makeData({ type: entries.type as never, length: keys.length, nullCount: 0, children });
+  return { valueOffsets, child };
 }
 
-function readPairs(value: unknown, fail: () => never): Iterable<readonly [unknown, unknown]> {
-  if (value == null) return [];
-  if (typeof value !== "object" || ArrayBuffer.isView(value)) return fail();
-  if (!(Symbol.iterator in value)) return Object.entries(value);
-  const pairs = [...(value as Iterable<unknown>)];
-  return pairs.every((pair) => Array.isArray(pair) && pair.length === 2)
-    ? (pairs as (readonly [unknown, unknown])[])
-    : fail();
-}
-
-function plainValueOf(type: ArrowType): unknown {
-  switch (type.typeId) {
-    case 2:
-    case 8:
-    case 9:
-    case 10:
-    case 18:
-      return type.typeId === 2 && type.bitWidth === 64 ? 0n : 0;
-    case 3:
-      return 0;
-    case 5:
-    case 20:
-      return "";
-    case 6:
-      return false;
-    case 7:
-      return 0n;
-    case 4:
-    case 19:
-      return new Uint8Array(0);
-    case 15:
-      return new Uint8Array(type.byteWidth!);
-    case 12:
-    case 21:
-    case 17:
-      return [];
-    case 13:
-      return Object.fromEntries(
-        (type.children as unknown as readonly ChildField[]).map((field) => [
-          field.name,
-          field.nullable ? null : plainValueOf(field.type),
-        ]),
-      );
-    default:
-      return null;
-  }
+function readPairs(value: unknown): Iterable<unknown> | undefined {
+  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return undefined;
+  // Rows of maps do not own to it with `in`.
+  if (typeof (value as Partial<Iterable<unknown>>)[Symbol.iterator] === "function") return value as Iterable<unknown>;
+  return Object.prototype.toString.call(value) === "[object Object]" ? Object.entries(value) : undefined;
 }

@@ -1,26 +1,38 @@
-import { type Data, type DataType, makeData } from "apache-arrow";
+import { type Data, type DataType, LargeBinary, makeData } from "apache-arrow";
 import { type ArrowType, describeArrowType } from "../format/write/arrow-data.ts";
-import { type ChildValues, splitMaps, splitStructs } from "./build-structs.ts";
+import { buildMaps, buildStructs } from "./build-structs.ts";
+import type { BuildField, FieldShape } from "./field-shape.ts";
 import {
   type BuildRules,
   fillBits,
+  fillBrainFloats,
   fillBytes,
   fillDecimals,
   fillFixedBytes,
   fillFloats,
   fillIntegers,
   fillTimes,
+  toJsonTexts,
   type Values,
 } from "./fill-values.ts";
+
+const EXTENSION_KEY = "ARROW:extension:name";
+
+/** Converts values to a column of a field. @throws what `rules.fail` throws */
+export const buildField: BuildField = (field, values, rules) => {
+  const extension = field.metadata?.get(EXTENSION_KEY);
+  return buildValues(field.type, values, { ...rules, nullable: field.nullable, extension });
+};
 
 /**
  * Converts JavaScript values to a column of the given type; `undefined` is null.
  * Numbers and bigints fit integers in range; Dates, dates and timestamps; anything array-like, lists; objects, structs;
- * `Map`s, pairs and objects, maps.
+ * Maps and arrays of pairs, maps.
  * @throws what `rules.fail` throws
  */
 export function buildValues(type: DataType, values: Values, rules: BuildRules): Data {
   const length = values.length;
+  if (rules.extension === "arrow.json") return buildText(type, toJsonTexts(values, rules), rules);
   const nulls = buildBitmap(values, rules);
   const shared = {
     type,
@@ -52,27 +64,18 @@ export function buildValues(type: DataType, values: Values, rules: BuildRules): 
     case 7:
       return make({ ...shared, data: fillDecimals(shape.bitWidth!, values, rules) });
     case 15:
+      if (rules.extension === "lance.bfloat16") return make({ ...shared, data: fillBrainFloats(values, rules) });
       return make({ ...shared, data: fillFixedBytes(shape.byteWidth!, values, rules) });
+    case 13:
+      if (rules.extension === "lance.blob.v2") return buildBlobs(values, rules);
+      return make({ ...shared, children: buildStructs(childFields(type), values, { rules, build: buildField }) });
+    case 17:
+      return make({ ...shared, ...buildMaps(childFields(type)[0]!, values, { rules, build: buildField }) });
     case 12:
     case 21:
-      return make({ ...shared, ...buildLists(shape, values, rules) });
+      return make({ ...shared, ...buildLists(type, values, rules) });
     case 16:
-      return make({ ...shared, child: buildVectors(shape, values, rules) });
-    case 13: {
-      const children = splitStructs(shape, values, rules).map(buildChild);
-      return make({ ...shared, children });
-    }
-    case 17: {
-      const { valueOffsets, ...entries } = splitMaps(shape, values, rules);
-      const children = [buildChild(entries.keys), buildChild(entries.values)];
-      const child = make({
-        type: shape.children![0]!.type,
-        length: entries.keys.values.length,
-        nullCount: 0,
-        children,
-      });
-      return make({ ...shared, valueOffsets, child });
-    }
+      return make({ ...shared, child: buildVectors(type, values, rules) });
     case -1:
       return buildValues(shape.dictionary as unknown as DataType, values, rules);
     default:
@@ -84,8 +87,22 @@ export function buildValues(type: DataType, values: Values, rules: BuildRules): 
   }
 }
 
-function buildChild({ type, values, rules }: ChildValues): Data {
-  return buildValues(type, values, rules);
+function buildText(type: DataType, values: Values, rules: BuildRules): Data {
+  return buildValues(type, values, { ...rules, extension: undefined });
+}
+
+/** Blobs are given as bytes, or as objects of them, as a table's own type has it. */
+function buildBlobs(values: Values, rules: BuildRules): Data {
+  const bytes = values.map((value) => (isPlainObject(value) && "data" in value ? value.data : value));
+  return buildValues(new LargeBinary(), bytes, { ...rules, extension: undefined });
+}
+
+function isPlainObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value);
+}
+
+function childFields(type: DataType): readonly FieldShape[] {
+  return (type.children ?? []) as unknown as readonly FieldShape[];
 }
 
 function make(props: Record<string, unknown>): Data {
@@ -97,7 +114,7 @@ function buildBitmap(values: Values, rules: BuildRules): { bitmap: Uint8Array; n
   let nullCount = 0;
   for (let i = 0; i < values.length; i++) {
     if (values[i] != null) bitmap[i >> 3]! |= 1 << (i & 7);
-    else if (rules.nullable) nullCount++;
+    else if (rules.nullable || rules.isGone?.(i)) nullCount++;
     else rules.fail(i, "a value (the column is not nullable)");
   }
   return { bitmap, nullCount };
@@ -108,11 +125,16 @@ function isArrayLike(value: unknown): value is ArrayLike<unknown> {
 }
 
 /** Items of all rows in one array, and rules that name the row an item stands in. */
-function nestRules(type: ArrowType, rows: Uint32Array, rules: BuildRules): BuildRules {
-  const nullable = (type.children![0] as unknown as { nullable: boolean }).nullable;
+function nestRules(type: DataType, rows: Uint32Array, rules: BuildRules): BuildRules {
+  const [item] = childFields(type);
   return {
-    nullable,
-    fail: (index, expected, code) => rules.fail(rows[index] ?? 0, `items that are each ${expected}`, code),
+    nullable: item!.nullable,
+    extension: item!.metadata?.get(EXTENSION_KEY),
+    fail: (index, expected, code, refused) => {
+      const row = rows[index] ?? 0;
+      if (!refused) return rules.fail(row, `items that are each ${expected}`, code);
+      return rules.fail(row, expected, code, { path: `.${item!.name}${refused.path}`, value: refused.value });
+    },
   };
 }
 
@@ -136,7 +158,7 @@ function openVector(vector: VectorLike): ArrayLike<unknown> {
   return vector.nullCount === 0 ? vector.toArray() : [...vector];
 }
 
-function buildLists(type: ArrowType, given: Values, rules: BuildRules) {
+function buildLists(type: DataType, given: Values, rules: BuildRules) {
   const values = openVectors(given);
   const ends = new Float64Array(values.length + 1);
   for (let i = 0; i < values.length; i++) {
@@ -153,15 +175,18 @@ function buildLists(type: ArrowType, given: Values, rules: BuildRules) {
     rows.fill(i, at, at + value.length);
     for (let j = 0; j < value.length; j++) items[at++] = value[j];
   }
-  const child = buildValues(type.children![0]!.type as unknown as DataType, items, nestRules(type, rows, rules));
-  return { child, valueOffsets: type.typeId === 21 ? BigInt64Array.from(ends, BigInt) : Int32Array.from(ends) };
+  const child = buildValues(childFields(type)[0]!.type, items, nestRules(type, rows, rules));
+  return {
+    child,
+    valueOffsets: (type.typeId as number) === 21 ? BigInt64Array.from(ends, BigInt) : Int32Array.from(ends),
+  };
 }
 
-function buildVectors(type: ArrowType, given: Values, rules: BuildRules): Data {
+function buildVectors(type: DataType, given: Values, rules: BuildRules): Data {
   const values = openVectors(given);
-  const dimension = type.listSize!;
-  const element = type.children![0]!.type;
-  const expected = `a vector of ${dimension} numbers`;
+  const dimension = (type as unknown as ArrowType).listSize!;
+  const element = childFields(type)[0]!.type as unknown as ArrowType;
+  const expected = element.typeId === 13 ? `an array of ${dimension} objects` : `a vector of ${dimension} numbers`;
   for (let i = 0; i < values.length; i++) {
     const value = values[i];
     if (value == null) continue;
@@ -182,13 +207,17 @@ function buildVectors(type: ArrowType, given: Values, rules: BuildRules): Data {
   }
   const items: unknown[] = [];
   const rows = new Uint32Array(values.length * dimension);
-  const nested = nestRules(type, rows, rules);
+  const goneRows = values.map((value) => value == null);
+  const nested: BuildRules = {
+    ...nestRules(type, rows, rules),
+    ...(element.typeId === 13 ? { isGone: (index: number) => goneRows[rows[index]!]! } : {}),
+  };
   for (let i = 0; i < values.length; i++) {
     const value = values[i] as ArrayLike<unknown> | null | undefined;
     rows.fill(i, i * dimension, (i + 1) * dimension);
     for (let j = 0; j < dimension; j++) {
       // Elements under a null vector are nobody's: a zero keeps a non-nullable element type whole.
-      items.push(value == null ? (nested.nullable ? null : zeroOf(element)) : value[j]);
+      items.push(value == null ? (nested.nullable || nested.isGone ? null : zeroOf(element)) : value[j]);
     }
   }
   return buildValues(elementType, items, nested);

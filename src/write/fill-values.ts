@@ -4,11 +4,21 @@ import { type ArrowType, describeArrowType } from "../format/write/arrow-data.ts
 /** JavaScript values of one column; `null` and `undefined` are null. */
 export type Values = readonly unknown[];
 
+/** Where a refused value lies below the column, `.field` by `.field`, and what it is. */
+export interface RefusedValue {
+  readonly path: string;
+  readonly value: unknown;
+}
+
 /** What a column being built may hold, and how to refuse a value. */
 export interface BuildRules {
   readonly nullable: boolean;
+  /** Arrow's extension name of the field: JSON, brain floats and blobs take values of their own. */
+  readonly extension?: string | undefined;
+  /** Values below something null, which are nobody's and may be missing. */
+  isGone?(index: number): boolean;
   /** `index` counts the values given to the outermost call. */
-  fail(index: number, expected: string, code?: LanceErrorCode): never;
+  fail(index: number, expected: string, code?: LanceErrorCode, refused?: RefusedValue): never;
 }
 
 type ArrayConstructorLike = new (length: number) => Record<number, number | bigint> & ArrayBufferView;
@@ -175,6 +185,40 @@ export function fillDecimals(bitWidth: number, values: Values, rules: BuildRules
     }
   }
   return words;
+}
+
+/** Numbers as brain floats, the upper half of 32-bit floats rounded to even; or their two bytes. @throws what `rules.fail` throws */
+export function fillBrainFloats(values: Values, rules: BuildRules): Uint8Array {
+  const words = new Uint16Array(values.length);
+  const float = new Float32Array(1);
+  const bits = new Uint32Array(float.buffer);
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i];
+    if (value == null) continue;
+    const bytes = toBytes(value);
+    if (bytes?.length === 2) words[i] = bytes[0]! | (bytes[1]! << 8);
+    else if (typeof value !== "number") rules.fail(i, "a number, or 2 bytes (a Uint8Array)");
+    else {
+      float[0] = value;
+      const word = bits[0]!;
+      words[i] = Number.isNaN(value) ? 0x7fc0 : (word + 0x7fff + ((word >>> 16) & 1)) >>> 16;
+    }
+  }
+  return new Uint8Array(words.buffer);
+}
+
+/** JSON texts: a string is one already, any other value is turned into one. @throws what `rules.fail` throws */
+export function toJsonTexts(values: Values, rules: BuildRules): Values {
+  return values.map((value, i) => {
+    if (value == null || typeof value === "string") return value;
+    try {
+      const text = JSON.stringify(value);
+      if (text !== undefined) return text;
+    } catch {
+      // Cycles and bigints have no JSON.
+    }
+    return rules.fail(i, "JSON text, or a value that JSON can hold");
+  });
 }
 
 /** Byte strings of one width. @throws what `rules.fail` throws */

@@ -1,7 +1,8 @@
 import { type RecordBatch, RecordBatchReader, type Schema, type Table } from "apache-arrow";
-import { LanceError, throwIfAborted } from "../errors.ts";
+import { isLanceError, LanceError, throwIfAborted } from "../errors.ts";
 import { buildBatches } from "./build-batch.ts";
 import { inferSchema } from "./infer-schema.ts";
+import { registerIpcCodecs } from "./ipc-codecs.ts";
 
 /** One row: column names to values. Input takes any object, so that rows may be of an interface of the caller. */
 export type Row = Readonly<Record<string, unknown>>;
@@ -40,10 +41,11 @@ export interface InputOptions {
  * Rows without a schema follow the conventions of `@lancedb/lancedb`: every number is a float64, whether whole or not;
  * bigint is int64; strings are utf8; booleans, bool; a Date, timestamp[ms]; bytes, binary. Arrays of numbers of one
  * length, and any named `vector` or `embedding`, are vectors: fixed-size lists of float32 (typed arrays keep their own
- * type). Other arrays are lists. Give a schema where whole numbers are to be integers.
+ * type). Other arrays are lists; objects are structs; Maps are maps, which need files of version 2.2; all of these at any
+ * depth. Give a schema where whole numbers are to be integers, and for JSON, which text or any value fits.
  *
  * @throws INVALID_ARGUMENT (nothing to tell a schema from, or no such kind of input), SCHEMA_MISMATCH naming row and
- * column, UNSUPPORTED (nested objects), CORRUPT (IPC bytes), ABORTED
+ * column, UNSUPPORTED (a value no type stands for), CORRUPT (IPC bytes), ABORTED
  * @example
  * const source = await toRecordBatches([{ id: 1, text: "chess", vector: [0.1, 0.2] }]);
  */
@@ -87,8 +89,10 @@ async function* readParts(
 ): AsyncGenerator<RecordBatch, undefined, undefined> {
   if (isBatch(data)) yield data;
   else if (isTable(data)) yield* readTable(data);
-  else if (data instanceof Uint8Array || data instanceof ArrayBuffer) yield* readIpc(data);
-  else if (Array.isArray(data) && !data.some((part) => isPart(part) || Array.isArray(part)))
+  else if (data instanceof Uint8Array || data instanceof ArrayBuffer) {
+    await registerIpcCodecs();
+    yield* readIpc(data);
+  } else if (Array.isArray(data) && !data.some((part) => isPart(part) || Array.isArray(part)))
     yield* readRows(data, known, infer);
   else if (isIterable(data)) for await (const part of data) yield* readNested(part, known, infer);
   else if (isStream(data)) for await (const part of readStream(data)) yield* readNested(part, known, infer);
@@ -131,9 +135,10 @@ function* readIpc(bytes: Uint8Array | ArrayBuffer): Generator<RecordBatch, undef
     }
     if (empty) yield* readTable({ schema: reader.schema, batches: [] } as unknown as Table);
   } catch (cause) {
+    if (isLanceError(cause)) throw cause;
     throw new LanceError(
       "CORRUPT",
-      `cannot read ${bytes.byteLength} bytes as Arrow IPC: expected a stream or a file without compressed buffers (${String(cause)})`,
+      `cannot read ${bytes.byteLength} bytes as Arrow IPC: expected a stream or a file (${String(cause)})`,
       { bytes: bytes.byteLength },
       { cause },
     );

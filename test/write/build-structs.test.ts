@@ -85,13 +85,13 @@ test("objects, arrays of objects, arrays of arrays and maps are written, appende
 
 describe("refusals name row, column and field", () => {
   test.each<[string, object, string]>([
-    ["no object", { strict: 5 }, "an object with the fields n, t, d, b, l"],
-    ["an unknown field", { points: [{ z: 1 }] }, '"z"'],
-    ["a field of another type", { points: [{ x: "one" }] }, '"x"'],
-    ["a null where none may be", { strict: { n: 1n } }, '"t"'],
+    ["no object", { strict: 5 }, "an object of the fields n, t, d, b, l"],
+    ["an unknown field", { points: [{ z: 1 }] }, '"points.item.z"'],
+    ["a field of another type", { points: [{ x: "one" }] }, '"points.item.x"'],
+    ["a null where none may be", { strict: { n: 1n } }, '"strict.t"'],
     ["no map", { map: 5 }, "a Map"],
-    ["no pairs", { map: [1, 2] }, "a Map"],
-    ["a value of another type", { map: { a: "x" } }, "values"],
+    ["no pairs", { map: [1, 2] }, "pairs"],
+    ["a value of another type", { map: { a: "x" } }, '"map.value"'],
   ])("%s", async (_, row, expected) => {
     const source = toRecordBatches([{ grid: [] }, row], { schema: SCHEMA });
     await expect(source).rejects.toMatchObject({ code: "SCHEMA_MISMATCH", details: { row: 1 } });

@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import {
   Bool,
   DateDay,
@@ -14,6 +15,7 @@ import {
   List,
   type RecordBatch,
   Schema,
+  Struct,
   Table,
   TimestampMicrosecond,
   tableFromArrays,
@@ -25,6 +27,9 @@ import {
 } from "apache-arrow";
 import { describe, expect, test } from "vitest";
 import { type TabularData, toRecordBatches } from "../../src/write/input.ts";
+import { useTestRuntime } from "../support/test-runtime.ts";
+
+useTestRuntime();
 
 async function readAll(data: TabularData, schema?: Schema): Promise<Table> {
   const source = await toRecordBatches(data, { schema });
@@ -36,6 +41,125 @@ async function readAll(data: TabularData, schema?: Schema): Promise<Table> {
 const rowsOf = (table: Table) => table.toArray().map((row) => ({ ...row.toJSON() }));
 const typesOf = (table: Table) =>
   Object.fromEntries(table.schema.fields.map((field) => [field.name, String(field.type)]));
+
+describe("values at any depth", () => {
+  const rows = [
+    {
+      point: { x: 1, label: "a" },
+      tags: [{ name: "chess", scores: [1, 2, 3] }, { name: "play" }],
+      grid: [[1, 2], [3]],
+      counts: new Map([["a", 1]]),
+    },
+    { point: null, tags: [], grid: [[]], counts: new Map() },
+    { point: { x: 2 }, tags: null, grid: null, counts: null },
+  ];
+
+  test("types are told from objects, arrays and Maps", async () => {
+    const table = await readAll(rows);
+    expect(typesOf(table)).toEqual({
+      point: "Struct<{x:Float64, label:Utf8}>",
+      tags: "List<Struct<{name:Utf8, scores:FixedSizeList[3]<Float32>}>>",
+      grid: "List<List<Float64>>",
+      counts: "Map<{key:Utf8, value:Float64}>",
+    });
+    expect(JSON.parse(JSON.stringify(rowsOf(table)))).toEqual([
+      {
+        point: { x: 1, label: "a" },
+        tags: [
+          { name: "chess", scores: [1, 2, 3] },
+          { name: "play", scores: null },
+        ],
+        grid: [[1, 2], [3]],
+        counts: { a: 1 },
+      },
+      { point: null, tags: [], grid: [[]], counts: {} },
+      { point: { x: 2, label: null }, tags: null, grid: null, counts: null },
+    ]);
+  });
+
+  test("rows read from a table are rows again", async () => {
+    const table = await readAll(rows);
+    const again = await readAll(rowsOf(table) as TabularData, table.schema);
+    expect(JSON.stringify(rowsOf(again))).toBe(JSON.stringify(rowsOf(table)));
+    expect(typesOf(await readAll(rowsOf(table).slice(0, 1) as TabularData))).toEqual(typesOf(table));
+  });
+
+  const inner = new Struct([
+    new Field("x", new Int32(), false),
+    new Field("when", new TimestampMicrosecond("UTC"), true),
+  ]);
+  const schema = new Schema([
+    new Field("s", new Struct([new Field("l", new List(new Field("item", inner, false)), true)]), true),
+  ]);
+
+  test("by a schema: widths, dates, fields that may not be null under null structs", async () => {
+    const when = new Date(5);
+    const table = await readAll([{ s: { l: [{ x: 7, when }] } }, { s: null }, { s: { l: null } }], schema);
+    expect(JSON.parse(JSON.stringify(rowsOf(table)))).toEqual([
+      { s: { l: [{ x: 7, when: 5 }] } },
+      { s: null },
+      { s: { l: null } },
+    ]);
+  });
+
+  test.each([
+    ["a value of the wrong kind", { s: { l: [{ x: "seven" }] } }, "s.l.item.x", 'the string "seven"'],
+    ["a missing one", { s: { l: [{}] } }, "s.l.item.x", "no value"],
+    ["a field the struct has not", { s: { m: 1 } }, "s.m", "number 1"],
+    ["no object", { s: 5 }, "s", "number 5"],
+  ])("%s is named by its path", async (_, row, column, received) => {
+    const read = readAll([{ s: null }, row], schema);
+    await expect(read).rejects.toMatchObject({ code: "SCHEMA_MISMATCH", details: { row: 1, column, received } });
+  });
+
+  test("JSON columns take texts and values, brain floats numbers", async () => {
+    const extension = (name: string) => new Map([["ARROW:extension:name", name]]);
+    const special = new Schema([
+      new Field("j", new Utf8(), true, extension("arrow.json")),
+      new Field("b", new FixedSizeBinary(2), true, extension("lance.bfloat16")),
+    ]);
+    const table = await readAll(
+      [
+        { j: { a: [1] }, b: 1 },
+        { j: "[2]", b: -2.5 },
+        { j: 3, b: null },
+      ],
+      special,
+    );
+    expect(rowsOf(table)).toEqual([
+      { j: '{"a":[1]}', b: Uint8Array.of(0x80, 0x3f) },
+      { j: "[2]", b: Uint8Array.of(0x20, 0xc0) },
+      { j: "3", b: null },
+    ]);
+    await expect(readAll([{ j: 1n, b: 1 }], special)).rejects.toMatchObject({ details: { column: "j" } });
+  });
+});
+
+describe("Arrow IPC with compressed buffers", () => {
+  test.each(["lz4", "zstd"])("%s", async (codec) => {
+    const bytes = await readFile(new URL(`../fixtures/ipc/${codec}.arrows`, import.meta.url));
+    const rows = rowsOf(await readAll(bytes));
+    expect(rows.length).toBe(3000);
+    for (const [n, row] of rows.entries()) {
+      expect(row).toEqual({ n, s: n % 7 === 0 ? null : "chess ".repeat(n % 40), d: "abc"[n % 3] });
+    }
+  });
+
+  test("damaged ones are CORRUPT, and take no more memory than they may", async () => {
+    for (const codec of ["lz4", "zstd"]) {
+      const whole = await readFile(new URL(`../fixtures/ipc/${codec}.arrows`, import.meta.url));
+      for (let at = 900; at < whole.length; at += 97) {
+        const bytes = Uint8Array.from(whole);
+        bytes[at]! ^= 0x55;
+        const error = await readAll(bytes).then(
+          () => undefined,
+          (error) => error,
+        );
+        if (error) expect(error).toMatchObject({ code: "CORRUPT" });
+      }
+    }
+  });
+});
 
 describe("every form of input gives its rows", () => {
   const table = tableFromArrays({ n: Int32Array.of(1, 2, 3), x: Float64Array.of(0.5, 1.5, 2.5) });
@@ -248,7 +372,13 @@ describe("bad input is refused with row, column, expected and received", () => {
       undefined,
       { code: "SCHEMA_MISMATCH", details: { row: 1, column: "n" } },
     ],
-    ["nested objects", [{ o: { a: 1 } }], undefined, { code: "UNSUPPORTED", details: { column: "o" } }],
+    ["a value of no type", [{ o: { a: /x/ } }], undefined, { code: "UNSUPPORTED", details: { column: "o.a" } }],
+    [
+      "two kinds within objects",
+      [{ o: [{ a: 1 }] }, { o: [{ a: "x" }] }],
+      undefined,
+      { code: "SCHEMA_MISMATCH", details: { row: 1, column: "o.item.a" } },
+    ],
     [
       "uneven vectors",
       [{ vector: [1, 2] }, { vector: [1] }],
