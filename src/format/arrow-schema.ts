@@ -89,6 +89,11 @@ function onlyChild(field: LanceField): LanceField {
   return child;
 }
 
+/** Arrow has no bfloat16: its items are two bytes of an extension, which only the item's field can say. */
+function itemMetadata(item: LogicalType): Map<string, string> {
+  return new Map(item.kind === "bfloat16" ? [["ARROW:extension:name", "lance.bfloat16"]] : []);
+}
+
 /** Arrow type of a logical type that needs no child fields. */
 function toLeafType(logical: LogicalType): DataType {
   switch (logical.kind) {
@@ -125,7 +130,10 @@ function toLeafType(logical: LogicalType): DataType {
     case "decimal":
       return new Decimal(logical.scale, logical.precision, logical.bits);
     case "fixed_size_list":
-      return new FixedSizeList(logical.size, new Field("item", toLeafType(logical.item), true));
+      return new FixedSizeList(
+        logical.size,
+        new Field("item", toLeafType(logical.item), true, itemMetadata(logical.item)),
+      );
     case "dictionary": {
       const index = toLeafType(logical.index);
       if (!(index instanceof Int)) break;

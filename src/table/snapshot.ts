@@ -107,7 +107,7 @@ export function createSnapshot(parts: {
   if (format?.fileFormat !== "lance" || !STORAGE_VERSIONS.has(storageVersion)) {
     throw new LanceError(
       "UNSUPPORTED",
-      `${parts.uri} stores its data as ${format?.fileFormat ?? "lance"} ${storageVersion}; this version of lancelet reads lance ${[...STORAGE_VERSIONS].join(", ")}`,
+      `${parts.uri} stores its data as ${format?.fileFormat ?? "lance"} ${storageVersion}; this version of lancelet reads lance ${[...STORAGE_VERSIONS].join(", ")}: write the table anew in one of these`,
       { uri: parts.uri, storageVersion },
     );
   }
