@@ -1,9 +1,15 @@
 import { clone, create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
 import { FieldSchema } from "../../src/proto/gen/lance/file_pb.ts";
-import { type DataFragment, DataFragmentSchema, type IndexMetadata } from "../../src/proto/gen/lance/table_pb.ts";
+import {
+  type DataFragment,
+  DataFragmentSchema,
+  type IndexMetadata,
+  ManifestSchema,
+} from "../../src/proto/gen/lance/table_pb.ts";
 import { TransactionSchema } from "../../src/proto/gen/lance/transaction_pb.ts";
 import { createMemoryStore } from "../../src/store/memory.ts";
+import { buildNextVersion } from "../../src/table/build-manifest.ts";
 import { commit } from "../../src/table/commit.ts";
 import { encodeRowIds } from "../../src/table/encode-row-ids.ts";
 import { nextFieldId } from "../../src/table/field-ids.ts";
@@ -103,6 +109,16 @@ describe("update", () => {
     expect(updatedOf(protoOf(four, 4))).toEqual([4n, 4n]);
   });
 
+  test("the first and the last row of a fragment are found too; ids of an append are drawn, whatever it says", async () => {
+    const base = await createTable(createMemoryStore(), 2, { stableRowIds: true });
+    const two = await commit(base, appendOf(moved(1, [7n])));
+    expect(rowIdsOf(protoOf(two, 2))).toEqual([200n]);
+    const three = await commit(two, await updateOf(two, { 0: [0] }, { newFragments: [moved(1, [0n])] }));
+    expect(createdOf(protoOf(three, 3))).toEqual([1n]);
+    const four = await commit(three, await updateOf(three, { 1: [99] }, { newFragments: [moved(1, [199n])] }));
+    expect(createdOf(protoOf(four, 4))).toEqual([1n]);
+  });
+
   test("a row id nobody gave out is refused", async () => {
     const base = await createTable(createMemoryStore(), 1, { stableRowIds: true });
     const update = await updateOf(base, { 0: [5] }, { newFragments: [moved(1, [100n])] });
@@ -142,6 +158,8 @@ describe("update", () => {
     const updated = clone(DataFragmentSchema, protoOf(indexed, 0));
     updated.files[0]!.fields = [0, -2];
     updated.files.push(...withFields([1], "new-b"));
+    // What was staged beside the files is not taken over.
+    delete updated.inlineRowIds;
     const bitmap = await encodeFragmentBitmap([2, 4]);
     const done = await commit(
       indexed,
@@ -196,6 +214,18 @@ describe("update", () => {
     await expect(same).rejects.toMatchObject({ code: "COMMIT_CONFLICT", details: { retryable: true } });
   });
 
+  test("a stale delete brings its deletions only: files that went meanwhile stay away", async () => {
+    const base = await createTable(createMemoryStore(), 1);
+    const split = clone(DataFragmentSchema, protoOf(base, 0));
+    split.files = [...withFields([0], "a"), ...withFields([1], "b")];
+    const { fields } = base.manifest;
+    const two = await commit(base, operation("merge", { fragments: [split], schema: fields }));
+    await commit(two, operation("project", { schema: fields.slice(0, 1), preservesNullability: true }));
+    const done = await commit(two, await stageDelete(two, { 0: [1] }));
+    expect(protoOf(done, 0).files.map((file) => file.path)).toEqual(["a"]);
+    expect(done.fragments[0]!.numDeletedRows).toBe(1);
+  });
+
   test("racing with a column dropped: files of that column alone go", async () => {
     const base = await createTable(createMemoryStore(), 1);
     const fields = base.manifest.fields.slice(0, 1);
@@ -246,6 +276,15 @@ describe("merge and project", () => {
     fragments[0]!.files = [...withFields([0], "new-a"), ...withFields([1], "new-b")];
     const done = await commit(indexed, operation("merge", { fragments, schema: indexed.manifest.fields.slice(0, 1) }));
     expect(await coverageOf(done)).toEqual({ a_idx: [1] });
+  });
+
+  test("a file all of whose columns others took over goes with a merge", async () => {
+    const base = await createTable(createMemoryStore(), 1);
+    const merged = clone(DataFragmentSchema, protoOf(base, 0));
+    merged.files[0]!.fields = [-2, -2];
+    merged.files.push(...withFields([0, 1], "both"));
+    const done = await commit(base, operation("merge", { fragments: [merged], schema: base.manifest.fields }));
+    expect(protoOf(done, 0).files.map((file) => file.path)).toEqual(["both"]);
   });
 
   test("a merge must name every fragment, with its rows, and give no id twice", async () => {
@@ -331,6 +370,15 @@ describe("overwrite", () => {
     expect(idsOf(await commit(empty, operation("append", { fragments: [fragment] })))).toEqual([3]);
   });
 
+  test("gives no fragment id twice, also where the table does not note the highest", async () => {
+    const base = await createTable(createMemoryStore(), 3);
+    const manifest = clone(ManifestSchema, base.manifest);
+    delete manifest.maxFragmentId;
+    const overwrite = operation("overwrite", { schema: manifest.fields });
+    const next = await buildNextVersion({ ...base, manifest }, overwrite, { transactionFile: "t" });
+    expect(next.manifest.maxFragmentId).toBe(2);
+  });
+
   test("refuses fragments with deleted rows, files of two versions and base paths", async () => {
     const base = await createTable(createMemoryStore(), 1);
     const deleted = (await commit(base, await stageDelete(base, { 0: [1] }))).fragments[0]!.proto;
@@ -402,6 +450,18 @@ describe("rewrite", () => {
     await expect(
       commit(indexed, operation("rewrite", { groups: [{ oldFragments: [old], newFragments: [stageFragment()] }] })),
     ).rejects.toMatchObject({ code: expect.stringMatching(/INVALID|CONFLICT/) });
+  });
+
+  test("a stale rewrite stands beside an index made on other fragments, and not on the same", async () => {
+    const base = await createTable(createMemoryStore(), 3);
+    await commit(base, createIndexOf([await stageIndex("a_idx", [1, 2])]));
+    const rewrite = (id: number) =>
+      operation("rewrite", { groups: [{ oldFragments: [protoOf(base, id)], newFragments: [stageFragment(100)] }] });
+    expect(idsOf(await commit(base, rewrite(0)))).toEqual([1, 2, 3]);
+    await expect(commit(base, rewrite(1))).rejects.toMatchObject({
+      code: "COMMIT_CONFLICT",
+      details: { retryable: true },
+    });
   });
 
   test("a fragment reuse index stands for indexes that are not remapped, and is built on the one there was", async () => {
@@ -537,6 +597,13 @@ describe("segments of one name", () => {
     expect(await coverageOf(one)).toEqual({ a_idx: [1] });
     const two = await commit(one, await stageDelete(one, {}, [1]));
     expect(two.indices).toHaveLength(1);
+    // Both at once: the one made first is kept.
+    const [young, old] = [await stageIndex("b_idx", [0]), await stageIndex("b_idx", [1])];
+    young.createdAt = 9n;
+    old.createdAt = 5n;
+    const again = await commit(base, createIndexOf([young, old]));
+    const none = await commit(again, await stageDelete(again, {}, [2]));
+    expect(none.indices.filter(({ name }) => name === "b_idx").map(({ createdAt }) => createdAt)).toEqual([5n]);
   });
 });
 

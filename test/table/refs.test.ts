@@ -158,6 +158,8 @@ describe("branches", () => {
     expect(two.fragments.map((fragment) => fragment.proto.files[0]!.baseId)).toEqual([0, 0, 1]);
     const branches = await listBranches(store);
     expect(Object.keys(branches)).toEqual(["one", "two"]);
+    const three = await createBranch(await createBranch(main, "three"), "three/more");
+    expect(three.indices.map((index) => index.baseId)).toEqual([0]);
     expect(branches.two!.identifier).toEqual([branches.one!.identifier[0], [2, expect.any(String)]]);
     expect(branches.two).toMatchObject({ parentBranch: "one", parentVersion: 2 });
     await createTag(two, "on-two");
