@@ -71,3 +71,28 @@ test("an empty batch gives an empty column of the type", () => {
   const data = evaluate(batch.slice(0, 0));
   expect([data.length, String(data.type)]).toEqual([0, "List<Int64>"]);
 });
+
+test.each(["repeat(s, 1000000000)", "lpad(s, 2000000000)", "repeat(repeat(s, 100000), 100000)"])(
+  "%s is refused before it takes memory",
+  (sql) => {
+    expect(() => compute(sql)).toThrow(expect.objectContaining({ code: "INVALID_ARGUMENT" }));
+  },
+);
+
+test.each([
+  ["regexp_like(s, '(')", "INVALID_ARGUMENT"],
+  ["regexp_like(s, '(?=a)')", "INVALID_ARGUMENT"],
+  ["date_part('fortnight', i)", "SCHEMA_MISMATCH"],
+  ["array_has(s, 'a')", "SCHEMA_MISMATCH"],
+  ["s[1]", "SCHEMA_MISMATCH"],
+  ["i || 3", "SCHEMA_MISMATCH"],
+  ["0.5 + i", "SCHEMA_MISMATCH"],
+  ["cast(i AS date) + 1", "SCHEMA_MISMATCH"],
+  ["cast(s AS decimal(50, 2))", "INVALID_ARGUMENT"],
+  ["cast([1, 2] AS int)", "INVALID_ARGUMENT"],
+  ["[1, 'a']", "INVALID_ARGUMENT"],
+  ["CASE WHEN i THEN 1 END", "SCHEMA_MISMATCH"],
+  ["i ~ 'a'", "INVALID_ARGUMENT"],
+])("%s is refused with %s", (sql, code) => {
+  expect(() => compute(sql)).toThrow(expect.objectContaining({ code }));
+});

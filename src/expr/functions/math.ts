@@ -73,6 +73,7 @@ function roundAt(apply: (value: number) => number): FunctionSpec {
         return rescale(value as bigint, types[0]!.scale, type.scale);
       }
       const scale = 10 ** Number(digits ?? 0);
+      if (scale === 0) return 0;
       const result = apply((value as number) * scale) / scale;
       return round(digits === undefined || Number.isFinite(scale) ? result : (value as number), type);
     }),

@@ -1,3 +1,4 @@
+import { LanceError } from "../../errors.ts";
 import { hasBit } from "../bitset.ts";
 import type { Value } from "../bound.ts";
 import { buildVector } from "../compile/build-vector.ts";
@@ -102,9 +103,31 @@ function trimmer(start: boolean, end: boolean): FunctionSpec {
   return compute("tt", 1, "same", (text: string, set: string = " ") => trimText(text, set, { start, end }));
 }
 
+/** Longest text a function makes of one value: what a filter may ask for is bounded, whatever it says. */
+const MAX_TEXT_LENGTH = 1 << 24;
+
+function checkLength(name: string, length: number): void {
+  if (length <= MAX_TEXT_LENGTH) return;
+  throw new LanceError(
+    "INVALID_ARGUMENT",
+    `${name}() makes texts of at most ${MAX_TEXT_LENGTH} characters, not ${length}`,
+    {
+      expected: MAX_TEXT_LENGTH,
+      received: length,
+    },
+  );
+}
+
+function repeatText(text: string, count: bigint): string {
+  const times = Math.max(0, Number(count));
+  checkLength("repeat", text.length * times);
+  return text === "" ? "" : text.repeat(times);
+}
+
 function padText(text: string, length: bigint, fill: string, atStart: boolean): string {
   const characters = [...text];
   const missing = Number(length) - characters.length;
+  checkLength("lpad, rpad", Number(length));
   if (missing <= 0) return characters.slice(0, Math.max(0, Number(length))).join("");
   const filler = [...fill];
   if (filler.length === 0) return text;
@@ -202,7 +225,7 @@ export const TEXT_FUNCTIONS: Readonly<Record<string, FunctionSpec>> = {
   replace: compute("ttt", 0, "same", (text: string, from: string, to: string) =>
     from === "" ? text : text.replaceAll(from, () => to),
   ),
-  repeat: compute("ti", 0, "same", (text: string, count: bigint) => text.repeat(Math.max(0, Number(count)))),
+  repeat: compute("ti", 0, "same", repeatText),
   lpad: compute("tit", 1, "same", (text: string, length: bigint, fill = " ") => padText(text, length, fill, true)),
   rpad: compute("tit", 1, "same", (text: string, length: bigint, fill = " ") => padText(text, length, fill, false)),
   strpos: position,
