@@ -200,6 +200,28 @@ test("updates of other rows meanwhile are united, of the same rows computed agai
   });
 });
 
+test.each([false, true])(
+  "of eight writers that add to the same rows at once, no addition is lost (stable row ids %s)",
+  async (stableRowIds) => {
+    const first = await create(12, { maxRowsPerFile: 5, stableRowIds });
+    await Promise.all(
+      Array.from({ length: 8 }, (_, writer) =>
+        update(
+          first,
+          { where: `id >= ${writer}`, valuesSql: { size: "coalesce(size, 0) + 1" } },
+          { conflictRetries: 50 },
+        ),
+      ),
+    );
+    const read = await readRows<Row & { _rowid: bigint }>(await openSnapshot(first.store, { uri }), {
+      withRowId: true,
+    });
+    const sizes = read.map(({ id, size }) => [id, size]).sort(([a], [b]) => a! - b!);
+    expect(sizes).toEqual(rows(0, 12).map(({ id, size }) => [id, (size ?? 0) + Math.min(id + 1, 8)]));
+    if (stableRowIds) for (const { id, _rowid } of read) expect(Number(_rowid)).toBe(id);
+  },
+);
+
 test("histories of updates end as a plain model does", async () => {
   const steps = fc.array(
     fc.record({
