@@ -1,4 +1,5 @@
 import {
+  Bool,
   type Data,
   type DataType,
   Field,
@@ -17,6 +18,7 @@ import {
 } from "apache-arrow";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { fromArrowSchema } from "../../src/format/from-arrow-schema.ts";
 import { fileColumns, openLanceFile, type RowSelection } from "../../src/format/read/file.ts";
 import { createLanceFileWriter } from "../../src/format/write/create-file-writer.ts";
 import { createMemoryStore } from "../../src/store/memory.ts";
@@ -101,3 +103,31 @@ describe.each(["2.1", "2.2"] as const)("files %s", (version) => {
     );
   });
 });
+
+test.each(["2.1", "2.2"] as const)(
+  "%s: a row of more levels than a chunk holds is zipped, whatever its items",
+  async (version) => {
+    const lists = [[[true, null], ...Array.from({ length: 70_000 }, () => []), [false]], null, [], [[true], null]];
+    for (const type of [new Bool(), new Int32(), new Utf8()] as DataType[]) {
+      const inner = new List(new Field("item", type, true));
+      const schema = new Schema([new Field("a", new List(new Field("item", inner, true)), true)]);
+      const draw = (value: boolean | null) =>
+        value === null || type instanceof Bool ? value : type instanceof Int32 ? Number(value) : String(value);
+      const values = lists.map((row) => row?.map((list) => list?.map(draw) ?? null) ?? null);
+      const child = vectorFromArray(values as never[], schema.fields[0]!.type as never).data[0] as Data;
+      const store = createMemoryStore();
+      const writer = await createLanceFileWriter(store, "f", { schema: fromArrowSchema(schema), version });
+      await writer.write(
+        new RecordBatch(schema, makeData({ type: new Struct(schema.fields), length: 4, children: [child] })),
+      );
+      await writer.finish();
+      const file = await openLanceFile(store, "f");
+      const found: string[] = [];
+      for await (const batch of file.read(fileColumns(file), { kind: "all" })) {
+        for (let row = 0; row < batch.numRows; row++) found.push(show(batch.getChildAt(0)!.get(row)));
+      }
+      expect(found).toEqual(values.map(show));
+      file.close();
+    }
+  },
+);

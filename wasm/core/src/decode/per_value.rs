@@ -190,7 +190,9 @@ pub fn append_fixed_rows(
         Encoding::Constant { .. } => 0,
         _ => return Err(KernelError::Unsupported("this encoding of full-zip values")),
     };
-    if item_bits != 0 && items.checked_mul(item_bits) != Some(out.bits) {
+    // Booleans are zipped as bytes of 0 and 1.
+    let is_widened_bit = validity.is_empty() && out.bits == 1 && item_bits == 8;
+    if item_bits != 0 && !is_widened_bit && items.checked_mul(item_bits) != Some(out.bits) {
         return Err(KernelError::Corrupt(
             "values of another width than the column's type",
         ));
