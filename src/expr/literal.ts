@@ -78,8 +78,10 @@ function fromMilliseconds(milliseconds: bigint, unit: "day" | "ms"): ScalarValue
 }
 
 function coerceList(literal: BoundLiteral, item: ValueType, type: ListType): Value | undefined {
+  const items = literal.value as readonly (Value | null)[];
+  if (typeof type.form === "number" && items.length !== type.form) return undefined;
   const values: (Value | null)[] = [];
-  for (const value of literal.value as readonly (Value | null)[]) {
+  for (const value of items) {
     const coerced = coerceLiteral({ kind: "literal", type: item, value }, type.item);
     if (coerced === undefined) return undefined;
     values.push(coerced);

@@ -1,4 +1,16 @@
-import { Int32, Int64, Table, Utf8, Vector, vectorFromArray } from "apache-arrow";
+import {
+  Dictionary,
+  Field,
+  FixedSizeList,
+  Float32,
+  Int8,
+  Int32,
+  Int64,
+  Table,
+  Utf8,
+  Vector,
+  vectorFromArray,
+} from "apache-arrow";
 import { expect, test } from "vitest";
 import { bindValue } from "../../src/expr/bind.ts";
 import { compileValue } from "../../src/expr/compile/value.ts";
@@ -59,6 +71,27 @@ test("an output type casts what is computed, and takes literals that fit it exac
   expect(() => compute("1.5", { outputType: new Int32() })).toThrow(
     expect.objectContaining({ code: "SCHEMA_MISMATCH" }),
   );
+});
+
+test("an output type may be a dictionary or a list of fixed size", () => {
+  const dictionary = new Dictionary(new Utf8(), new Int32());
+  expect(compute("coalesce(s, 'abc')", { outputType: dictionary }).values).toEqual(["abc", " Éx ", "abc", "12"]);
+  expect(compute("s", { outputType: new Dictionary(new Utf8(), new Int8()) }).values).toEqual([
+    "abc",
+    " Éx ",
+    null,
+    "12",
+  ]);
+  const pair = new FixedSizeList(2, new Field("item", new Float32(), true));
+  const show = ({ values }: { values: unknown[] }) => values.map((value) => value && [...(value as Vector)]);
+  expect(show(compute("[1.0, 2.5]", { outputType: pair }))[3]).toEqual([1, 2.5]);
+  expect(show(compute("CASE WHEN i > 0 THEN make_array(i, 2) END", { outputType: pair }))).toEqual([
+    [1, 2],
+    null,
+    null,
+    [2147483648, 2],
+  ]);
+  expect(() => compute("[1.0]", { outputType: pair })).toThrow(expect.objectContaining({ code: "SCHEMA_MISMATCH" }));
 });
 
 test("a branch of CASE sees only its own rows", () => {

@@ -1,6 +1,6 @@
 import { createBits } from "../bitset.ts";
 import type { Value } from "../bound.ts";
-import { timeBits, type ValueType } from "../value-type.ts";
+import { type ListType, timeBits, type ValueType } from "../value-type.ts";
 import { createNullVector, type NumberArray, type Vector } from "./vector.ts";
 
 const NARROW = {
@@ -76,7 +76,7 @@ function fillValues(type: ValueType, length: number, next: (row: number) => Valu
       return { kind: "decimal", length, nulls: null, values };
     }
     case "list":
-      return fillList(type.item, length, next);
+      return fillList(type, length, next);
     case "null":
     case "struct":
     case "other":
@@ -117,11 +117,13 @@ function fillBytes(length: number, next: (row: number) => Value | null): Vector 
   return { kind: "bytes", length, nulls: null, bytes: bytes.subarray(0, end), offsets };
 }
 
-function fillList(item: ValueType, length: number, next: (row: number) => Value | null): Vector {
+/** A NULL list of fixed size still has its items. */
+function fillList({ item, form }: ListType, length: number, next: (row: number) => Value | null): Vector {
+  const filler = typeof form === "number" ? new Array<null>(form).fill(null) : [];
   const flat: (Value | null)[] = [];
   const offsets = new Float64Array(length + 1);
   for (let row = 0; row < length; row++) {
-    for (const value of (next(row) ?? []) as readonly (Value | null)[]) flat.push(value);
+    for (const value of (next(row) ?? filler) as readonly (Value | null)[]) flat.push(value);
     offsets[row + 1] = flat.length;
   }
   const items = buildVector(item, flat.length, (at) => flat[at]);

@@ -1,12 +1,13 @@
-import { type Data, type DataType, makeData, type RecordBatch } from "apache-arrow";
+import { type Data, type DataType, type Dictionary, makeData, type RecordBatch, Type } from "apache-arrow";
 import { LanceError } from "../../errors.ts";
+import { encodeDictionary } from "../../format/read/encode-dictionary.ts";
 import { arrowTypeOf, fromArrowType } from "../arrow-type.ts";
 import { makeCast } from "../bind-cast.ts";
 import { type BoundExpression, typeOf } from "../bound.ts";
 import { formatLiteral } from "../format-literal.ts";
 import { coerceLiteral } from "../literal.ts";
 import { isNullable } from "../nullability.ts";
-import { describeCastType, isSameType } from "../value-type.ts";
+import { describeCastType, type ValueType } from "../value-type.ts";
 import { evaluateVector } from "./evaluate.ts";
 import { findColumn } from "./read-vector.ts";
 import { toArrowData, unpackDictionary } from "./to-data.ts";
@@ -40,7 +41,7 @@ export function compileValue(
   if (converted.kind === "column") {
     const evaluate = (batch: RecordBatch) => {
       const data = findColumn(batch, converted.name);
-      return options.outputType === undefined ? data : unpackTo(data, converted, type);
+      return options.outputType === undefined ? data : pack(data, converted.type, type);
     };
     return { type, nullable, evaluate };
   }
@@ -52,7 +53,7 @@ export function compileValue(
       const length = batch.numRows;
       if (length === 0) return makeEmpty(type);
       const vector = evaluateVector(converted, { batch, length, skipped: null });
-      return toArrowData(vector, valueType);
+      return pack(toArrowData(vector, valueType), valueType, type);
     },
   };
 }
@@ -71,10 +72,11 @@ function convertTo(bound: BoundExpression, outputType: DataType): BoundExpressio
   });
 }
 
-function unpackTo(data: Data, column: BoundExpression, type: DataType): Data {
-  return isSameType(fromArrowType(data.type), typeOf(column)) && String(data.type) === String(type)
-    ? data
-    : unpackDictionary(data, typeOf(column));
+/** Data of the value type in the Arrow type asked for: dictionaries are packed and unpacked. */
+function pack(data: Data, valueType: ValueType, type: DataType): Data {
+  if (String(data.type) === String(type)) return data;
+  const plain = unpackDictionary(data, valueType);
+  return type.typeId === Type.Dictionary ? encodeDictionary(type as Dictionary, plain, "value") : plain;
 }
 
 function makeEmpty(type: DataType): Data {
