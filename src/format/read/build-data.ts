@@ -9,7 +9,6 @@ import {
   type Struct,
   Type,
   type TypeMap,
-  Vector,
 } from "apache-arrow";
 import { LanceError } from "../../errors.ts";
 import { runDecoder } from "../../kernels/decode.ts";
@@ -109,7 +108,7 @@ export function buildLeaf(type: DataType, leaf: LeafValues, slots: Slots): Data 
   if (type.typeId === Type.Dictionary) {
     const { dictionary } = type as Dictionary;
     const values = buildLeaf(dictionary, leaf, slots);
-    return encodeDictionary(type as Dictionary, new Vector([values]), path);
+    return encodeDictionary(type as Dictionary, values, path);
   }
   if (type.typeId === Type.Struct) return buildPackedStruct(type as Struct, leaf, slots);
   if (shape.variable) {
