@@ -159,7 +159,7 @@ describe("update", () => {
     updated.files[0]!.fields = [0, -2];
     updated.files.push(...withFields([1], "new-b"));
     // What was staged beside the files is not taken over.
-    delete updated.inlineRowIds;
+    updated.inlineRowIds = encodeRowIds(new BigUint64Array(100).map((_, i) => BigInt(100 + i)));
     const bitmap = await encodeFragmentBitmap([2, 4]);
     const done = await commit(
       indexed,
