@@ -1,11 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { decodeBase64 } from "../../index/base64.ts";
-import { DEFAULT_MEMORY_BUDGET_BYTES, listSegmentFiles } from "../../index/build.ts";
-import { jobHandlers } from "../../index/jobs.ts";
-import type { RemapTask, RewrittenGroup } from "../../index/remap-segment.ts";
-import { runTasks } from "../../index/run-tasks.ts";
-import type { IndexSegment } from "../../index/segment.ts";
-import { createInlinePool } from "../../pool/inline-pool.ts";
+import { listSegmentFiles } from "../../index/build.ts";
+import type { RewrittenGroup } from "../../index/remap-segment.ts";
 import type { DataFragment } from "../../proto/gen/lance/table_pb.ts";
 import { Transaction_ReserveFragmentsSchema, Transaction_RewriteSchema } from "../../proto/gen/lance/transaction_pb.ts";
 import { parseUuid } from "../../store/uuid.ts";
@@ -26,6 +22,7 @@ import {
 import { buildFragmentReuse } from "./fragment-reuse.ts";
 import { type CompactionTask, planCompaction } from "./plan-compaction.ts";
 import { type HeldBack, type IndexCoverage, readIndexCoverage } from "./read-coverage.ts";
+import { remapSegments } from "./remap-segments.ts";
 import { type RewrittenTask, runRewrites } from "./run-rewrites.ts";
 
 /** What a compaction did, and the version it left. */
@@ -217,42 +214,6 @@ async function reserveIds(
 function toGroup({ task, fragments }: RewrittenTask): RewrittenGroup {
   const newFragments = fragments.map(({ id, physicalRows }) => ({ id: Number(id), numRows: Number(physicalRows) }));
   return { oldFragmentIds: task.fragmentIds, newFragments };
-}
-
-interface Remapped {
-  readonly segment: IndexSegment;
-  readonly successor: IndexSegment;
-}
-
-/** Segments that cover fragments of the groups, written anew. When one fails, none is left. */
-async function remapSegments(
-  snapshot: Snapshot,
-  groups: readonly RewrittenGroup[],
-  segments: readonly IndexSegment[],
-  options: ResolvedOptions,
-): Promise<Remapped[]> {
-  const moved = new Set(groups.flatMap(({ oldFragmentIds }) => oldFragmentIds));
-  const touched = segments.filter(({ fragmentIds }) => fragmentIds.some((id) => moved.has(id)));
-  if (touched.length === 0) return [];
-  const pool = options.pool ?? createInlinePool(jobHandlers);
-  const budgetBytes = options.memoryBudgetBytes ?? DEFAULT_MEMORY_BUDGET_BYTES;
-  const memoryBudgetBytes = Math.max(1, Math.floor(budgetBytes / Math.min(touched.length, pool.numWorkers)));
-  const tasks = touched.map((segment): RemapTask => {
-    const covered = new Set(segment.fragmentIds);
-    const own = groups.filter(({ oldFragmentIds }) => oldFragmentIds.some((id) => covered.has(id)));
-    return { uri: snapshot.uri, version: snapshot.version, segment, groups: own, memoryBudgetBytes };
-  });
-  const { results, error } = await runTasks<IndexSegment>(
-    snapshot,
-    tasks.map((task) => ({ kind: "remap", task: { ...task }, fragmentIds: task.segment.fragmentIds })),
-    { indexName: touched[0]!.name, pool, signal: options.signal },
-  );
-  if (error) {
-    const built = results.filter((segment) => segment !== undefined);
-    await deleteQuietly(requireWritable(snapshot.store, snapshot.uri), listSegmentFiles(built));
-    throw error;
-  }
-  return touched.map((segment, i) => ({ segment, successor: results[i]! }));
 }
 
 function countFiles(fragments: readonly DataFragment[]): number {
