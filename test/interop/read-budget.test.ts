@@ -55,7 +55,9 @@ async function open(version: string) {
 }
 
 /** Reads of one row after the file was opened by its tail: cold, then for a row near it. */
-const BUDGETS = {
+type Budget = readonly [column: string, cold: number, warm: number];
+
+const BUDGETS: Readonly<Record<"2.0" | "2.1" | "2.2", readonly Budget[]>> = {
   "2.0": [
     ["number", 1, 1],
     // Ends of values, then their bytes.
@@ -87,7 +89,7 @@ const BUDGETS = {
     // Few 64-bit numbers have a dictionary too.
     ["struct", 5, 2],
   ],
-} as const;
+};
 
 describe.each(["2.0", "2.1", "2.2"] as const)("a row of files %s", (version) => {
   test.each(BUDGETS[version])("%s: %i reads cold, %i warm", async (column, cold, warm) => {
