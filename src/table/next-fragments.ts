@@ -53,6 +53,11 @@ export function addFragments(
       if (options.keepRowIds !== true) delete fragment.inlineRowIds;
       assignRowIds(manifest, fragment);
       if (options.keepRowIds !== true) stampCreated(manifest, fragment);
+    } else {
+      // Row ids in some fragments and not in all make a table that native refuses.
+      delete fragment.inlineRowIds;
+      delete fragment.inlineCreatedAtVersions;
+      delete fragment.inlineLastUpdatedAtVersions;
     }
     added.push(fragment);
   }

@@ -119,6 +119,12 @@ describe("update", () => {
     expect(createdOf(protoOf(four, 4))).toEqual([1n]);
   });
 
+  test("a table without stable row ids takes none", async () => {
+    const base = await createTable(createMemoryStore(), 1);
+    const done = await commit(base, await updateOf(base, { 0: [0] }, { newFragments: [moved(1, [0n])] }));
+    expect(protoOf(done, 1).inlineRowIds).toBeUndefined();
+  });
+
   test("a row id nobody gave out is refused", async () => {
     const base = await createTable(createMemoryStore(), 1, { stableRowIds: true });
     const update = await updateOf(base, { 0: [5] }, { newFragments: [moved(1, [100n])] });
