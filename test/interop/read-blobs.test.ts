@@ -66,7 +66,9 @@ out = [None if b is None else base64.b64encode(b.read()).decode() for b in blobs
     for (const rows of [{ indices }, { rowIds }, { addresses: rowIds }]) {
       const blobs = await dataset.takeBlobs("b", rows);
       store.reset();
-      const read = await Promise.all(blobs.map(async (blob) => blob && Buffer.from(await blob.read()).toString("base64")));
+      const read = await Promise.all(
+        blobs.map(async (blob) => blob && Buffer.from(await blob.read()).toString("base64")),
+      );
       expect(read).toEqual(wanted);
       // At most one read each, neighbours together; none for null and for nothing.
       expect(store.gets().length).toBeLessThanOrEqual(read.filter((bytes) => bytes).length);
