@@ -12,9 +12,23 @@ export interface CommittedRow {
 /** The one row of version 1. */
 export const firstRow: CommittedRow = { writer: "first", i: 0 };
 
-/** Appends rows one by one, each in a commit of its own. */
+/** Commits that a writer may be ahead of the other. */
+const MAX_LEAD = 8;
+const WAIT_MS = 5;
+
+/**
+ * Appends rows one by one, each in a commit of its own, beside another writer that does the same. One that is far ahead
+ * waits: a machine that runs one of the two first would show nothing.
+ */
 export async function commitRows(dataset: Dataset, writer: string, count: number): Promise<void> {
-  for (let i = 0; i < count; i++) await dataset.insert([{ writer, i } satisfies CommittedRow]);
+  for (let i = 0; i < count; i++) {
+    // Every version after the first is a commit of either writer.
+    while (2 * i - (dataset.version - 1) > MAX_LEAD) {
+      await new Promise((resolve) => setTimeout(resolve, WAIT_MS));
+      await dataset.checkoutLatest();
+    }
+    await dataset.insert([{ writer, i } satisfies CommittedRow]);
+  }
 }
 
 /** What the history of a table says, in plain values, so that it can leave a page. */
