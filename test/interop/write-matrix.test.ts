@@ -3,10 +3,11 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { RecordBatchFileWriter, Table } from "apache-arrow";
+import { type RecordBatch, RecordBatchFileWriter, type Schema, Table } from "apache-arrow";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { fromArrowSchema } from "../../src/format/from-arrow-schema.ts";
 import { createLanceFileWriter } from "../../src/format/write/create-file-writer.ts";
+import type { LanceFileVersion } from "../../src/format/write/file-writer.ts";
 import { createNodeFsStore } from "../../src/store/node-fs.ts";
 import { makeMatrix, NULLS, TYPES_21, TYPES_22, VALUE_SHAPES } from "../format-write/matrix.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
@@ -64,9 +65,26 @@ async function compareNatively(files: readonly (readonly [string, number])[]): P
   return stdout.trim().split("\n");
 }
 
+async function writeCase(
+  name: string,
+  { schema, batches }: { schema: Schema; batches: RecordBatch[] },
+  options: { version: LanceFileVersion; maxPageBytes?: number },
+): Promise<void> {
+  const writer = await createLanceFileWriter(createNodeFsStore(directory), `${name}.lance`, {
+    schema: fromArrowSchema(schema),
+    ...options,
+  });
+  for (const batch of batches) await writer.write(batch);
+  await writer.finish();
+  for (const [part, batch] of batches.entries()) {
+    const ipc = RecordBatchFileWriter.writeAll(new Table([batch]));
+    await writeFile(join(directory, `${name}.${part}.arrow`), await ipc.toUint8Array());
+  }
+}
+
 const SIZES = [[3], [700, 1, 300], [2500]];
 
-/** 48 files of all types: about 3,300 columns. */
+/** 48 files of all types: about 3,400 columns. */
 describe.each(["2.1", "2.2"] as const)("native reads every type in files %s we write", (version) => {
   test.each(VALUE_SHAPES)("values: %s", async (shape) => {
     const types = version === "2.1" ? TYPES_21 : TYPES_22;
@@ -75,20 +93,22 @@ describe.each(["2.1", "2.2"] as const)("native reads every type in files %s we w
       const name = `${version.replace(".", "")}-${shape}-${nulls}`;
       const sizes = SIZES[(i + VALUE_SHAPES.indexOf(shape)) % SIZES.length]!;
       const { schema, batches } = makeMatrix(types, sizes, { seed: i * 10 + shape.length, shape, nulls });
-      const writer = await createLanceFileWriter(createNodeFsStore(directory), `${name}.lance`, {
-        schema: fromArrowSchema(schema),
-        version,
-        ...(i % 2 ? { maxPageBytes: 6000 } : {}),
-      });
-      for (const batch of batches) await writer.write(batch);
-      await writer.finish();
-      for (const [part, batch] of batches.entries()) {
-        const ipc = RecordBatchFileWriter.writeAll(new Table([batch]));
-        await writeFile(join(directory, `${name}.${part}.arrow`), await ipc.toUint8Array());
-      }
+      await writeCase(
+        name,
+        { schema, batches },
+        { version, ...((i + VALUE_SHAPES.indexOf(shape)) % 2 ? { maxPageBytes: 6000 } : {}) },
+      );
       files.push([name, batches.length]);
     }
     const count = files.length * Object.keys(types).length;
     expect((await compareNatively(files)).slice(0, 60)).toEqual([`compared ${count}`]);
+  });
+
+  test("pages as large as they come", async () => {
+    const { utf8, struct, fsl_f32_128, list_struct, large_binary } = TYPES_21;
+    const types = { utf8: utf8!, struct: struct!, vectors: fsl_f32_128!, lists: list_struct!, bytes: large_binary! };
+    const name = `large-${version}`;
+    await writeCase(name, makeMatrix(types, [9000, 11_000], { seed: 3, shape: "long", nulls: "some" }), { version });
+    expect(await compareNatively([[name, 2]])).toEqual(["compared 5"]);
   });
 });

@@ -1,7 +1,6 @@
 import { LanceError } from "../../errors.ts";
-import { type ArrowData, validityOf } from "./arrow-data.ts";
-import { expandNulls } from "./bits.ts";
-import { packNulls, toPlainValues } from "./plain-values.ts";
+import type { ArrowData } from "./arrow-data.ts";
+import { packNulls, readNulls, toPlainValues } from "./plain-values.ts";
 
 const BYTES = { kind: "variable", offsetBits: 64 } as const;
 
@@ -30,12 +29,4 @@ export function normalizeBlobs(path: string, data: ArrowData): ArrowData {
   for (let row = 0; row < nulls.length; row++) if (missing[row] === 1) nulls[row] = 1;
   const { values, valueOffsets } = bytes;
   return { type: bytes.type, length: data.length, offset: 0, ...packNulls(nulls), values, valueOffsets, children: [] };
-}
-
-function readNulls(data: ArrowData): Uint8Array {
-  const nulls = new Uint8Array(data.length);
-  if (data.type.typeId === 1) return nulls.fill(1);
-  const validity = validityOf(data);
-  if (validity) expandNulls(nulls, validity, data.offset, data.length);
-  return nulls;
 }

@@ -9,7 +9,15 @@ import type { WriteNode } from "./leaf-column.ts";
 import type { LeafType } from "./leaf-form.ts";
 import { flattenNestedLists } from "./nested-list.ts";
 import { packRows } from "./packed-struct.ts";
-import { bytesAt, internValues, isPlainType, packNulls, readDictionaryKeys, toPlainValues } from "./plain-values.ts";
+import {
+  bytesAt,
+  internValues,
+  isPlainType,
+  packNulls,
+  readDictionaryKeys,
+  readNulls,
+  toPlainValues,
+} from "./plain-values.ts";
 
 /** A leaf's values as its pages want them. */
 export interface LeafData extends ArrowData {
@@ -155,10 +163,31 @@ function encodeOne(path: string, text: string, row: number): Uint8Array {
 function packFields(node: WriteNode, data: ArrowData, fields: readonly ItemType[]): ArrowData {
   const names = data.type.children?.map((child) => child.name) ?? [];
   const children = node.field.children.map((field, i) => {
-    const child = data.children[names.indexOf(field.name)]!;
-    return toPlainValues(child, fields[i]!);
+    const child = toPlainValues(data.children[names.indexOf(field.name)]!, fields[i]!);
+    checkPackedNulls(`${node.path}.${field.name}`, data, child);
+    return child;
   });
   return packRows(data, children, fields);
+}
+
+/** Within a packed struct there is no place for nulls, only for a null struct. */
+function checkPackedNulls(path: string, parent: ArrowData, child: ArrowData): void {
+  const items = child.type.typeId === 16 ? child.children[0]! : undefined;
+  if (!validityOf(child) && !(items && validityOf(items))) return;
+  const gone = readNulls(parent);
+  const nulls = readNulls(child);
+  const itemNulls = items ? readNulls(items) : null;
+  const perRow = itemNulls ? itemNulls.length / child.length : 0;
+  for (let row = 0; row < child.length; row++) {
+    if (gone[row] === 1) continue;
+    const hasNull = nulls[row] === 1 || itemNulls?.subarray(row * perRow, (row + 1) * perRow).includes(1);
+    if (!hasNull) continue;
+    throw new LanceError(
+      "SCHEMA_MISMATCH",
+      `column "${path}", row ${row} of the batch: expected no null, which a packed struct has no place for, received one`,
+      { field: path, row },
+    );
+  }
 }
 
 /** A column of nulls, for a nullable field the batch lacks. Values left out are written as zeros. */

@@ -35,7 +35,7 @@ const openDictionaries = new WeakMap<object, { readonly values: ItemRun; readonl
 export function readDictionaryKeys(data: ArrowData, item: ItemType): DictionaryKeys {
   const { values, nulls } = openDictionary(data, item);
   const keys = new Int32Array(data.length).fill(-1);
-  const { nulls: own } = readNulls(data);
+  const own = readNulls(data);
   const source = data.values as unknown as ArrayLike<number | bigint>;
   for (let i = 0; i < keys.length; i++) {
     if (own[i] === 1) continue;
@@ -54,7 +54,7 @@ function openDictionary(data: ArrowData, item: ItemType) {
   for (const part of dictionary?.data ?? []) {
     const plain = toPlainValues(part, item);
     buffer.append(plain, 0, plain.length);
-    parts.push(readNulls(plain).nulls);
+    parts.push(readNulls(plain));
   }
   const nulls = new Uint8Array(buffer.count);
   let at = 0;
@@ -67,11 +67,13 @@ function openDictionary(data: ArrowData, item: ItemType) {
   return opened;
 }
 
-function readNulls(data: ArrowData): { nulls: Uint8Array; numNulls: number } {
+/** One byte per value, 1 = null. */
+export function readNulls(data: ArrowData): Uint8Array {
   const nulls = new Uint8Array(data.length);
-  if (data.type.typeId === 1) nulls.fill(1);
+  if (data.type.typeId === 1) return nulls.fill(1);
   const validity = validityOf(data);
-  return { nulls, numNulls: validity ? expandNulls(nulls, validity, data.offset, data.length) : 0 };
+  if (validity) expandNulls(nulls, validity, data.offset, data.length);
+  return nulls;
 }
 
 /** Bitmap and count for one byte per value, 1 = null. */
@@ -136,7 +138,7 @@ function gather(run: ItemRun, keys: Int32Array): { values: Uint8Array; valueOffs
 function expandViews(data: ArrowData): ArrowData {
   const bytes = bytesOfValues(data);
   const views = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const { nulls } = readNulls(data);
+  const nulls = readNulls(data);
   const valueOffsets = new Float64Array(data.length + 1);
   for (let i = 0; i < data.length; i++) {
     valueOffsets[i + 1] = valueOffsets[i]! + (nulls[i] === 1 ? 0 : views.getInt32(i * 16, true));
@@ -161,7 +163,7 @@ export function internValues(
   const buffer = new ItemBuffer(item);
   buffer.append(data, 0, data.length);
   const run = buffer.run();
-  const { nulls } = readNulls(data);
+  const nulls = readNulls(data);
   const keys = new Int32Array(data.length);
   for (let i = 0; i < keys.length; i++) keys[i] = nulls[i] === 1 ? -1 : intern(run, i);
   return keys;
