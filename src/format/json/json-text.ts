@@ -26,6 +26,14 @@ const WORDS: readonly (readonly [text: string, value: JsonValue])[] = [
   ["false", false],
 ];
 
+/** Escapes in a string: a pair of surrogates, one alone, or any other. */
+const SURROGATES = /\\u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2}|\\u[dD][89a-fA-F][\da-fA-F]{2}|\\[\s\S]/g;
+
+/** Half a pair is no character. Native keeps its escape as text, where UTF-8 would hold a replacement character. */
+function isLone(found: string): boolean {
+  return found.length === 6;
+}
+
 /**
  * Parses JSON text (RFC 8259). `JSON.parse` alone would lose integers beyond 2^53 and tell 1.0 from 1 no more.
  * @throws INVALID_ARGUMENT naming the position
@@ -95,7 +103,7 @@ class JsonParser {
     const raw = this.#match(STRING);
     if (raw === undefined) throw this.#unexpected("a string");
     try {
-      return JSON.parse(raw) as string;
+      return JSON.parse(raw.replace(SURROGATES, (found) => (isLone(found) ? `\\${found}` : found))) as string;
     } catch (cause) {
       this.#at -= raw.length;
       throw this.#unexpected("a string without control characters or unknown escapes", cause);

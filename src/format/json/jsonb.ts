@@ -46,6 +46,8 @@ function readContainer(view: DataView, start: number, depth: number): string {
   const values: string[] = [];
   for (let i = 0; i < numEntries; i++) {
     const entry = readWord(view, entries + 4 * i);
+    const isKey = kind === CONTAINER.object && i < count;
+    if (isKey && (entry & ENTRY_KIND) !== ENTRY.string) throw corrupt("an object with a key that is no text");
     values.push(readValue(view, { entry, at, depth }));
     at += entry & ENTRY_LENGTH;
   }

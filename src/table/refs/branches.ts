@@ -4,7 +4,16 @@ import { deleteQuietly, requireWritable } from "../publish.ts";
 import type { Snapshot } from "../snapshot.ts";
 import { findRoot } from "./branch-root.ts";
 import { listTags } from "./read-tags.ts";
-import { BRANCHES_PREFIX, formatRefPath, type RefJson, readRef, readRefs, readVersionNumber } from "./ref-file.ts";
+import {
+  BRANCHES_PREFIX,
+  formatRefPath,
+  type RefJson,
+  readManifestSize,
+  readRef,
+  readRefMetadata,
+  readRefs,
+  readVersionNumber,
+} from "./ref-file.ts";
 import { checkBranchName } from "./ref-names.ts";
 
 /** A line of versions of its own, which starts at a version of another one. */
@@ -82,11 +91,18 @@ function toBranch(json: RefJson, path: string): Branch {
   return {
     parentBranch: typeof json.parentBranch === "string" ? json.parentBranch : null,
     parentVersion: readVersionNumber(json.parentVersion, path),
-    identifier: Array.isArray(mapping) ? (mapping as [number, string][]) : [],
-    createdAtMs: typeof json.createAt === "number" ? json.createAt * 1000 : 0,
-    manifestSizeBytes: typeof json.manifestSize === "number" ? json.manifestSize : 0,
-    metadata: (json.metadata ?? {}) as Record<string, string>,
+    identifier: Array.isArray(mapping) ? mapping.map((ancestor) => readAncestor(ancestor, path)) : [],
+    createdAtMs: Number.isSafeInteger(json.createAt) ? (json.createAt as number) * 1000 : 0,
+    manifestSizeBytes: readManifestSize(json.manifestSize),
+    metadata: readRefMetadata(json.metadata, path),
   };
+}
+
+/** A version of an ancestor, and the branch that leaves it. @throws CORRUPT */
+function readAncestor(value: unknown, path: string): [number, string] {
+  const [version, id] = Array.isArray(value) ? (value as unknown[]) : [];
+  if (typeof id === "string") return [readVersionNumber(version, path), id];
+  throw new LanceError("CORRUPT", `${path} names an ancestor that is no version and id`, { path });
 }
 
 async function noBranch(store: ReadableStore, name: string, options: StoreCallOptions): Promise<LanceError> {

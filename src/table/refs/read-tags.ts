@@ -1,6 +1,15 @@
 import { LanceError } from "../../errors.ts";
 import type { ReadableStore, StoreCallOptions } from "../../store/store.ts";
-import { formatRefPath, type RefJson, readRef, readRefs, readVersionNumber, TAGS_PREFIX } from "./ref-file.ts";
+import {
+  formatRefPath,
+  type RefJson,
+  readManifestSize,
+  readRef,
+  readRefMetadata,
+  readRefs,
+  readVersionNumber,
+  TAGS_PREFIX,
+} from "./ref-file.ts";
 import { checkTagName } from "./ref-names.ts";
 
 /** A name for a version, which a clean-up then keeps. */
@@ -38,8 +47,8 @@ export function toTag(json: RefJson, path: string): Tag {
     version: readVersionNumber(json.version, path),
     createdAt: text(json.createdAt),
     updatedAt: text(json.updatedAt),
-    manifestSizeBytes: typeof json.manifestSize === "number" ? json.manifestSize : 0,
-    metadata: (json.metadata ?? {}) as Record<string, string>,
+    manifestSizeBytes: readManifestSize(json.manifestSize),
+    metadata: readRefMetadata(json.metadata, path),
   };
 }
 

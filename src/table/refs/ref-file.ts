@@ -79,6 +79,19 @@ export function readVersionNumber(value: unknown, path: string): number {
   throw new LanceError("CORRUPT", `${path} names version ${String(value)}, which is none`, { path });
 }
 
+/** The bytes of the manifest a ref names, as its writer noted them; 0 where that is no size. */
+export function readManifestSize(value: unknown): number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : 0;
+}
+
+/** The free text beside a ref. @throws CORRUPT where it is no map of text */
+export function readRefMetadata(value: unknown, path: string): Readonly<Record<string, string>> {
+  const found = value ?? {};
+  const isMap = typeof found === "object" && !Array.isArray(found);
+  if (isMap && Object.values(found).every((each) => typeof each === "string")) return found as Record<string, string>;
+  throw new LanceError("CORRUPT", `${path} has metadata that is no map of text`, { path });
+}
+
 function decodeName(encoded: string): string {
   try {
     return decodeURIComponent(encoded);

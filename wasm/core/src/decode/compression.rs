@@ -11,7 +11,11 @@ const MAX_DECOMPRESSED: usize = 1 << 28;
 const ZSTD_MAGIC: usize = 0xFD2F_B528;
 /// A four-byte run block stands for at most 128 KiB.
 const MAX_ZSTD_RATIO: usize = 1 << 15;
-/// Writers keep windows of 8 MiB or less.
+/// Up to here room is made for what a header declares.
+const TRUSTED_ZSTD_RATIO: usize = 1 << 8;
+/// The decoder makes room for a frame's window before it reads a block: writers keep to this for contents of any size,
+const SMALL_WINDOW: u64 = 1 << 23;
+/// and beyond only as far as the contents reach.
 const MAX_WINDOW: u64 = 1 << 26;
 
 /// Scheme numbers of the format.
@@ -47,13 +51,7 @@ fn decompress_lz4(data: &[u8]) -> Result<Vec<u8>> {
 
 thread_local! {
     /// One decoder for all frames: its tables are larger than most values.
-    static ZSTD: RefCell<FrameDecoder> = RefCell::new(new_zstd_decoder());
-}
-
-fn new_zstd_decoder() -> FrameDecoder {
-    let mut decoder = FrameDecoder::new();
-    decoder.set_max_window_size(MAX_WINDOW);
-    decoder
+    static ZSTD: RefCell<FrameDecoder> = RefCell::new(FrameDecoder::new());
 }
 
 fn decompress_zstd(data: &[u8]) -> Result<Vec<u8>> {
@@ -63,7 +61,8 @@ fn decompress_zstd(data: &[u8]) -> Result<Vec<u8>> {
     // A frame starts with the magic number and a clear reserved bit; otherwise the first eight bytes are the size.
     let bare = data.len() < 8 || (read_u32(data, 0)? == ZSTD_MAGIC && data[4] & 0x10 == 0);
     if bare {
-        return decompress_bare_zstd(data);
+        // Old writers stored frames without their size.
+        return decompress_stream(data, SMALL_WINDOW, MAX_DECOMPRESSED);
     }
     let size = read_u64(data, 0)?;
     let frame = &data[8..];
@@ -72,8 +71,25 @@ fn decompress_zstd(data: &[u8]) -> Result<Vec<u8>> {
             "a zstd buffer declares an impossible size",
         ));
     }
+    let window = (size as u64)
+        .next_power_of_two()
+        .clamp(SMALL_WINDOW, MAX_WINDOW);
+    // Few buffers shrink that far, so a size that claims it is believed as far as it is decoded.
+    if size / TRUSTED_ZSTD_RATIO > frame.len() {
+        let out = decompress_stream(frame, window, size)?;
+        return if out.len() == size {
+            Ok(out)
+        } else {
+            Err(KernelError::Corrupt(
+                "a zstd frame is shorter than declared",
+            ))
+        };
+    }
     let mut out = try_zeroed::<u8>(size)?;
-    let written = ZSTD.with_borrow_mut(|decoder| decoder.decode_all(frame, &mut out));
+    let written = ZSTD.with_borrow_mut(|decoder| {
+        decoder.set_max_window_size(window);
+        decoder.decode_all(frame, &mut out)
+    });
     match written {
         Ok(written) if written == size => Ok(out),
         Ok(_) => Err(KernelError::Corrupt(
@@ -83,9 +99,11 @@ fn decompress_zstd(data: &[u8]) -> Result<Vec<u8>> {
     }
 }
 
-/// Old writers stored frames without their size.
-fn decompress_bare_zstd(mut frame: &[u8]) -> Result<Vec<u8>> {
-    let mut decoder = StreamingDecoder::new_with_decoder(&mut frame, new_zstd_decoder())
+/// Expands a frame piece by piece: room is made for what was decoded, up to `limit` bytes.
+fn decompress_stream(mut frame: &[u8], window: u64, limit: usize) -> Result<Vec<u8>> {
+    let mut decoder = FrameDecoder::new();
+    decoder.set_max_window_size(window);
+    let mut decoder = StreamingDecoder::new_with_decoder(&mut frame, decoder)
         .map_err(|_| KernelError::Corrupt("a zstd frame header does not decode"))?;
     let mut out = Vec::new();
     let mut block = try_zeroed::<u8>(1 << 16)?;
@@ -96,7 +114,7 @@ fn decompress_bare_zstd(mut frame: &[u8]) -> Result<Vec<u8>> {
         if count == 0 {
             return Ok(out);
         }
-        if out.len() + count > MAX_DECOMPRESSED {
+        if out.len() + count > limit {
             return Err(KernelError::Corrupt("a zstd frame is too long"));
         }
         out.try_reserve(count)

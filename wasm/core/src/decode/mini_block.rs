@@ -194,9 +194,9 @@ fn decode_buffers(
         Encoding::Constant { .. }
         | Encoding::OutOfLineBitpacking { .. }
         | Encoding::PackedStruct { .. }
-        | Encoding::VariablePackedStruct { .. } => Err(
-            KernelError::Unsupported("this encoding of a mini-block chunk"),
-        ),
+        | Encoding::VariablePackedStruct { .. } => Err(KernelError::Unsupported(
+            "this encoding of a mini-block chunk",
+        )),
     }
 }
 

@@ -17,9 +17,7 @@ mod program;
 mod rle;
 mod values;
 
-pub use array::{
-    decompress_buffer, expand_symbols, take_field, unpack_bit_blocks, unpack_bits,
-};
+pub use array::{decompress_buffer, expand_symbols, take_field, unpack_bit_blocks, unpack_bits};
 pub use buffer::decompress_zstd_buffer;
 pub use builder::ColumnBuilder;
 pub use page::PageDecoder;
