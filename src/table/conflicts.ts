@@ -4,7 +4,7 @@ import { judgeDelete, judgeRewrite, judgeUpdate } from "./conflict-fragments.ts"
 import { judgeCreateIndex } from "./conflict-indices.ts";
 import { abort, describe, NONE, type OurSide, retry, type Verdict } from "./conflict-verdict.ts";
 import { isMemWal } from "./index-identity.ts";
-import type { KnownOperation, RebasableOperation } from "./operation.ts";
+import type { KnownOperation, OperationOf, RebasableOperation } from "./operation.ts";
 import { readConfigChanges } from "./update-map.ts";
 
 /**
@@ -42,7 +42,7 @@ function judgeRow(ours: OurSide, theirs: KnownOperation): Verdict {
   const { operation } = ours;
   switch (operation.case) {
     case "append":
-      return replacesTable(theirs) || theirs.case === "updateMemWalState" ? abort(`it is ${describe(theirs)}`) : NONE;
+      return judgeAppend(operation, theirs);
     case "delete":
       return judgeDelete({ ...ours, operation }, theirs);
     case "update":
@@ -64,6 +64,20 @@ function judgeRow(ours: OurSide, theirs: KnownOperation): Verdict {
     case "reserveFragments":
       return replacesTable(theirs) ? abort(`it is ${describe(theirs)}`) : NONE;
   }
+}
+
+/**
+ * Native lets an append stand over every merge. A merge that casts a column gives it a new field id, though, and values
+ * written under the old one would be read as nulls.
+ */
+function judgeAppend({ value }: OperationOf<"append">, theirs: KnownOperation): Verdict {
+  if (replacesTable(theirs) || theirs.case === "updateMemWalState") return abort(`it is ${describe(theirs)}`);
+  if (theirs.case !== "merge") return NONE;
+  const live = new Set(theirs.value.schema.map((field) => field.id));
+  const lost = value.fragments
+    .flatMap(({ files }) => files.flatMap(({ fields }) => fields))
+    .find((field) => field >= 0 && !live.has(field));
+  return lost === undefined ? NONE : retry(`it wrote the column of field ${lost} anew, as a cast does`);
 }
 
 function judgeMerge(theirs: KnownOperation): Verdict {

@@ -139,7 +139,10 @@ beforeAll(async () => {
       value: { oldFragments: [same], newFragments: [fragment(7)] },
     }),
     overwrite: transaction({ case: "overwrite", value: {} }),
-    "merge keeping nullability": transaction({ case: "merge", value: { preservesNullability: true } }),
+    "merge keeping nullability": transaction({
+      case: "merge",
+      value: { preservesNullability: true, schema: [0, 1, 2].map((id) => ({ id })) },
+    }),
     "merge changing nullability": transaction({ case: "merge", value: {} }),
     restore: transaction({ case: "restore", value: { version: 1n } }),
     "project keeping nullability": transaction({ case: "project", value: { preservesNullability: true } }),
@@ -226,6 +229,9 @@ describe("footnotes", () => {
       expect(await against(values, project)).toBe("R");
       expect(await against(values, merge)).toBe("R");
     }
+    const cast = operation("merge", { preservesNullability: true, schema: [{ id: 0 }, { id: 2 }] });
+    // Field 1 is another one now: what an append brings for it would be read as null.
+    expect(await against(ours.append, cast)).toBe("R");
     expect(await against(project, ours.delete)).toBe("-");
     expect(await against(project, ours.rewrite)).toBe("-");
   });
