@@ -18,7 +18,7 @@ import type { BuildTask, IndexSegment, TrainedModel } from "../index/segment.ts"
 import { getGlobalPool } from "../pool/global-pool.ts";
 import type { WorkerPool } from "../pool/pool.ts";
 import type { ScannerOptions } from "../query/scan-options.ts";
-import { findMatches, Scanner, type ScannerEnvironment } from "../query/scanner.ts";
+import { Scanner, type ScannerEnvironment } from "../query/scanner.ts";
 import { type TakeOptions, takeOffsets, takeRowIds } from "../query/take.ts";
 import { type TakeBlobsOptions, takeBlobs } from "../query/take-blobs.ts";
 import type { Store } from "../store/store.ts";
@@ -33,7 +33,7 @@ import { type AddColumnsOptions, addColumns, type NewColumns } from "../write/ad
 import { alterColumns, type ColumnAlteration } from "../write/alter-columns.ts";
 import { type CleanupOptions, type CleanupStats, cleanupOldVersions } from "../write/cleanup/cleanup-versions.ts";
 import { type CopyOptions, copyTable } from "../write/copy-table.ts";
-import { deleteRows } from "../write/delete-rows.ts";
+import { deleteWhere } from "../write/delete-where.ts";
 import { dropColumns } from "../write/drop-columns.ts";
 import type { TabularData } from "../write/input.ts";
 import { type InsertOptions, insertRows } from "../write/insert-rows.ts";
@@ -210,12 +210,8 @@ export class Dataset {
    * @returns how many were deleted
    * @throws INVALID_ARGUMENT, SCHEMA_MISMATCH, COMMIT_CONFLICT { retryable }, IO, ABORTED; the table is then as it was
    */
-  async delete(predicate: string, options: { readonly signal?: AbortSignal } = {}): Promise<number> {
-    const { memoryBudgetBytes } = this.#resources;
-    const pool = this.#searchPool();
-    const snapshot = this.#snapshot;
-    const rows = await findMatches(snapshot, predicate, { pool, memoryBudgetBytes }, options.signal);
-    const result = await deleteRows(snapshot, rows, { predicate, ...options });
+  async delete(predicate: string, options?: ConflictOptions): Promise<number> {
+    const result = await deleteWhere(this.#snapshot, predicate, this.#environment(), options);
     this.#moveTo(result.snapshot);
     return result.numDeletedRows;
   }
