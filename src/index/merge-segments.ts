@@ -8,6 +8,7 @@ import { decodeBase64 } from "./base64.ts";
 import { describeSegment, type TaskContext, toFamilyContext, writeSegment } from "./build-segment.ts";
 import { checkSegmentSet } from "./check-segments.ts";
 import { readSegmentRows } from "./live-rows.ts";
+import { listSegments } from "./metadata.ts";
 import { locateSegmentRows } from "./open-segment.ts";
 import { getFamily } from "./registry.ts";
 import type { IndexSegment } from "./segment.ts";
@@ -54,12 +55,24 @@ export async function mergeSegments(snapshot: Snapshot, task: MergeTask, context
     uuid: writer.uuid,
     name: first.name,
     fields: first.fields,
-    // The oldest: what changed in the table since then may be missing in some of the rows.
-    datasetVersion: Math.min(...task.segments.map((segment) => segment.datasetVersion)),
+    datasetVersion: await findDatasetVersion(snapshot, task.segments),
     fragmentIds: [...new Set([...covered, ...task.newFragmentIds])].sort((a, b) => a - b),
     files,
     details: decodeBase64(first.indexDetails.value, "indexDetails.value"),
   });
+}
+
+/**
+ * The version a merged segment speaks of: that of the oldest source, as what changed in the table since may be missing
+ * in its rows. The manifest keeps the coverage of committed ones true, though, so those speak of the version at hand.
+ */
+async function findDatasetVersion(snapshot: Snapshot, segments: readonly IndexSegment[]): Promise<number> {
+  const committed = new Map((await listSegments(snapshot)).map(({ segment }) => [segment.uuid, segment.fragmentIds]));
+  const versions = segments.map(({ uuid, fragmentIds, datasetVersion }) => {
+    const covered = new Set(committed.get(uuid));
+    return committed.has(uuid) && fragmentIds.every((id) => covered.has(id)) ? snapshot.version : datasetVersion;
+  });
+  return Math.min(...versions);
 }
 
 function checkNewFragments(covered: readonly number[], newFragmentIds: readonly number[]): void {

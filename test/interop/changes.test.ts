@@ -323,6 +323,29 @@ ${change.native}
   }, 120_000);
 });
 
+test.each([false, true])(
+  "an index is brought up to date after native wrote its column anew in place (stable row ids %s)",
+  async (stable) => {
+    const name = `in-place-${stable}`;
+    await native.run(`
+d = create("${name}", "2.2", ${stable ? "True" : "False"})
+d.merge_insert("id").when_matched_update_all().execute(pa.table({"id": pa.array([4, 5, 40], pa.int32()), "size": pa.array([-4, -5, -40], pa.int64())}))
+out = [len(f.data_files()) for f in d.get_fragments()]`);
+    const dataset = await open(name);
+    const done = await dataset.optimize.optimizeIndices();
+    expect(done.find((index) => index.name === "size_idx")).toMatchObject({ action: "merged", numSegments: 1 });
+    const filters = ["size < 0", "size = 40", "size = 50", "size = -40", "size > 500"];
+    const answers = (await native.run(`out = ask("${name}", ${JSON.stringify(filters)})`)) as [number[], number[]][];
+    expect(answers.map(([found]) => found)).toEqual(answers.map(([, flat]) => flat));
+    expect(answers[0]![1]).toEqual([4, 5, 40]);
+    for (const [i, [, flat]] of answers.entries()) {
+      const mine = await dataset.toTable({ columns: ["id"], filter: filters[i]! });
+      expect([...mine.getChild("id")!].sort((a, b) => a - b)).toEqual(flat);
+    }
+    await dataset.close();
+  },
+);
+
 test("native reads a table created, appended to and overwritten here", async () => {
   const uri = join(directory, "modes");
   const create = await writeDataset([{ a: 1, b: "x" }], uri, { enableStableRowIds: true });
