@@ -4,6 +4,7 @@ import type { WorkerPool } from "../pool/pool.ts";
 import { getRuntime } from "../runtime.ts";
 import type { Snapshot } from "../table/snapshot.ts";
 import { takeAddresses } from "../table/take.ts";
+import { createGiveWay } from "../tasks/give-way.ts";
 import { callGuarded } from "../tasks/guard-callback.ts";
 import { evaluateFilter } from "./evaluate-filter.ts";
 import { explainAnalyzed, explainScan } from "./explain.ts";
@@ -138,5 +139,11 @@ export async function findMatches(
     signal,
   };
   const rows = await evaluateFilter(context, plan.filter!);
-  return new Map(rows.highs().map((fragmentId) => [fragmentId, rows.offsets(fragmentId)]));
+  const giveWay = createGiveWay(signal);
+  const matches = new Map<number, Uint32Array>();
+  for (const fragmentId of rows.highs()) {
+    await giveWay();
+    matches.set(fragmentId, rows.offsets(fragmentId));
+  }
+  return matches;
 }

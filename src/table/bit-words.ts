@@ -23,3 +23,13 @@ export function countBits(words: Uint32Array): number {
   }
   return total;
 }
+
+/** Positions of the set bits, ascending. @param count how many there are */
+export function listBits(words: Uint32Array, count: number): Uint32Array<ArrayBuffer> {
+  const positions = new Uint32Array(count);
+  let at = 0;
+  for (let i = 0; i < words.length; i++) {
+    for (let word = words[i]!; word !== 0; word &= word - 1) positions[at++] = i * 32 + (31 - Math.clz32(word & -word));
+  }
+  return positions;
+}

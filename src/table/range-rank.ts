@@ -43,6 +43,12 @@ export function createRangeRank(ranges: readonly (readonly [start: number, end: 
       const i = findLast(before, n);
       return starts[i]! + n - before[i]!;
     },
+    positions() {
+      const positions = new Uint32Array(before[length]!);
+      let at = 0;
+      for (let i = 0; i < length; i++) for (let n = starts[i]!; n < ends[i]!; n++) positions[at++] = n;
+      return positions;
+    },
   };
 }
 

@@ -61,10 +61,35 @@ export function expandRowIds({ pieces, starts }: RowIdPieces): BigUint64Array<Ar
     if (piece.kind === "list") ids.set(piece.ids, at);
     else {
       const write = createWriter(halves, piece.first);
-      for (let n = 0; n < piece.count; n++) write(at + n, piece.kind === "range" ? n : piece.bits.select(n));
+      const positions = piece.kind === "bits" ? piece.bits.positions() : null;
+      for (let n = 0; n < piece.count; n++) write(at + n, positions === null ? n : positions[n]!);
     }
   }
   return ids;
+}
+
+/** The highest id; `undefined` when there is none. */
+export function findHighest({ pieces }: RowIdPieces): bigint | undefined {
+  let highest: bigint | undefined;
+  for (const piece of pieces) {
+    if (piece.count === 0) continue;
+    const id =
+      piece.kind === "list"
+        ? piece.ids[findHighestAt(piece.ids)]!
+        : piece.first + BigInt(piece.kind === "range" ? piece.count - 1 : piece.bits.select(piece.count - 1));
+    if (highest === undefined || id > highest) highest = id;
+  }
+  return highest;
+}
+
+function findHighestAt(ids: BigUint64Array): number {
+  const halves = new Uint32Array(ids.buffer, ids.byteOffset, ids.length * 2);
+  let best = 0;
+  for (let i = 1; i < ids.length; i++) {
+    const [high, bestHigh] = [halves[2 * i + 1]!, halves[2 * best + 1]!];
+    if (high > bestHigh || (high === bestHigh && halves[2 * i]! > halves[2 * best]!)) best = i;
+  }
+  return best;
 }
 
 /** Ids of the rows at some physical offsets, in their order. @param offsets each below the number of rows */

@@ -13,11 +13,6 @@ export function decodeRowIds(bytes: Uint8Array, numRows: number): BigUint64Array
   return expandRowIds(readRowIdPieces(bytes, numRows));
 }
 
-/** Ids of one fragment, as many as it holds; fewer than `maxRows` where a writer left the rest to the commit. */
-export function decodePartialRowIds(bytes: Uint8Array, maxRows: number): BigUint64Array<ArrayBuffer> {
-  return expandRowIds(readRowIdPieces(bytes, maxRows, { partial: true }));
-}
-
 /** Lowest and highest id a sequence can hold, without unfolding it; `undefined` when it holds none. */
 export function boundRowIds(bytes: Uint8Array): { readonly min: bigint; readonly max: bigint } | undefined {
   let min: bigint | undefined;

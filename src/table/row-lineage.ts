@@ -1,9 +1,11 @@
 import { LanceError } from "../errors.ts";
 import type { DataFragment, Manifest } from "../proto/gen/lance/table_pb.ts";
-import { createGiveWay } from "../tasks/give-way.ts";
-import { encodeRowIdRange, encodeRowIds } from "./encode-row-ids.ts";
+import { createGiveWay, type GiveWay } from "../tasks/give-way.ts";
+import { appendRowIdRange, encodeRowIdRange } from "./encode-row-ids.ts";
 import { FLAG_STABLE_ROW_IDS } from "./feature-flags.ts";
-import { boundRowIds, decodePartialRowIds, decodeRowIds } from "./row-id-sequence.ts";
+import { listRowNumbers, sortNumbers } from "./row-id-numbers.ts";
+import { findHighest, type RowIdPieces, readRowIdPieces } from "./row-id-pieces.ts";
+import { boundRowIds } from "./row-id-sequence.ts";
 import { decodeRowVersions, encodeRowVersions, encodeUniformVersions } from "./row-versions.ts";
 
 /** Whether rows of a table keep their ids when they move. */
@@ -24,20 +26,19 @@ export function assignRowIds(manifest: Manifest, fragment: DataFragment): void {
     manifest.nextRowId += fragment.physicalRows;
     return;
   }
-  const kept = decodePartialRowIds(fragment.inlineRowIds, numRows);
-  const drawn = kept.find((id) => id >= manifest.nextRowId);
-  if (drawn !== undefined) {
+  const kept = readRowIdPieces(fragment.inlineRowIds, numRows, { partial: true });
+  const drawn = findHighest(kept);
+  if (drawn !== undefined && drawn >= manifest.nextRowId) {
     throw new LanceError(
       "INVALID_ARGUMENT",
       `a new fragment names row id ${drawn}, which was never given out; the next one is ${manifest.nextRowId}`,
       { rowId: drawn.toString(), nextRowId: manifest.nextRowId.toString() },
     );
   }
-  if (kept.length === numRows) return;
-  const ids = new BigUint64Array(numRows);
-  ids.set(kept);
-  for (let i = kept.length; i < numRows; i++) ids[i] = manifest.nextRowId++;
-  fragment.inlineRowIds = encodeRowIds(ids);
+  const numNew = numRows - kept.starts.at(-1)!;
+  if (numNew === 0) return;
+  fragment.inlineRowIds = appendRowIdRange(fragment.inlineRowIds, manifest.nextRowId, numNew);
+  manifest.nextRowId += BigInt(numNew);
 }
 
 /** Marks all rows of a fragment as made by the version being built. */
@@ -81,14 +82,17 @@ export async function stampMoved(
   options: { readonly before: readonly DataFragment[]; readonly signal?: AbortSignal | undefined },
 ): Promise<void> {
   const giveWay = createGiveWay(options.signal);
-  const wanted = moved.map((fragment) => ({ fragment, ids: toNumbers(rowIdsOf(fragment)) }));
-  await giveWay();
-  const created = new VersionsById(wanted.map(({ ids }) => ids));
+  const wanted: { readonly fragment: DataFragment; readonly ids: Float64Array }[] = [];
+  for (const fragment of moved) wanted.push({ fragment, ids: await listRowNumbers(piecesOf(fragment), giveWay) });
+  const created = await VersionsById.create(
+    wanted.map(({ ids }) => ids),
+    giveWay,
+  );
   for (const fragment of [...options.before].sort((a, b) => (a.id < b.id ? -1 : 1))) {
     await giveWay();
     const bounds = fragment.inlineRowIds && boundRowIds(fragment.inlineRowIds);
     if (bounds === undefined || !created.overlaps(bounds)) continue;
-    const ids = toNumbers(rowIdsOf(fragment));
+    const ids = await listRowNumbers(piecesOf(fragment), giveWay);
     const versions = decodeRowVersions(fragment.inlineCreatedAtVersions, ids.length);
     for (let i = 0; i < ids.length; i++) {
       if (i % ROWS_PER_LOOK === 0) await giveWay();
@@ -118,15 +122,20 @@ class VersionsById {
   /** Ids mostly come one after another: where the last was found. */
   #last = 0;
 
-  constructor(parts: readonly Float64Array[]) {
+  private constructor(ids: Float64Array) {
+    this.#ids = ids;
+    this.#versions = new BigUint64Array(ids.length);
+  }
+
+  static async create(parts: readonly Float64Array[], giveWay: GiveWay): Promise<VersionsById> {
     const ids = new Float64Array(parts.reduce((sum, part) => sum + part.length, 0));
     let at = 0;
     for (const part of parts) {
       ids.set(part, at);
       at += part.length;
     }
-    this.#ids = ids.sort();
-    this.#versions = new BigUint64Array(ids.length);
+    await sortNumbers(ids, giveWay);
+    return new VersionsById(ids);
   }
 
   overlaps({ min, max }: { readonly min: bigint; readonly max: bigint }): boolean {
@@ -160,20 +169,6 @@ class VersionsById {
   }
 }
 
-/** @throws UNSUPPORTED for ids beyond 2^53, which no table has counted up to */
-function toNumbers(ids: BigUint64Array): Float64Array {
-  const halves = new Uint32Array(ids.buffer, ids.byteOffset, ids.length * 2);
-  const numbers = new Float64Array(ids.length);
-  for (let i = 0; i < numbers.length; i++) {
-    const high = halves[2 * i + 1]!;
-    if (high >= 0x200000) {
-      throw new LanceError("UNSUPPORTED", `row id ${ids[i]} is beyond 2^53`, { rowId: String(ids[i]) });
-    }
-    numbers[i] = high * 0x100000000 + halves[2 * i]!;
-  }
-  return numbers;
-}
-
-function rowIdsOf(fragment: DataFragment): BigUint64Array {
-  return decodeRowIds(fragment.inlineRowIds ?? new Uint8Array(0), Number(fragment.physicalRows));
+function piecesOf(fragment: DataFragment): RowIdPieces {
+  return readRowIdPieces(fragment.inlineRowIds ?? new Uint8Array(0), Number(fragment.physicalRows));
 }

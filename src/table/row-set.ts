@@ -1,4 +1,4 @@
-import { countBits, maskTail, wordsFor } from "./bit-words.ts";
+import { countBits, listBits, maskTail, wordsFor } from "./bit-words.ts";
 
 /** For each high half of a row id, how many low halves exist: fragment id → physical rows, for addresses. */
 export type RowDomain = ReadonlyMap<number, number>;
@@ -137,12 +137,7 @@ export class RowSet {
   offsets(high: number): Uint32Array<ArrayBuffer> {
     const words = this.#words.get(high);
     if (words === undefined) return new Uint32Array(0);
-    const offsets = new Uint32Array(countBits(words));
-    let at = 0;
-    for (let i = 0; i < words.length; i++) {
-      for (let word = words[i]!; word !== 0; word &= word - 1) offsets[at++] = i * 32 + (31 - Math.clz32(word & -word));
-    }
-    return offsets;
+    return listBits(words, countBits(words));
   }
 
   /** All members, ascending. Eight bytes a row. */

@@ -6,6 +6,7 @@ import {
   type U64Segment,
 } from "../proto/gen/lance/rowids_pb.ts";
 import { toRangeSegment } from "./encode-row-ids.ts";
+import { halvesOf } from "./row-addresses.ts";
 
 /** The version sequence of `numRows` rows that all date from one version. */
 export function encodeUniformVersions(version: bigint, numRows: number): Uint8Array<ArrayBuffer> {
@@ -18,8 +19,10 @@ export function encodeUniformVersions(version: bigint, numRows: number): Uint8Ar
 /** The version each row of a fragment was made or last changed at, in physical order, as runs. */
 export function encodeRowVersions(versions: BigUint64Array): Uint8Array<ArrayBuffer> {
   const runs = [];
+  const halves = halvesOf(versions);
+  const isSame = (a: number, b: number) => halves[2 * a] === halves[2 * b] && halves[2 * a + 1] === halves[2 * b + 1];
   for (let start = 0, end = 0; start < versions.length; start = end) {
-    for (end = start + 1; end < versions.length && versions[end] === versions[start]; ) end++;
+    for (end = start + 1; end < versions.length && isSame(start, end); ) end++;
     runs.push({ span: toRangeSegment(BigInt(start), end - start), version: versions[start]! });
   }
   return toBinary(RowDatasetVersionSequenceSchema, create(RowDatasetVersionSequenceSchema, { runs }));

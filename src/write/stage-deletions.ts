@@ -7,7 +7,7 @@ import { readDeletions } from "../table/deletions.ts";
 import type { Fragment } from "../table/fragment.ts";
 import { deleteQuietly } from "../table/publish.ts";
 import { getFragment, type Snapshot } from "../table/snapshot.ts";
-import { createGiveWay } from "../tasks/give-way.ts";
+import { createGiveWay, type GiveWay } from "../tasks/give-way.ts";
 
 /** Deletions whose files are written and that no version names yet. */
 export interface StagedDeletions {
@@ -43,7 +43,8 @@ export async function stageDeletions(
     for (const [fragmentId, offsets] of rows) {
       await giveWay();
       const fragment = getFragment(snapshot, fragmentId);
-      const deleted = uniteOffsets(await readDeletions(snapshot, fragment, signal), offsets, fragment);
+      const before = await readDeletions(snapshot, fragment, signal);
+      const deleted = await uniteOffsets([before ?? NONE, offsets], fragment, giveWay);
       if (deleted.length === fragment.numDeletedRows) continue;
       numDeletedRows += deleted.length - fragment.numDeletedRows;
       if (deleted.length === fragment.physicalRows) {
@@ -66,13 +67,18 @@ export async function stageDeletions(
   return { updatedFragments, removedFragmentIds, numDeletedRows, paths };
 }
 
-/** All deletions of a fragment, ascending, each once. */
-function uniteOffsets(before: Uint32Array | null, added: Uint32Array, fragment: Fragment): Uint32Array {
+const NONE = new Uint32Array(0);
+
+/** Rows between two looks at the signal and the event loop: about a millisecond. A multiple of 8. */
+const ROWS_PER_LOOK = 65_536;
+
+/** All of some offsets of a fragment, ascending, each once. */
+async function uniteOffsets(parts: readonly Uint32Array[], fragment: Fragment, giveWay: GiveWay): Promise<Uint32Array> {
   const bits = new Uint8Array((fragment.physicalRows + 7) >> 3);
   let count = 0;
-  for (const offsets of [before, added]) {
-    if (offsets === null) continue;
+  for (const offsets of parts) {
     for (let i = 0; i < offsets.length; i++) {
+      if (i % ROWS_PER_LOOK === 0) await giveWay();
       const offset = offsets[i]!;
       if (offset >= fragment.physicalRows) {
         throw new LanceError(
@@ -89,6 +95,7 @@ function uniteOffsets(before: Uint32Array | null, added: Uint32Array, fragment: 
   const united = new Uint32Array(count);
   let at = 0;
   for (let byte = 0; byte < bits.length; byte++) {
+    if ((byte * 8) % ROWS_PER_LOOK === 0) await giveWay();
     for (let rest = bits[byte]!; rest !== 0; rest &= rest - 1)
       united[at++] = byte * 8 + (31 - Math.clz32(rest & -rest));
   }

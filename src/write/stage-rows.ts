@@ -4,6 +4,7 @@ import type { Store } from "../store/store.ts";
 import { encodeRowIds } from "../table/encode-row-ids.ts";
 import { deleteQuietly } from "../table/publish.ts";
 import type { Snapshot } from "../table/snapshot.ts";
+import { createGiveWay, type GiveWay } from "../tasks/give-way.ts";
 import { checkStorageVersion } from "./create-table.ts";
 import { listDataFiles } from "./data-files.ts";
 import { type StagedDeletions, stageDeletions } from "./stage-deletions.ts";
@@ -41,7 +42,7 @@ export async function stageRows(
 ): Promise<StagedRows> {
   const newFragments = rows.batches === null ? [] : await writeRows(snapshot, store, rows.batches, options);
   try {
-    if (snapshot.stableRowIds) assignRowIds(newFragments, rows.keptRowIds());
+    if (snapshot.stableRowIds) await assignRowIds(newFragments, rows.keptRowIds(), createGiveWay(options.signal));
     const deletions = await stageDeletions(snapshot, store, rows.deleted, options.signal);
     return { newFragments, deletions, paths: [...listDataFiles(newFragments), ...deletions.paths] };
   } catch (error) {
@@ -61,9 +62,10 @@ function writeRows(
 }
 
 /** Rows beyond the ids given get theirs from the commit. */
-function assignRowIds(fragments: readonly DataFragment[], ids: BigUint64Array): void {
+async function assignRowIds(fragments: readonly DataFragment[], ids: BigUint64Array, giveWay: GiveWay): Promise<void> {
   let from = 0;
   for (const fragment of fragments) {
+    await giveWay();
     const to = Math.min(ids.length, from + Number(fragment.physicalRows));
     if (to > from) fragment.inlineRowIds = encodeRowIds(ids.subarray(from, to));
     from = to;

@@ -4,6 +4,8 @@ import { LanceError } from "../errors.ts";
 import type { LanceField } from "../format/schema.ts";
 import { Transaction_UpdateSchema } from "../proto/gen/lance/transaction_pb.ts";
 import { identifyRows } from "../query/row-ids.ts";
+import { boundReadBytes } from "../query/scan-batches.ts";
+import { type FragmentRows, scanPieces } from "../query/scan-pieces.ts";
 import { findMatches, type ScannerEnvironment } from "../query/scanner.ts";
 import { commit } from "../table/commit.ts";
 import { commitFiles } from "../table/commit-files.ts";
@@ -12,7 +14,7 @@ import { checkWriterFlags } from "../table/feature-flags.ts";
 import { requireWritable } from "../table/publish.ts";
 import { makeBatch } from "../table/record-batches.ts";
 import { addressesOf } from "../table/row-addresses.ts";
-import { scanFragment } from "../table/scan-fragment.ts";
+import { DEFAULT_BATCH_ROWS } from "../table/scan-fragment.ts";
 import { getFragment, type Snapshot } from "../table/snapshot.ts";
 import { type ColumnValues, planConstant, planSqlValue } from "./column-values.ts";
 import { findBlobColumns, readBlobBytes } from "./compact/blob-columns.ts";
@@ -46,8 +48,8 @@ export interface UpdateResult {
 
 /**
  * Changes rows: the new rows are written to new fragments, whole, and the old ones marked deleted, in one `Update`.
- * Scalar indexes find the rows where they can. Rows keep their stable ids. Memory is the pages being filled, one bit a
- * row, and eight bytes a changed row of a table with stable ids. No row to change makes no version.
+ * Scalar indexes find the rows where they can. Rows keep their stable ids. Memory is the pages being filled, what is
+ * read ahead, one bit a row, and eight bytes a changed row of a table with stable ids. No row to change makes no version.
  *
  * @throws INVALID_ARGUMENT (an unknown column, nothing to change, a value or expression that does not fit),
  * SCHEMA_MISMATCH, UNSUPPORTED, COMMIT_CONFLICT, QUOTA_EXCEEDED, IO, ABORTED; the table is then as it was
@@ -77,7 +79,11 @@ async function updateOnce(
   const staged = await stageRows(
     snapshot,
     store,
-    { batches: changeRows(snapshot, rows, changes, ids, signal), deleted: rows, keptRowIds: () => ids.take() },
+    {
+      batches: changeRows(snapshot, rows, changes, { ids, environment, signal }),
+      deleted: rows,
+      keptRowIds: () => ids.take(),
+    },
     options,
   );
   const { updatedFragments, removedFragmentIds, numDeletedRows } = staged.deletions;
@@ -143,28 +149,40 @@ async function findRows(
   return new Map(live.highs().map((fragmentId) => [fragmentId, live.offsets(fragmentId)]));
 }
 
-/** The rows as they shall be, fragment by fragment. */
+/** The rows as they shall be, fragment by fragment. @param options.ids takes their row ids */
 async function* changeRows(
   snapshot: Snapshot,
   rows: ReadonlyMap<number, Uint32Array>,
   changes: ReadonlyMap<LanceField, ColumnValues>,
-  ids: IdCollector,
-  signal: AbortSignal | undefined,
+  options: {
+    readonly ids: IdCollector;
+    readonly environment: ScannerEnvironment;
+    readonly signal: AbortSignal | undefined;
+  },
 ): AsyncGenerator<RecordBatch> {
+  const { ids, signal } = options;
   const { fields } = snapshot.schema;
   const blobs = findBlobColumns(fields).filter((column) => !changes.has(fields[column]!));
-  for (const [fragmentId, offsets] of rows) {
-    const fragment = getFragment(snapshot, fragmentId);
-    const selection = { kind: "indices", indices: offsets } as const;
-    let start = 0;
-    for await (const old of scanFragment(snapshot, fragment, fields, selection, { signal })) {
-      const batch = changeBatch(old, fields, changes);
-      const part = offsets.subarray(start, start + batch.numRows);
-      start += batch.numRows;
-      if (blobs.length === 0) yield batch;
-      else yield* readBlobBytes(snapshot, { fragment, batch, offsets: part, fields }, blobs, signal);
-    }
-    if (snapshot.stableRowIds) ids.add(identifyRows(snapshot, addressesOf(fragmentId, offsets)));
+  const maxBytes = boundReadBytes(options.environment.memoryBudgetBytes);
+  const pieces = scanPieces(snapshot, listFragmentRows(snapshot, rows), fields, {
+    batchRows: DEFAULT_BATCH_ROWS,
+    maxBytes,
+    signal,
+  });
+  for await (const { fragment, offsets, stored } of pieces) {
+    const batch = changeBatch(stored!, fields, changes);
+    if (blobs.length === 0) yield batch;
+    else yield* readBlobBytes(snapshot, { fragment, batch, offsets, fields }, blobs, signal);
+    if (snapshot.stableRowIds) ids.add(identifyRows(snapshot, addressesOf(fragment.id, offsets)));
+  }
+}
+
+async function* listFragmentRows(
+  snapshot: Snapshot,
+  rows: ReadonlyMap<number, Uint32Array>,
+): AsyncGenerator<FragmentRows> {
+  for (const [fragmentId, indices] of rows) {
+    yield { fragment: getFragment(snapshot, fragmentId), selection: { kind: "indices", indices } };
   }
 }
 

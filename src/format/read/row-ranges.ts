@@ -117,17 +117,12 @@ function findRange(positions: Uint32Array, position: number): number {
  */
 export function selectRows(selection: RowSelection, numRows: number): RowRanges {
   if (selection.kind === "all") return RowRanges.of(0, numRows);
+  if (selection.kind === "indices") return joinIndices(selection.indices, numRows);
   const starts: number[] = [];
   const ends: number[] = [];
   const add = (start: number, end: number) => {
     const previous = ends.length > 0 ? ends[ends.length - 1]! : 0;
-    if (!(start >= previous && end >= start && end <= numRows)) {
-      throw new LanceError(
-        "INVALID_ARGUMENT",
-        `rows ${start} to ${end}: expected ascending rows without repeats, below ${numRows}`,
-        { start, end, numRows },
-      );
-    }
+    if (!(start >= previous && end >= start && end <= numRows)) throw wrongRows(start, end, numRows);
     if (start === end) return;
     if (ends.length > 0 && start === previous) ends[ends.length - 1] = end;
     else {
@@ -135,7 +130,38 @@ export function selectRows(selection: RowSelection, numRows: number): RowRanges 
       ends.push(end);
     }
   };
-  if (selection.kind === "ranges") for (const [start, end] of selection.ranges) add(start, end);
-  else for (const index of selection.indices) add(index, index + 1);
+  for (const [start, end] of selection.ranges) add(start, end);
   return new RowRanges(Uint32Array.from(starts), Uint32Array.from(ends));
+}
+
+function joinIndices(indices: Uint32Array, numRows: number): RowRanges {
+  let count = 0;
+  for (let i = 0, next = -1; i < indices.length; i++) {
+    const index = indices[i]!;
+    if (index !== next) {
+      if (index < next) throw wrongRows(index, index + 1, numRows);
+      count++;
+    }
+    next = index + 1;
+  }
+  const last = indices[indices.length - 1] ?? -1;
+  if (last >= numRows) throw wrongRows(last, last + 1, numRows);
+  const starts = new Uint32Array(count);
+  const ends = new Uint32Array(count);
+  let at = -1;
+  for (let i = 0, next = -1; i < indices.length; i++) {
+    const index = indices[i]!;
+    if (index !== next) starts[++at] = index;
+    next = index + 1;
+    ends[at] = next;
+  }
+  return new RowRanges(starts, ends);
+}
+
+function wrongRows(start: number, end: number, numRows: number): LanceError {
+  return new LanceError(
+    "INVALID_ARGUMENT",
+    `rows ${start} to ${end}: expected ascending rows without repeats, below ${numRows}`,
+    { start, end, numRows },
+  );
 }

@@ -1,6 +1,7 @@
 import type { DataFragment } from "../../proto/gen/lance/table_pb.ts";
 import { readDeletions } from "../../table/deletions.ts";
 import { encodeRowIds } from "../../table/encode-row-ids.ts";
+import { halvesOf } from "../../table/row-addresses.ts";
 import { getRowIdPieces } from "../../table/row-id-index.ts";
 import { expandRowIds } from "../../table/row-id-pieces.ts";
 import { decodeRowVersions, encodeRowVersions } from "../../table/row-versions.ts";
@@ -36,9 +37,14 @@ export async function carryLineage(
     const updatedAt = proto.inlineLastUpdatedAtVersions
       ? decodeRowVersions(proto.inlineLastUpdatedAtVersions, physicalRows)
       : createdAt;
-    ids.set(keep(expandRowIds(getRowIdPieces(snapshot, fragmentId))), at);
-    created.set(keep(createdAt), at);
-    updated.set(keep(updatedAt), at);
+    for (const [all, values] of [
+      [created, createdAt],
+      [updated, updatedAt],
+      [ids, expandRowIds(getRowIdPieces(snapshot, fragmentId))],
+    ] as const) {
+      all.set(keep(values), at);
+      await giveWay();
+    }
     at += fragment.numRows;
   }
   at = 0;
@@ -57,13 +63,15 @@ export async function carryLineage(
 function dropRows(values: BigUint64Array, deleted: Uint32Array | null): BigUint64Array {
   if (deleted === null) return values;
   const kept = new BigUint64Array(values.length - deleted.length);
-  let from = 0;
-  let at = 0;
-  for (const offset of deleted) {
-    kept.set(values.subarray(from, offset), at);
-    at += offset - from;
-    from = offset + 1;
+  const from = halvesOf(values);
+  const to = halvesOf(kept);
+  for (let row = 0, at = 0, next = 0; row < values.length; row++) {
+    if (deleted[next] === row) {
+      next++;
+      continue;
+    }
+    to[at++] = from[2 * row]!;
+    to[at++] = from[2 * row + 1]!;
   }
-  kept.set(values.subarray(from), at);
   return kept;
 }

@@ -41,11 +41,15 @@ export async function* makeMergedRows(
   },
 ): AsyncGenerator<RecordBatch> {
   const { snapshot, updates, inserts, signal } = plan;
+  const giveWay = createGiveWay(signal);
   for (const [fragmentId, { offsets, sourceRows }] of updates) {
     yield* makeUpdatedRows(plan, fragmentId, offsets, sourceRows);
-    if (snapshot.stableRowIds) collect.ids.add(identifyRows(snapshot, addressesOf(fragmentId, offsets)));
+    if (!snapshot.stableRowIds) continue;
+    for (let from = 0; from < offsets.length; from += BATCH_ROWS) {
+      await giveWay();
+      collect.ids.add(identifyRows(snapshot, addressesOf(fragmentId, offsets.subarray(from, from + BATCH_ROWS))));
+    }
   }
-  const giveWay = createGiveWay(signal);
   for (let from = 0; from < inserts.length; from += BATCH_ROWS) {
     await giveWay();
     const batch = gatherSource(plan, inserts.subarray(from, from + BATCH_ROWS));
