@@ -2,11 +2,12 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Corpus } from "./target.ts";
+import { writeFiles } from "./written-files.ts";
 
 const FIXTURES = fileURLToPath(new URL("../fixtures/", import.meta.url));
 
-/** Reads every fixture that native Lance wrote, in a fixed order. */
-export function loadCorpus(): Corpus {
+/** Reads every fixture that native Lance wrote, in a fixed order, and adds files of our own. Needs the test runtime. */
+export async function loadCorpus(): Promise<Corpus> {
   const files = new Map<string, Uint8Array>();
   const entries = readdirSync(FIXTURES, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && !/\.(py|parquet)$|expected\.json$/.test(entry.name))
@@ -14,6 +15,7 @@ export function loadCorpus(): Corpus {
     .sort();
   for (const path of entries)
     files.set(relative(FIXTURES, path).replaceAll("\\", "/"), new Uint8Array(readFileSync(path)));
+  for (const [path, bytes] of await writeFiles()) files.set(path, bytes);
   return { files };
 }
 

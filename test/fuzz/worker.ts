@@ -26,7 +26,7 @@ const MAX_THREAD_BYTES = 512 * 1024 * 1024;
 Error.stackTraceLimit = 0;
 useTestRuntime();
 const { progress } = workerData as { progress: Int32Array };
-const targets = await createTargets(loadCorpus());
+const targets = await createTargets(await loadCorpus());
 guardAllocations(MAX_ARRAY_BYTES);
 
 parentPort!.on("message", async (task: FuzzTask) => {
