@@ -2,6 +2,7 @@ import { fromBinary } from "@bufbuild/protobuf";
 import { LanceError } from "../errors.ts";
 import { type IndexMetadata, IndexSectionSchema, type Manifest, ManifestSchema } from "../proto/gen/lance/table_pb.ts";
 import { type Transaction, TransactionSchema } from "../proto/gen/lance/transaction_pb.ts";
+import type { ByteSpan } from "../store/ranges.ts";
 import type { GetResult, ReadableStore } from "../store/store.ts";
 import { checkReaderFlags } from "./feature-flags.ts";
 
@@ -22,12 +23,15 @@ export interface ManifestFile {
   readonly indices: readonly IndexMetadata[];
   /** The index section as stored, so that a commit that leaves it alone carries it byte for byte. */
   readonly indexSection: Uint8Array | undefined;
-  /** The transaction kept inside the manifest, where there is one. Not decoded, since readers seldom ask. */
+  /** The transaction kept inside the manifest, where it was read along. Not decoded, since readers seldom ask. */
   readonly transaction: Uint8Array | undefined;
+  /** Where it lies, length prefix and all, in a manifest so large that it was not. */
+  readonly transactionSpan?: ByteSpan | undefined;
 }
 
 /**
- * Reads one manifest: usually one read of 64 KiB, a second one for what lies before.
+ * Reads one manifest: usually one read of 64 KiB; in a large one, another for the rest of it and one for its indexes.
+ * A transaction of up to 20 MiB beside them is left where it is until it is asked for.
  *
  * @returns `undefined` when the path does not exist
  * @throws CORRUPT, UNSUPPORTED (feature flags), IO, ABORTED
@@ -80,18 +84,42 @@ export async function readManifestFromTail(
     path,
     "transaction section",
   );
-  const whole = await widen(store, path, body, Math.min(indexAt ?? manifestAt, transactionAt ?? manifestAt), options);
-  const indexSection =
-    indexAt === undefined ? undefined : readSection(whole, indexAt, manifestAt, path, "index section").slice();
-  const transaction =
-    transactionAt === undefined
-      ? undefined
-      : readSection(whole, transactionAt, manifestAt, path, "transaction section").slice();
+  const endOf = (at: number, next: number | undefined) => (next !== undefined && next > at ? next : manifestAt);
+  let indexSection: Uint8Array | undefined;
+  if (indexAt !== undefined) {
+    const span = { start: indexAt, end: endOf(indexAt, transactionAt) };
+    const window = await bring(store, path, body, span, options);
+    indexSection = readSection(window, indexAt, span.end, path, "index section").slice();
+  }
+  let transaction: Uint8Array | undefined;
+  let transactionSpan: ByteSpan | undefined;
+  if (transactionAt !== undefined) {
+    const span = { start: transactionAt, end: endOf(transactionAt, indexAt) };
+    if (transactionAt < fileBytes - body.bytes.length) transactionSpan = span;
+    else transaction = readSection(body, transactionAt, span.end, path, "transaction section").slice();
+  }
   const indices =
     indexSection === undefined
       ? []
       : decode(path, "index section", () => fromBinary(IndexSectionSchema, indexSection)).indices;
-  return { path, sizeBytes: fileBytes, manifest, indices, indexSection, transaction };
+  return { path, sizeBytes: fileBytes, manifest, indices, indexSection, transaction, transactionSpan };
+}
+
+/**
+ * The bytes of the transaction kept inside a manifest: at hand, or with one read in a large manifest.
+ *
+ * @returns `undefined` when there is none inside, or the manifest is gone
+ * @throws CORRUPT, IO, ABORTED
+ */
+export async function readInlineTransaction(
+  store: ReadableStore,
+  file: ManifestFile,
+  options: { signal?: AbortSignal | undefined } = {},
+): Promise<Uint8Array | undefined> {
+  const { path, transaction, transactionSpan: span } = file;
+  if (transaction !== undefined || span === undefined) return transaction;
+  const window = await fetchSpan(store, path, { ...span, fileBytes: file.sizeBytes }, options);
+  return window && readSection(window, span.start, span.end, path, "transaction section");
 }
 
 /**
@@ -105,7 +133,7 @@ export async function readTransactionOf(
   file: ManifestFile,
   options: { signal?: AbortSignal | undefined } = {},
 ): Promise<Transaction | undefined> {
-  let bytes = file.transaction;
+  let bytes = await readInlineTransaction(store, file, options);
   let path = file.path;
   if (bytes === undefined && file.manifest.transactionFile !== "") {
     path = `_transactions/${file.manifest.transactionFile}`;
@@ -126,21 +154,49 @@ async function widen(
 ): Promise<GetResult> {
   const start = tail.totalBytes - tail.bytes.length;
   if (from >= start) return tail;
-  const length = tail.totalBytes - from;
-  if (length > MAX_MANIFEST_BYTES) throw corrupt(path, `its manifest would take ${length} bytes`);
-  const head = await store.get(path, { offset: from, length: start - from }, options);
-  if (head === undefined || head.bytes.length !== start - from || head.totalBytes !== tail.totalBytes) {
-    throw corrupt(path, "it changed while it was read");
-  }
-  const bytes = new Uint8Array(length);
+  const head = await fetchSpan(store, path, { start: from, end: start, fileBytes: tail.totalBytes }, options);
+  if (head === undefined) throw corrupt(path, "it changed while it was read");
+  const bytes = new Uint8Array(tail.totalBytes - from);
   bytes.set(head.bytes);
   bytes.set(tail.bytes, head.bytes.length);
   return { bytes, totalBytes: tail.totalBytes };
 }
 
+/** Bytes that hold a span: those at hand, alone what is not, or both where it begins before them. */
+async function bring(
+  store: ReadableStore,
+  path: string,
+  held: GetResult,
+  span: ByteSpan,
+  options: { signal?: AbortSignal | undefined },
+): Promise<GetResult> {
+  if (span.end > held.totalBytes - held.bytes.length) return widen(store, path, held, span.start, options);
+  const window = await fetchSpan(store, path, { ...span, fileBytes: held.totalBytes }, options);
+  if (window === undefined) throw corrupt(path, "it changed while it was read");
+  return window;
+}
+
+/** Part of a file, as the end of one of `span.end` bytes. @returns `undefined` when the file is gone */
+async function fetchSpan(
+  store: ReadableStore,
+  path: string,
+  { start, end, fileBytes }: ByteSpan & { readonly fileBytes: number },
+  options: { signal?: AbortSignal | undefined },
+): Promise<GetResult | undefined> {
+  const length = end - start;
+  if (length > MAX_MANIFEST_BYTES) throw corrupt(path, `its manifest would take ${length} bytes`);
+  const found = await store.get(path, { offset: start, length }, options);
+  if (found === undefined) return undefined;
+  if (found.bytes.length !== length || found.totalBytes !== fileBytes) {
+    throw corrupt(path, "it changed while it was read");
+  }
+  return { bytes: found.bytes, totalBytes: end };
+}
+
 /** A section's payload: `u32 length` at `at`, then that many bytes, all before `limit`. */
 function readSection(file: GetResult, at: number, limit: number, path: string, what: string): Uint8Array {
   const start = at - (file.totalBytes - file.bytes.length);
+  if (at + 4 > limit) throw corrupt(path, `its ${what} at ${at} has no room`);
   const length = viewOf(file.bytes).getUint32(start, true);
   if (at + 4 + length > limit) {
     throw corrupt(path, `its ${what} at ${at} claims ${length} bytes where ${Math.max(0, limit - at - 4)} are left`);

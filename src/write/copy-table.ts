@@ -6,6 +6,7 @@ import type { ReadableStore, Store } from "../store/store.ts";
 import { announceVersion } from "../table/announce.ts";
 import { FLAG_BASE_PATHS } from "../table/feature-flags.ts";
 import { VERSION_HINT_PATH } from "../table/manifest-path.ts";
+import { readInlineTransaction } from "../table/read-manifest.ts";
 import type { Snapshot } from "../table/snapshot.ts";
 import { encodeManifestFile } from "../table/write-manifest.ts";
 import { callGuarded } from "../tasks/guard-callback.ts";
@@ -135,7 +136,8 @@ async function readManifestBytes(snapshot: Snapshot, signal: AbortSignal | undef
     for (const index of inside) delete index.baseId;
     indexSection = toBinary(IndexSectionSchema, create(IndexSectionSchema, { indices: inside }));
   }
-  return encodeManifestFile(whole, { indexSection, transaction: source.transaction });
+  const transaction = await readInlineTransaction(snapshot.store, source, { signal });
+  return encodeManifestFile(whole, { indexSection, transaction });
 }
 
 /** @throws ALREADY_EXISTS before a byte is copied */
