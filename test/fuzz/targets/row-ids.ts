@@ -1,7 +1,7 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { RowDatasetVersionSequenceSchema, RowIdSequenceSchema } from "../../../src/proto/gen/lance/rowids_pb.ts";
-import { pickRowIds, readRowIdPieces } from "../../../src/table/row-id-pieces.ts";
-import { boundRowIds, decodePartialRowIds, decodeRowIds } from "../../../src/table/row-id-sequence.ts";
+import { expandRowIds, pickRowIds, readRowIdPieces } from "../../../src/table/row-id-pieces.ts";
+import { boundRowIds, decodeRowIds } from "../../../src/table/row-id-sequence.ts";
 import { decodeRowVersions } from "../../../src/table/row-versions.ts";
 import { expectThat, type Input, type Seed, type Target } from "../target.ts";
 
@@ -29,7 +29,7 @@ export function createRowIdTarget(): Target<Kind> {
     toBinary(RowIdSequenceSchema, create(RowIdSequenceSchema, { segments: [...segments] })),
   );
   const seeds = sequences.map((bytes, i): Seed<Kind> => {
-    const numRows = decodePartialRowIds(bytes, 1 << 20).length;
+    const numRows = expandRowIds(readRowIdPieces(bytes, 1 << 20, { partial: true })).length;
     return { name: `ids ${i}`, parts: [{ kind: "message", bytes }], numbers: [numRows], context: "ids" };
   });
   const runs = SEGMENTS.map((span, i) => ({ span, version: BigInt(i + 1) }));
@@ -47,7 +47,7 @@ function read({ parts, numbers }: Input, kind: Kind): void {
     return;
   }
   boundRowIds(bytes);
-  const partial = decodePartialRowIds(bytes, numRows);
+  const partial = expandRowIds(readRowIdPieces(bytes, numRows, { partial: true }));
   expectThat(partial.length <= numRows, `${partial.length} ids of ${numRows}`);
   const ids = decodeRowIds(bytes, numRows);
   expectThat(ids.length === numRows, `${ids.length} ids of ${numRows}`);
