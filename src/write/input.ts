@@ -1,5 +1,6 @@
 import { type RecordBatch, RecordBatchReader, type Schema, type Table } from "apache-arrow";
 import { isLanceError, LanceError, throwIfAborted } from "../errors.ts";
+import { adoptBatch, adoptSchema } from "./adopt-arrow.ts";
 import { buildBatches } from "./build-batch.ts";
 import { inferSchema } from "./infer-schema.ts";
 import { registerIpcCodecs } from "./ipc-codecs.ts";
@@ -51,7 +52,7 @@ export interface InputOptions {
  */
 export async function toRecordBatches(data: TabularData, options: InputOptions = {}): Promise<BatchSource> {
   const { signal } = options;
-  let schema = options.schema;
+  let schema = options.schema && adoptSchema(options.schema);
   const parts = readParts(
     data,
     () => schema,
@@ -59,7 +60,7 @@ export async function toRecordBatches(data: TabularData, options: InputOptions =
   );
   const first = await parts.next();
   throwIfAborted(signal);
-  if (!first.done) schema ??= first.value.schema;
+  if (!first.done) schema ??= adoptSchema(first.value.schema);
   if (!schema) {
     throw new LanceError(
       "INVALID_ARGUMENT",
@@ -70,7 +71,7 @@ export async function toRecordBatches(data: TabularData, options: InputOptions =
     try {
       for (let part = first; !part.done; part = await parts.next()) {
         throwIfAborted(signal);
-        if (part.value.numRows > 0) yield part.value;
+        if (part.value.numRows > 0) yield adoptBatch(part.value);
       }
     } finally {
       await parts.return?.(undefined);
