@@ -289,7 +289,8 @@ function estimateRowBytes(column: ColumnInfo): number {
     const stored = buffers.reduce((sum, { length }) => sum + length, 0) / Math.max(1, numRows);
     const { case: kind, value } = layout.layout;
     let expanded = 0;
-    if (kind === "constant" && buffers.length % 2 === 1) expanded = buffers[0]?.length ?? 0;
+    if (kind === "constant")
+      expanded = value.inlineValue?.length ?? (buffers.length % 2 === 1 ? buffers[0]!.length : 0);
     if (kind === "miniBlock" && value.dictionary) {
       expanded = (buffers[2]?.length ?? 0) / Math.max(1, Number(value.numDictionaryItems));
     }
