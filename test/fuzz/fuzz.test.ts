@@ -13,7 +13,7 @@ import { createTargets, shareExecutions } from "./targets.ts";
 useTestRuntime();
 
 /** The long run is `npm run fuzz`; this one finds a decoder that lost a check. */
-const EXECUTIONS = 60_000;
+const EXECUTIONS = 40_000;
 const SEED = 20_250_101;
 const REGRESSIONS = fileURLToPath(new URL("./regressions/", import.meta.url));
 
