@@ -151,7 +151,7 @@ describe("a host that cannot be reached", () => {
     return {
       get: (path, range) => (paths.includes(path) ? get(path, range) : unreachable()),
       listKept: async () => paths,
-      capabilities,
+      ...(capabilities ? { capabilities } : {}),
     };
   };
 
