@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
   Binary,
+  Bool,
   DateDay,
   Dictionary,
   Field,
@@ -132,6 +133,17 @@ out = [[value(x) for x in b.to_pylist()], [value(x) for x in items.to_pylist()][
       [1.5, null, 3.140625],
       [1, -2],
     ]);
+  });
+
+  test("vectors of booleans with nulls, where zipped rows are asked for: native cannot read those", async () => {
+    const zipped = new Map([["lance-encoding:structural-encoding", "fullzip"]]);
+    const type = new FixedSizeList(16, new Field("item", new Bool(), true));
+    const rows = Array.from({ length: 300 }, (_, i) => ({
+      b: i % 9 === 0 ? null : Array.from({ length: 16 }, (_, k) => (k % 5 === 1 ? null : (i >> (k & 7)) % 2 === 0)),
+    }));
+    const name = `bits-${short}`;
+    await write(name, rows, { schema: new Schema([new Field("b", type, true, zipped)]), storageVersion });
+    expect(await native.run(`out = lance.dataset("${name}").to_table().to_pylist()`)).toEqual(rows);
   });
 
   test("packed structs, also in lists", async () => {

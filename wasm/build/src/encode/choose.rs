@@ -235,7 +235,11 @@ impl PageContext {
     pub fn encode_lists(&self, values: &ListValues) -> Result<EncodedPage> {
         let bits = values.row_bits();
         let is_wide = values.bits / 8 * values.elements() >= FULL_ZIP_BYTES;
-        if !self.choice.full_zip.unwrap_or(is_wide) || !bits.is_multiple_of(8) {
+        // Native cannot read zipped bits that have their validity beside them.
+        let is_readable =
+            values.bits > 1 || values.layers.iter().all(|layer| layer.validity.is_none());
+        let zips = self.choice.full_zip.unwrap_or(is_wide) && is_readable;
+        if !zips || !bits.is_multiple_of(8) {
             let page = self.mini_block(&ListSource(values), values.count, None)?;
             if let Some(page) = page {
                 return Ok(page);

@@ -292,6 +292,10 @@ fn decode_lists(
         });
         node = values;
     }
+    if let Encoding::Constant { .. } = node {
+        // Where every list within is null, their own levels are left out.
+        validity.resize(validity.len().max(out.item_validity.len()), None);
+    }
     if validity.len() != out.item_validity.len() {
         return Err(KernelError::Corrupt(
             "fixed-size lists nest differently than the column's type",

@@ -180,6 +180,10 @@ pub fn append_fixed_rows(
         }
         node = values;
     }
+    if let Encoding::Constant { .. } = node {
+        // Where every list within is null, their own levels are left out.
+        validity.resize(validity.len().max(out.item_validity.len()), None);
+    }
     if validity.len() != out.item_validity.len() || out.variable || !out.fields.is_empty() {
         return Err(KernelError::Corrupt(
             "fixed-size lists nest differently than the column's type",
