@@ -47,7 +47,7 @@ export function encodeSortKeys(
       writeValue(writer, type, read(row));
       if (!ascending) writer.invertFrom(start);
     }
-    writer.append(suffix.bytes.subarray(row * suffix.width, (row + 1) * suffix.width));
+    writer.append(suffix.bytes, row * suffix.width, (row + 1) * suffix.width);
     offsets[row + 1] = writer.size;
   }
   return { bytes: writer.finish(), offsets };
@@ -101,10 +101,9 @@ class KeyWriter {
     this.#bytes[this.size++] = value;
   }
 
-  append(bytes: Uint8Array): void {
-    this.#reserve(bytes.length);
-    this.#bytes.set(bytes, this.size);
-    this.size += bytes.length;
+  append(bytes: Uint8Array, from: number, to: number): void {
+    this.#reserve(to - from);
+    for (let at = from; at < to; at++) this.#bytes[this.size++] = bytes[at]!;
   }
 
   /** An integer of at most 32 bits, signed or not. */

@@ -1,13 +1,13 @@
 import type { RecordBatch } from "apache-arrow";
 import { addressesOf } from "../table/row-addresses.ts";
 import { getFragment } from "../table/snapshot.ts";
-import { takeAddresses } from "../table/take.ts";
 import { createGiveWay } from "../tasks/give-way.ts";
 import { listInputColumns } from "./filter-columns.ts";
 import { FILTER_BATCH_ROWS } from "./match-rows.ts";
 import { assembleBatch } from "./output-batch.ts";
 import type { ScanPlan } from "./plan-scan.ts";
 import type { QueryContext } from "./query-context.ts";
+import { readSorted } from "./read-sorted.ts";
 import { RowWindow } from "./row-window.ts";
 import { boundReadBytes, scanBatches } from "./scan-batches.ts";
 import { type FragmentRows, scanPieces } from "./scan-pieces.ts";
@@ -84,21 +84,5 @@ async function* scanSorted(context: QueryContext, plan: ScanPlan): AsyncGenerato
       signal,
     },
   );
-  let skip = offset;
-  for await (const part of sorted) {
-    for (let from = Math.min(skip, part.length); from < part.length; from += batchSize) {
-      yield await readAddresses(context, plan, part.slice(from, from + batchSize));
-    }
-    skip = Math.max(0, skip - part.length);
-  }
-}
-
-/** Rows at some addresses as the plan's projection has them. */
-async function readAddresses(context: QueryContext, plan: ScanPlan, addresses: BigUint64Array): Promise<RecordBatch> {
-  const { snapshot, signal } = context;
-  const { projection } = plan;
-  const stored =
-    projection.fields.length === 0 ? null : await takeAddresses(snapshot, addresses, projection.fields, { signal });
-  const system = await readSystemColumns(snapshot, addresses, projection.system, signal);
-  return assembleBatch(projection, stored, system, addresses.length);
+  yield* readSorted(context, plan.projection, sorted, { skip: offset, batchSize });
 }

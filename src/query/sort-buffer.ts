@@ -1,4 +1,5 @@
 import type { SortKeys } from "../expr/sort-key.ts";
+import { halvesOf } from "../table/row-addresses.ts";
 import type { GiveWay } from "../tasks/give-way.ts";
 
 /** Bytes at the end of each key that are the row's address, big-endian. */
@@ -8,8 +9,8 @@ export const ADDRESS_BYTES = 8;
 const RUN_ROWS = 4096;
 /** Bytes of a key that a double holds exactly. */
 const PREFIX_BYTES = 6;
-/** Bytes a row takes beside its key: an offset, a prefix, a place in the order. */
-const ROW_BYTES = 24;
+/** Bytes a row takes beside its key: an offset, and twice a prefix and a place in the order. */
+const ROW_BYTES = 32;
 
 /** Rows and their sort keys, in memory. */
 export class SortBuffer {
@@ -39,27 +40,40 @@ export class SortBuffer {
     return this.#bytes.subarray(this.#end(row), this.#end(row + 1));
   }
 
+  /** The addresses the keys at some places of an order end with. */
+  addresses(rows: Uint32Array): BigUint64Array {
+    const addresses = new BigUint64Array(rows.length);
+    const halves = halvesOf(addresses);
+    const view = new DataView(this.#bytes.buffer);
+    for (let i = 0; i < rows.length; i++) {
+      const end = this.#ends[rows[i]!]!;
+      halves[2 * i] = view.getUint32(end - 4);
+      halves[2 * i + 1] = view.getUint32(end - ADDRESS_BYTES);
+    }
+    return addresses;
+  }
+
   /** Rows in the order of their keys. O(n log n), a turn for the event loop every few milliseconds. */
   async sort(giveWay: GiveWay): Promise<Uint32Array> {
-    const prefixes = new Float64Array(this.#numRows);
-    for (let row = 0; row < this.#numRows; row++) prefixes[row] = this.#prefix(row);
-    const compare = (a: number, b: number): number => {
-      const difference = prefixes[a]! - prefixes[b]!;
-      return difference !== 0 ? difference : compareKeys(this.key(a), this.key(b));
-    };
-    let order = Uint32Array.from({ length: this.#numRows }, (_, row) => row);
-    for (let start = 0; start < order.length; start += RUN_ROWS) {
+    const compareWhole = (a: number, b: number): number => compareKeys(this.key(a), this.key(b));
+    let from = createOrder(this.#numRows);
+    let to = createOrder(this.#numRows);
+    for (let start = 0; start < this.#numRows; start += RUN_ROWS) {
       await giveWay();
-      order.subarray(start, start + RUN_ROWS).sort(compare);
+      const end = Math.min(this.#numRows, start + RUN_ROWS);
+      const prefixes = Float64Array.from({ length: end - start }, (_, i) => this.#prefix(start + i));
+      const rows = from.rows.subarray(start, end);
+      for (let i = 0; i < rows.length; i++) rows[i] = start + i;
+      rows.sort((a, b) => prefixes[a - start]! - prefixes[b - start]! || compareWhole(a, b));
+      for (let i = 0; i < rows.length; i++) from.prefixes[start + i] = prefixes[rows[i]! - start]!;
     }
-    let merged: Uint32Array<ArrayBuffer> = new Uint32Array(order.length);
-    for (let width = RUN_ROWS; width < order.length; width *= 2) {
-      for (let start = 0; start < order.length; start += 2 * width) {
-        await mergeRuns(order, merged, { start, middle: start + width, end: start + 2 * width }, compare, giveWay);
+    for (let width = RUN_ROWS; width < this.#numRows; width *= 2) {
+      for (let start = 0; start < this.#numRows; start += 2 * width) {
+        await mergeRuns(from, to, { start, middle: start + width, end: start + 2 * width }, compareWhole, giveWay);
       }
-      [order, merged] = [merged, order];
+      [from, to] = [to, from];
     }
-    return order;
+    return from.rows;
   }
 
   /** Keeps the first `count` rows of the order alone. */
@@ -118,23 +132,35 @@ export function compareKeys(a: Uint8Array, b: Uint8Array): number {
   return a.length - b.length;
 }
 
-/** The address a key ends with. */
-export function readAddress(key: Uint8Array): bigint {
-  return new DataView(key.buffer, key.byteOffset + key.length - ADDRESS_BYTES, ADDRESS_BYTES).getBigUint64(0);
+/** Rows in an order, and the start of each one's key beside it: a merge reads both from front to end. */
+interface Order {
+  readonly rows: Uint32Array;
+  readonly prefixes: Float64Array;
 }
 
+function createOrder(numRows: number): Order {
+  return { rows: new Uint32Array(numRows), prefixes: new Float64Array(numRows) };
+}
+
+/** @param compareWhole tells rows apart whose prefixes are equal */
 async function mergeRuns(
-  from: Uint32Array,
-  to: Uint32Array,
+  from: Order,
+  to: Order,
   { start, middle, end }: { readonly start: number; readonly middle: number; readonly end: number },
-  compare: (a: number, b: number) => number,
+  compareWhole: (a: number, b: number) => number,
   giveWay: GiveWay,
 ): Promise<void> {
-  const [firstEnd, secondEnd] = [Math.min(middle, from.length), Math.min(end, from.length)];
+  const [firstEnd, secondEnd] = [Math.min(middle, from.rows.length), Math.min(end, from.rows.length)];
   let [a, b] = [start, firstEnd];
   for (let at = start; at < secondEnd; at++) {
     if ((at & (RUN_ROWS - 1)) === 0) await giveWay();
-    const takeFirst = a < firstEnd && (b >= secondEnd || compare(from[a]!, from[b]!) <= 0);
-    to[at] = takeFirst ? from[a++]! : from[b++]!;
+    let takeFirst = b >= secondEnd;
+    if (!takeFirst && a < firstEnd) {
+      const difference = from.prefixes[a]! - from.prefixes[b]!;
+      takeFirst = difference < 0 || (difference === 0 && compareWhole(from.rows[a]!, from.rows[b]!) <= 0);
+    }
+    const source = takeFirst ? a++ : b++;
+    to.rows[at] = from.rows[source]!;
+    to.prefixes[at] = from.prefixes[source]!;
   }
 }

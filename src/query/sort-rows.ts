@@ -3,7 +3,7 @@ import { halvesOf } from "../table/row-addresses.ts";
 import { createGiveWay, type GiveWay } from "../tasks/give-way.ts";
 import type { SortKey } from "./order-by.ts";
 import type { FilterBatch } from "./scan-batches.ts";
-import { ADDRESS_BYTES, compareKeys, readAddress, SortBuffer } from "./sort-buffer.ts";
+import { ADDRESS_BYTES, compareKeys, SortBuffer } from "./sort-buffer.ts";
 
 /** How rows are put in order. */
 export interface SortOptions {
@@ -90,8 +90,7 @@ const EMIT_ROWS = 8192;
 function* emit(buffer: SortBuffer, order: Uint32Array, first: number | null): Generator<BigUint64Array> {
   const count = Math.min(order.length, first ?? order.length);
   for (let from = 0; from < count; from += EMIT_ROWS) {
-    const rows = order.subarray(from, Math.min(count, from + EMIT_ROWS));
-    yield BigUint64Array.from(rows as unknown as ArrayLike<bigint>, (row) => readAddress(buffer.key(Number(row))));
+    yield buffer.addresses(order.subarray(from, Math.min(count, from + EMIT_ROWS)));
   }
 }
 

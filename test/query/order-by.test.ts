@@ -154,6 +154,35 @@ describe("orderBy", () => {
     expect(idsOf(top)).toEqual(sortRows(rows, [{ column: "f" }]).slice(25_000, 25_020));
   });
 
+  it.each([256 * 1024 * 1024, 1 << 20])(
+    "reads rows in windows that the budget allows, and gives whole batches, budget %d",
+    async (budget) => {
+      const rows = makeRows(40_000, createRandom(9));
+      const store = createMemoryStore();
+      await (await makeTable(rows, store)).close();
+      const dataset = await openDataset(store, { memoryBudgetBytes: budget });
+      const sizes: number[] = [];
+      const ids: number[] = [];
+      const options = {
+        columns: ["id", "s"],
+        orderBy: "s",
+        batchSize: 700,
+        offset: 333,
+        withRowAddress: true,
+      } as const;
+      for await (const batch of dataset.scanner(options).toBatches()) {
+        sizes.push(batch.numRows);
+        ids.push(...(batch.getChild("id")!.toArray() as Int32Array));
+        const addresses = batch.getChild("_rowaddr")!.toArray() as BigUint64Array;
+        const of = (id: number) => (BigInt(Math.floor(id / 13_334)) << 32n) | BigInt(id % 13_334);
+        expect(addresses).toEqual(BigUint64Array.from(ids.slice(-batch.numRows), of));
+      }
+      expect(ids).toEqual(sortRows(rows, [{ column: "s" }]).slice(333));
+      expect(new Set(sizes.slice(0, -1))).toEqual(new Set([700]));
+      await dataset.close();
+    },
+  );
+
   it("stops when it is aborted", async () => {
     const dataset = await makeTable(makeRows(5_000, createRandom(5)));
     const controller = new AbortController();
