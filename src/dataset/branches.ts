@@ -27,10 +27,11 @@ export class DatasetBranches {
 
   /**
    * Removes a branch with its versions and files.
+   * @param options.force also what is left of one that is not on the list, as its making or deletion stopped midway
    * @throws NOT_FOUND, INVALID_ARGUMENT (another branch left from it, a tag names it, this handle is on it),
    *   UNSUPPORTED, IO, ABORTED
    */
-  async delete(name: string, options: CallOptions = {}): Promise<void> {
+  async delete(name: string, options: CallOptions & { readonly force?: boolean } = {}): Promise<void> {
     await deleteBranch(this.#use(), name, options);
   }
 }

@@ -50,16 +50,24 @@ export async function getBranch(store: ReadableStore, name: string, options: Sto
 /**
  * Takes a branch off the list and removes what it alone has: its versions and files. A branch that others left from,
  * or that a tag names, stays.
+ * @param options.force also removes what is left of a branch that is not on the list: one whose making or deletion
+ *   stopped midway
  * @throws NOT_FOUND, INVALID_ARGUMENT (in use, or checked out by this handle), UNSUPPORTED, IO, ABORTED
  */
-export async function deleteBranch(snapshot: Snapshot, name: string, options: StoreCallOptions = {}): Promise<void> {
+export async function deleteBranch(
+  snapshot: Snapshot,
+  name: string,
+  options: StoreCallOptions & { readonly force?: boolean | undefined } = {},
+): Promise<void> {
   checkBranchName(name);
   const root = await findRoot(snapshot);
   const store = requireWritable(root.store, root.uri);
   const branches = await listBranches(store, options);
   const branch = branches[name];
-  if (branch === undefined) throw await noBranch(store, name, options);
-  const children = Object.entries(branches).filter(([, one]) => startsWith(one.identifier, branch.identifier));
+  if (branch === undefined && options.force !== true) throw await noBranch(store, name, options);
+  // What a branch that is not on the list was is not known; its children name it still.
+  const isChild = (one: Branch) => (branch ? startsWith(one.identifier, branch.identifier) : one.parentBranch === name);
+  const children = Object.entries(branches).filter(([, one]) => isChild(one));
   const tags = Object.entries(await listTags(store, options)).filter(([, tag]) => tag.branch === name);
   const users = [...children.map(([child]) => `branch "${child}"`), ...tags.map(([tag]) => `tag "${tag}"`)];
   if (snapshot.manifest.branch === name) users.push("this handle");
@@ -69,7 +77,7 @@ export async function deleteBranch(snapshot: Snapshot, name: string, options: St
       users,
     });
   }
-  await store.delete(formatRefPath(BRANCHES_PREFIX, name), { signal: options.signal });
+  if (branch !== undefined) await store.delete(formatRefPath(BRANCHES_PREFIX, name), { signal: options.signal });
   const folder = `tree/${name}/`;
   const nested = Object.keys(branches).filter((other) => other.startsWith(`${name}/`));
   const paths: string[] = [];

@@ -44,8 +44,14 @@ export async function createBranch(
   checkWriterFlags(source.manifest);
   const path = formatRefPath(BRANCHES_PREFIX, name);
   const branch = openBranchStore(root, name);
-  const standing = (await readRef(rootStore, path, options)) ?? (await findLatestManifest(branch.store, { signal }));
-  if (standing !== undefined) throw exists(name);
+  if ((await readRef(rootStore, path, options)) !== undefined) throw exists(name);
+  if ((await findLatestManifest(branch.store, { signal })) !== undefined) {
+    throw new LanceError(
+      "ALREADY_EXISTS",
+      `branch "${name}" is being made by another writer, or one stopped while it made or deleted it: then branches.delete("${name}", { force: true }) removes what is left`,
+      { branch: name, listed: false },
+    );
+  }
 
   const published = await publishClone(branch.store, source, { name, signal });
   if (published === undefined) throw exists(name);

@@ -1,5 +1,5 @@
 import { isLanceError, LanceError, throwIfAborted } from "../../errors.ts";
-import type { Store } from "../../store/store.ts";
+import type { ListedObject, Store } from "../../store/store.ts";
 import { canList } from "../../table/find-version.ts";
 import { VERSIONS_PREFIX } from "../../table/manifest-path.ts";
 import { requireWritable } from "../../table/publish.ts";
@@ -7,6 +7,7 @@ import type { Snapshot } from "../../table/snapshot.ts";
 import { createGiveWay } from "../../tasks/give-way.ts";
 import { callGuarded } from "../../tasks/guard-callback.ts";
 import { mapBounded } from "../../tasks/settle-all.ts";
+import { listForgottenFiles } from "./forgotten-branches.ts";
 import { classifyFile, isReferenced } from "./references.ts";
 import type { RetentionPolicy } from "./retention.ts";
 import { type Doomed, readKeptAfter, type Survey, surveyVersions } from "./survey-versions.ts";
@@ -51,6 +52,9 @@ const FILE_PREFIXES = ["data/", "_deletions/", "_transactions/", "_indices/"];
 /**
  * Removes old versions and the files no other version needs, and debris of writes that failed.
  *
+ * Of the main line, it also removes what is left of branches that no list names: the making or the deletion of one that
+ * stopped midway.
+ *
  * Kept are the newest version, the one of `snapshot`, those the policy keeps, tagged ones, those a branch was made
  * from, and every file any of them or of the branches names. A file no version names, not even an old one, goes only
  * when it is older than 7 days, or with `deleteUnverified`; where the store tells no ages it stays.
@@ -66,7 +70,8 @@ export async function cleanupOldVersions(snapshot: Snapshot, options: CleanupOpt
   const { signal } = options;
   const nowMs = Date.now();
   const survey = await surveyVersions(snapshot, store, options, nowMs);
-  const old = await listOldFiles(store, survey, { ...options, nowMs });
+  const isMain = (snapshot.manifest.branch ?? "") === "";
+  const old = await listOldFiles(store, survey, { ...options, nowMs, isMain });
   if (options.dryRun === true) return summarize([...survey.doomed, ...old], 0);
 
   const writable = requireWritable(store, snapshot.uri);
@@ -98,21 +103,22 @@ export async function cleanupOldVersions(snapshot: Snapshot, options: CleanupOpt
 async function listOldFiles(
   store: Store,
   survey: Survey,
-  options: CleanupOptions & { readonly nowMs: number },
+  options: CleanupOptions & { readonly nowMs: number; readonly isMain: boolean },
 ): Promise<Doomed[]> {
-  const { signal, deleteUnverified, nowMs } = options;
+  const { signal, deleteUnverified, nowMs, isMain } = options;
   const giveWay = createGiveWay(signal);
+  const isOld = ({ modifiedMs }: ListedObject): boolean =>
+    deleteUnverified === true || (modifiedMs !== undefined && modifiedMs < nowMs - SAFE_AGE_MS);
   const old: Doomed[] = [];
   for (const prefix of [...FILE_PREFIXES, `${VERSIONS_PREFIX}.tmp`]) {
     for await (const object of store.list(prefix, { signal })) {
       await giveWay();
       const kind = classifyFile(object.path);
       if (kind === undefined || isReferenced(survey.retained, object.path, kind)) continue;
-      const isOld = object.modifiedMs !== undefined && object.modifiedMs < nowMs - SAFE_AGE_MS;
-      const verified = isReferenced(survey.verified, object.path, kind);
-      if (verified || isOld || deleteUnverified === true) old.push({ ...object, kind });
+      if (isOld(object) || isReferenced(survey.verified, object.path, kind)) old.push({ ...object, kind });
     }
   }
+  if (isMain) old.push(...(await listForgottenFiles(store, { bases: survey.retained.bases, isOld, signal })));
   return old;
 }
 

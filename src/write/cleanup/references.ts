@@ -8,6 +8,8 @@ export interface References {
   readonly deletions: Set<string>;
   readonly transactions: Set<string>;
   readonly indexUuids: Set<string>;
+  /** Other places that files of a version are in. */
+  readonly bases: Set<string>;
 }
 
 /** What a listed file is to a clean-up. */
@@ -15,7 +17,7 @@ export type FileKind = "data" | "deletion" | "transaction" | "index" | "temporar
 
 /** No file yet. */
 export function createReferences(): References {
-  return { data: new Set(), deletions: new Set(), transactions: new Set(), indexUuids: new Set() };
+  return { data: new Set(), deletions: new Set(), transactions: new Set(), indexUuids: new Set(), bases: new Set() };
 }
 
 /**
@@ -32,6 +34,7 @@ export function addReferences(
     for (const { path } of files) references.data.add(`data/${path}`);
     if (deletionFile) references.deletions.add(`_deletions/${formatDeletionName(Number(id), deletionFile)}`);
   }
+  for (const { path } of manifest.basePaths) references.bases.add(path);
   if (manifest.transactionFile !== "") references.transactions.add(`_transactions/${manifest.transactionFile}`);
   for (const { uuid } of indices) references.indexUuids.add(formatUuid(uuid?.uuid ?? new Uint8Array(0)));
 }
