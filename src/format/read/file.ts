@@ -7,6 +7,7 @@ import { settleAll } from "../../tasks/settle-all.ts";
 import { type LanceField, type LanceSchema, readSchema } from "../schema.ts";
 import { type ByteSource, openByteSource } from "./byte-source.ts";
 import { type ColumnInfo, decodeMessage, parseColumnMetadata } from "./column-metadata.ts";
+import { estimateItemBytes, estimateRowBytes } from "./estimate-row-bytes.ts";
 import {
   type BlockPosition,
   FOOTER_BYTES,
@@ -201,10 +202,11 @@ function createArrayFile(parts: OpenParts, columns: readonly ArrayColumnInfo[]):
     const rows = selectRows(selection, numRows);
     return { source, columns, wanted, rows, numRows, signal };
   };
+  // Lists have many items a row.
+  const sizeRow = (column: ArrayColumnInfo | undefined) =>
+    column ? (estimateItemBytes(column) * column.numItems) / Math.max(1, numRows) : 0;
   const estimate = (wanted: readonly FileColumn[]) =>
-    wanted
-      .flatMap(({ columnIndices }) => columnIndices)
-      .reduce((sum, index) => sum + countBufferBytes(columns[index]) / Math.max(1, numRows), 0);
+    wanted.flatMap(({ columnIndices }) => columnIndices).reduce((sum, index) => sum + sizeRow(columns[index]), 0);
   return {
     ...describeFile(parts),
     read(wanted, selection, options = {}) {
@@ -220,12 +222,6 @@ function createArrayFile(parts: OpenParts, columns: readonly ArrayColumnInfo[]):
     estimateRowBytes: estimate,
     close() {},
   };
-}
-
-function countBufferBytes(column: ArrayColumnInfo | undefined): number {
-  let total = 0;
-  for (const { buffers } of column?.pages ?? []) for (const { length } of buffers) total += length;
-  return total;
 }
 
 /** A file 2.1 or 2.2: pages of chunks or rows. */
@@ -280,23 +276,6 @@ function createPageFile(parts: OpenParts, columns: readonly ColumnInfo[]): Lance
       cache.clear();
     },
   };
-}
-
-/** Bytes one row takes in the column's largest rows: as stored, or as one constant or dictionary value expands. */
-function estimateRowBytes(column: ColumnInfo): number {
-  let largest = 0;
-  for (const { buffers, layout, numRows } of column.pages) {
-    const stored = buffers.reduce((sum, { length }) => sum + length, 0) / Math.max(1, numRows);
-    const { case: kind, value } = layout.layout;
-    let expanded = 0;
-    if (kind === "constant")
-      expanded = value.inlineValue?.length ?? (buffers.length % 2 === 1 ? buffers[0]!.length : 0);
-    if (kind === "miniBlock" && value.dictionary) {
-      expanded = (buffers[2]?.length ?? 0) / Math.max(1, Number(value.numDictionaryItems));
-    }
-    largest = Math.max(largest, stored, expanded);
-  }
-  return largest;
 }
 
 /** Every column of a file by its own schema: for files that stand alone, such as those of an index. */
