@@ -23,12 +23,16 @@ export interface LanceSchema {
   readonly metadata: Readonly<Record<string, Uint8Array>>;
 }
 
+/** Types of one value: a field below one of them would be read as a part of it. */
+const HOLDS_NO_FIELDS =
+  /^(null|bool|u?int(8|16|32|64)|halffloat|float|double|lance\.bfloat16|(large_)?(string|binary)|json|fixed_size_binary:.*|(date|time|timestamp|duration|decimal|dict).*)$/;
+
 /** `parent_id` of a top-level field. */
 const NO_PARENT = -1;
 
 /**
  * Builds the schema tree from the format's list, where parents stand before their children (FORMAT.md section 1.3).
- * @throws CORRUPT when a parent is missing or an id is used twice
+ * @throws CORRUPT when a parent is missing or holds values, or an id is used twice
  */
 export function readSchema(
   fields: readonly FieldProto[],
@@ -36,6 +40,7 @@ export function readSchema(
 ): LanceSchema {
   const childrenOf = new Map<number, LanceField[]>();
   const top: LanceField[] = [];
+  const values = new Map<number, string>();
   for (const proto of fields) {
     const children: LanceField[] = [];
     const field: LanceField = {
@@ -59,6 +64,13 @@ export function readSchema(
         },
       );
     }
+    const valueType = values.get(proto.parentId);
+    if (valueType !== undefined) {
+      throw new LanceError("CORRUPT", `schema: field "${proto.name}" lies below one of type ${valueType}`, {
+        field: proto.name,
+        parentId: proto.parentId,
+      });
+    }
     siblings.push(field);
     // Negative ids mark children without an identity of their own; they are leaves.
     if (proto.id < 0) continue;
@@ -69,6 +81,7 @@ export function readSchema(
       });
     }
     childrenOf.set(proto.id, children);
+    if (HOLDS_NO_FIELDS.test(proto.logicalType)) values.set(proto.id, proto.logicalType);
   }
   return { fields: top, metadata };
 }

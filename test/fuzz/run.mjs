@@ -71,7 +71,7 @@ function addCounts({ target, start, end }, counts, ms) {
 }
 
 function keep(task, number, kind, regression) {
-  const first = regression.finding.split("\n", 1)[0].replace(/\d+/g, "#");
+  const first = regression.finding.split("\n", 1)[0].replace(/"[^"]*"|\d+/g, "#");
   const key = `${task.target}: ${first}`;
   const count = (findings.get(key) ?? 0) + 1;
   findings.set(key, count);
