@@ -40,3 +40,22 @@ test("a page in use is never closed, and is closed once it is given back", () =>
   cache.release("held");
   expect(held.closed).toBe(1);
 });
+
+test("a page counts as it was given back last, and ten thousand of them cost no walk each", () => {
+  const cache = new PageCache(100);
+  const page = { ...fakePage(10), cachedBytes: 10 };
+  cache.acquire("grows", () => page as never);
+  cache.release("grows");
+  cache.acquire("grows", () => fakePage(1));
+  page.cachedBytes = 200;
+  cache.release("grows");
+  expect(cache.peek("grows")).toBeUndefined();
+  let asked = 0;
+  const keys = Array.from({ length: 10_000 }, (_, i) => `${i}`);
+  for (const key of keys) {
+    cache.acquire(key, () => Object.defineProperty(fakePage(0), "cachedBytes", { get: () => asked++ * 0 }));
+  }
+  asked = 0;
+  for (const key of keys) cache.release(key);
+  expect(asked).toBeLessThan(3 * keys.length);
+});

@@ -3,10 +3,19 @@ import type { PageAccess } from "./page-access.ts";
 /** Indexes, dictionaries and constants of one file's pages stay below about this. */
 export const PAGE_CACHE_BYTES = 16 * 1024 * 1024;
 
+interface CachedPage {
+  readonly page: PageAccess;
+  users: number;
+  /** Of the page as it was when it was last given back. */
+  bytes: number;
+}
+
 /** Opened pages of one file, least recently used first. A page in use is never closed. */
 export class PageCache {
-  readonly #pages = new Map<string, { page: PageAccess; users: number }>();
+  readonly #pages = new Map<string, CachedPage>();
   readonly #maxBytes: number;
+  /** A sum kept up: a file may have thousands of columns. */
+  #totalBytes = 0;
 
   constructor(maxBytes = PAGE_CACHE_BYTES) {
     this.#maxBytes = maxBytes;
@@ -19,7 +28,7 @@ export class PageCache {
 
   /** Takes a page into use. Pair with `release`. */
   acquire(key: string, create: () => PageAccess): PageAccess {
-    const entry = this.#pages.get(key) ?? { page: create(), users: 0 };
+    const entry = this.#pages.get(key) ?? { page: create(), users: 0, bytes: 0 };
     entry.users++;
     this.#pages.delete(key);
     this.#pages.set(key, entry);
@@ -29,24 +38,27 @@ export class PageCache {
   /** Gives a page back, and closes what is over the budget. */
   release(key: string): void {
     const entry = this.#pages.get(key);
-    if (entry) entry.users--;
-    let total = 0;
-    for (const { page } of this.#pages.values()) if (page.isOpen) total += page.cachedBytes;
-    for (const [old, { page, users }] of this.#pages) {
-      if (total <= this.#maxBytes) break;
-      if (users > 0) continue;
-      if (page.isOpen) total -= page.cachedBytes;
-      page.close();
-      this.#pages.delete(old);
+    if (entry) {
+      const { page } = entry;
+      const bytes = page.isOpen ? page.cachedBytes : 0;
+      this.#totalBytes += bytes - entry.bytes;
+      entry.bytes = bytes;
+      entry.users--;
+    }
+    for (const [old, entry] of this.#pages) {
+      if (this.#totalBytes <= this.#maxBytes) break;
+      if (entry.users === 0) this.#close(old, entry);
     }
   }
 
   /** Closes every page that is not in use. */
   clear(): void {
-    for (const [key, { page, users }] of this.#pages) {
-      if (users > 0) continue;
-      page.close();
-      this.#pages.delete(key);
-    }
+    for (const [key, entry] of this.#pages) if (entry.users === 0) this.#close(key, entry);
+  }
+
+  #close(key: string, { page, bytes }: CachedPage): void {
+    page.close();
+    this.#totalBytes -= bytes;
+    this.#pages.delete(key);
   }
 }
