@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import { isLanceError } from "../errors.ts";
+import { isLanceError, LanceError, type LanceErrorCode } from "../errors.ts";
 import type { IndexMetadata } from "../proto/gen/lance/table_pb.ts";
 import { Transaction_CreateIndexSchema } from "../proto/gen/lance/transaction_pb.ts";
 import { formatUuid } from "../store/uuid.ts";
@@ -43,13 +43,19 @@ export async function commitExistingIndexSegments(
       if (!isRetryable(error) || attempt === MAX_ATTEMPTS) throw error;
       // Another writer committed to the same name. Where its segments and these are disjoint, both stand.
       at = await openVersion(snapshot, { signal });
-      prepared = await prepareCommit(at, name, column, segments, signal);
+      prepared = await prepareCommit(at, name, column, segments, signal).catch((cause: unknown) => {
+        // The segments were right for the version they were built at: what became of it since is a conflict.
+        if (!isLanceError(cause) || FAILURES.has(cause.code)) throw cause;
+        throw new LanceError("COMMIT_CONFLICT", `${error.message}. ${cause.message}`, error.details, { cause });
+      });
       if (prepared.removed.some((index) => !replaced.has(getUuid(index)))) throw error;
     }
   }
 }
 
 const MAX_ATTEMPTS = 10;
+/** Errors that say nothing of what another writer did. */
+const FAILURES: ReadonlySet<LanceErrorCode> = new Set(["ABORTED", "CORRUPT", "IO", "UNSUPPORTED"]);
 
 /** All checks of a commit against one version. */
 async function prepareCommit(
@@ -73,7 +79,7 @@ async function prepareCommit(
   return { newIndices: await settleAll(segments.map((segment) => toIndexMetadata({ ...segment, name }))), removed };
 }
 
-function isRetryable(error: unknown): boolean {
+function isRetryable(error: unknown): error is LanceError {
   return isLanceError(error, "COMMIT_CONFLICT") && error.details.retryable === true;
 }
 

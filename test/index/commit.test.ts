@@ -251,6 +251,15 @@ describe("what a commit replaces", () => {
     expect(error.details.retryable).toBe(true);
   });
 
+  test("a segment that covers part of one that came meanwhile is a conflict, to be built again", async () => {
+    const { snapshot, build } = await prepare();
+    const [wide, part] = [await build([0, 1]), await build([1])];
+    await commit(snapshot, [wide]);
+    const error = await expectError(commit(snapshot, [part]), "COMMIT_CONFLICT");
+    expect(error.details.retryable).toBe(true);
+    expect(error.cause).toMatchObject({ code: "SEGMENT_OVERLAP", details: { existing: wide.uuid } });
+  });
+
   test("other names are left alone; a name stays on its column", async () => {
     const { snapshot, build } = await prepare();
     const first = await commit(snapshot, [await build([0])], "one");
