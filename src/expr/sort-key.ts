@@ -1,8 +1,7 @@
 import type { RecordBatch } from "apache-arrow";
 import { hasBit } from "./bitset.ts";
-import { type BoundExpression, typeOf, type Value } from "./bound.ts";
+import { type BoundExpression, typeOf } from "./bound.ts";
 import { evaluateVector } from "./compile/evaluate.ts";
-import { createReader } from "./compile/read-value.ts";
 import type { Vector } from "./compile/vector.ts";
 import type { ValueType } from "./value-type.ts";
 
@@ -34,17 +33,16 @@ export function encodeSortKeys(
   const writer = new KeyWriter(length * (suffix.width + 16 * parts.length));
   const offsets = new Float64Array(length + 1);
   const columns = parts.map(({ bound, ascending, nullsFirst }) => {
-    const type = typeOf(bound);
     const vector: Vector = evaluateVector(bound, { batch, length, skipped: null });
-    return { type, ascending, nullsFirst, nulls: vector.nulls, read: createReader(vector, type) };
+    return { ascending, nullsFirst, nulls: vector.nulls, write: createValueWriter(vector, typeOf(bound)) };
   });
   for (let row = 0; row < length; row++) {
-    for (const { type, ascending, nullsFirst, nulls, read } of columns) {
+    for (const { ascending, nullsFirst, nulls, write } of columns) {
       const isNull = nulls !== null && hasBit(nulls, row);
       writer.byte(isNull ? (nullsFirst ? 0 : 2) : 1);
       if (isNull) continue;
       const start = writer.size;
-      writeValue(writer, type, read(row));
+      write(writer, row);
       if (!ascending) writer.invertFrom(start);
     }
     writer.append(suffix.bytes, row * suffix.width, (row + 1) * suffix.width);
@@ -53,34 +51,48 @@ export function encodeSortKeys(
   return { bytes: writer.finish(), offsets };
 }
 
-function writeValue(writer: KeyWriter, type: ValueType, value: Value): void {
-  switch (type.kind) {
+type ValueWriter = (writer: KeyWriter, row: number) => void;
+
+/** Writes values from where they lie: no text is decoded, and of 64-bit integers no bigint is made. */
+function createValueWriter(vector: Vector, type: ValueType): ValueWriter {
+  switch (vector.kind) {
     case "boolean":
-      writer.byte(value === true ? 1 : 0);
-      return;
-    case "float":
-      writer.float(value as number);
-      return;
-    case "utf8":
-      writer.text(value as string);
-      return;
-    case "binary":
-    case "fixedBinary":
-      writer.escaped(value as Uint8Array);
-      return;
-    case "list":
-      for (const item of value as readonly (Value | null)[]) {
-        writer.byte(item === null ? 1 : 2);
-        if (item !== null) writeValue(writer, type.item, item);
-      }
-      writer.byte(0);
-      return;
-    case "decimal":
-      writer.wide(value as bigint, type.bits / 64);
-      return;
-    default:
-      if (typeof value === "number") writer.integer(value);
-      else writer.wide(value as bigint, 2);
+      return (writer, row) => writer.byte(hasBit(vector.bits, row) ? 1 : 0);
+    case "number": {
+      const { values } = vector;
+      if (type.kind === "float") return (writer, row) => writer.float(values[row]!);
+      return (writer, row) => writer.integer(values[row]!);
+    }
+    case "bigint": {
+      const { values } = vector;
+      const halves = new Uint32Array(values.buffer, values.byteOffset, 2 * values.length);
+      const sign = values instanceof BigInt64Array ? 0x80000000 : 0;
+      return (writer, row) => writer.halves(halves[2 * row + 1]! ^ sign, halves[2 * row]!);
+    }
+    case "decimal": {
+      const words = type.kind === "decimal" ? type.bits / 64 : 2;
+      return (writer, row) => writer.wide(vector.values[row]!, words);
+    }
+    // Native compares texts by their UTF-8 bytes.
+    case "bytes": {
+      const { bytes, offsets } = vector;
+      return (writer, row) => writer.escaped(bytes, offsets[row]!, offsets[row + 1]!);
+    }
+    case "list": {
+      const { items, offsets } = vector;
+      const write = createValueWriter(items, type.kind === "list" ? type.item : type);
+      return (writer, row) => {
+        for (let at = offsets[row]!; at < offsets[row + 1]!; at++) {
+          const isNull = items.nulls !== null && hasBit(items.nulls, at);
+          writer.byte(isNull ? 1 : 2);
+          if (!isNull) write(writer, at);
+        }
+        writer.byte(0);
+      };
+    }
+    // Columns without a row.
+    case "opaque":
+      return () => undefined;
   }
 }
 
@@ -88,7 +100,6 @@ function writeValue(writer: KeyWriter, type: ValueType, value: Value): void {
 class KeyWriter {
   #bytes: Uint8Array;
   #view: DataView;
-  readonly #encoder = new TextEncoder();
   size = 0;
 
   constructor(capacity: number) {
@@ -133,20 +144,27 @@ class KeyWriter {
     this.size += 8;
   }
 
-  text(value: string): void {
-    // Native compares texts by their UTF-8 bytes.
-    this.escaped(this.#encoder.encode(value));
+  /** An integer of 64 bits; the high ones are compared without a sign. */
+  halves(high: number, low: number): void {
+    this.#reserve(8);
+    this.#view.setUint32(this.size, high);
+    this.#view.setUint32(this.size + 4, low);
+    this.size += 8;
   }
 
   /** A zero becomes two bytes, so that the end can be told from it. */
-  escaped(bytes: Uint8Array): void {
-    this.#reserve(2 * bytes.length + 2);
-    for (const byte of bytes) {
-      this.#bytes[this.size++] = byte;
-      if (byte === 0) this.#bytes[this.size++] = 0xff;
+  escaped(bytes: Uint8Array, start: number, end: number): void {
+    this.#reserve(2 * (end - start) + 2);
+    const to = this.#bytes;
+    let size = this.size;
+    for (let at = start; at < end; at++) {
+      const byte = bytes[at]!;
+      to[size++] = byte;
+      if (byte === 0) to[size++] = 0xff;
     }
-    this.#bytes[this.size++] = 0;
-    this.#bytes[this.size++] = 0;
+    to[size++] = 0;
+    to[size++] = 0;
+    this.size = size;
   }
 
   /** Turns the order of what was written from here on. */

@@ -12,6 +12,13 @@ const PREFIX_BYTES = 6;
 /** Bytes a row takes beside its key: an offset, and twice a prefix and a place in the order. */
 const ROW_BYTES = 32;
 
+/** A key where it lies: to make a view of each costs more than to compare it. */
+export interface KeyRange {
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+}
+
 /** Rows and their sort keys, in memory. */
 export class SortBuffer {
   #bytes = new Uint8Array(1 << 16);
@@ -28,16 +35,18 @@ export class SortBuffer {
   }
 
   /** Adds the keys `accepts` says yes to. */
-  add({ bytes, offsets }: SortKeys, accepts: (key: Uint8Array) => boolean = () => true): void {
+  add({ bytes, offsets }: SortKeys, accepts?: (key: KeyRange) => boolean): void {
+    const key = { bytes, start: 0, end: 0 };
     for (let row = 0; row < offsets.length - 1; row++) {
-      const key = bytes.subarray(offsets[row], offsets[row + 1]);
-      if (accepts(key)) this.#push(key);
+      key.start = offsets[row]!;
+      key.end = offsets[row + 1]!;
+      if (accepts === undefined || accepts(key)) this.#push(key);
     }
   }
 
   /** The key at a place of an order. */
-  key(row: number): Uint8Array {
-    return this.#bytes.subarray(this.#end(row), this.#end(row + 1));
+  key(row: number): KeyRange {
+    return { bytes: this.#bytes, start: this.#end(row), end: this.#end(row + 1) };
   }
 
   /** The addresses the keys at some places of an order end with. */
@@ -56,12 +65,13 @@ export class SortBuffer {
   /** Rows in the order of their keys. O(n log n), a turn for the event loop every few milliseconds. */
   async sort(giveWay: GiveWay): Promise<Uint32Array> {
     const compareWhole = (a: number, b: number): number => compareKeys(this.key(a), this.key(b));
+    const skip = this.#countShared();
     let from = createOrder(this.#numRows);
     let to = createOrder(this.#numRows);
     for (let start = 0; start < this.#numRows; start += RUN_ROWS) {
       await giveWay();
       const end = Math.min(this.#numRows, start + RUN_ROWS);
-      const prefixes = Float64Array.from({ length: end - start }, (_, i) => this.#prefix(start + i));
+      const prefixes = Float64Array.from({ length: end - start }, (_, i) => this.#prefix(start + i, skip));
       const rows = from.rows.subarray(start, end);
       for (let i = 0; i < rows.length; i++) rows[i] = start + i;
       rows.sort((a, b) => prefixes[a - start]! - prefixes[b - start]! || compareWhole(a, b));
@@ -96,10 +106,11 @@ export class SortBuffer {
     this.#numRows = kept.#numRows;
   }
 
-  #push(key: Uint8Array): void {
+  #push(key: KeyRange): void {
     const start = this.#end(this.#numRows);
-    if (start + key.length > this.#bytes.length) {
-      const grown = new Uint8Array(Math.max(this.#bytes.length * 2, start + key.length));
+    const size = key.end - key.start;
+    if (start + size > this.#bytes.length) {
+      const grown = new Uint8Array(Math.max(this.#bytes.length * 2, start + size));
       grown.set(this.#bytes.subarray(0, start));
       this.#bytes = grown;
     }
@@ -108,16 +119,31 @@ export class SortBuffer {
       grown.set(this.#ends);
       this.#ends = grown;
     }
-    this.#bytes.set(key, start);
-    this.#ends[this.#numRows++] = start + key.length;
+    const { bytes, start: from } = key;
+    const to = this.#bytes;
+    for (let i = 0; i < size; i++) to[start + i] = bytes[from + i]!;
+    this.#ends[this.#numRows++] = start + size;
   }
 
   #end(row: number): number {
     return row === 0 ? 0 : this.#ends[row - 1]!;
   }
 
-  #prefix(row: number): number {
-    const start = this.#end(row);
+  /** Bytes all keys begin with: they tell none from another, as the high ones of small integers. */
+  #countShared(): number {
+    let shared = this.#numRows === 0 ? 0 : this.#end(1);
+    for (let row = 1; row < this.#numRows && shared > 0; row++) {
+      const start = this.#end(row);
+      const most = Math.min(shared, this.#end(row + 1) - start);
+      let same = 0;
+      while (same < most && this.#bytes[start + same] === this.#bytes[same]) same++;
+      shared = same;
+    }
+    return shared;
+  }
+
+  #prefix(row: number, skip: number): number {
+    const start = this.#end(row) + skip;
     const end = Math.min(start + PREFIX_BYTES, this.#end(row + 1));
     let value = 0;
     for (let at = start; at < start + PREFIX_BYTES; at++) value = value * 256 + (at < end ? this.#bytes[at]! : 0);
@@ -126,10 +152,19 @@ export class SortBuffer {
 }
 
 /** Bytewise order; a prefix comes first. */
-export function compareKeys(a: Uint8Array, b: Uint8Array): number {
-  const shared = Math.min(a.length, b.length);
-  for (let i = 0; i < shared; i++) if (a[i] !== b[i]) return a[i]! - b[i]!;
-  return a.length - b.length;
+export function compareKeys(a: KeyRange, b: KeyRange): number {
+  const [sizeA, sizeB] = [a.end - a.start, b.end - b.start];
+  const shared = Math.min(sizeA, sizeB);
+  for (let i = 0; i < shared; i++) {
+    const difference = a.bytes[a.start + i]! - b.bytes[b.start + i]!;
+    if (difference !== 0) return difference;
+  }
+  return sizeA - sizeB;
+}
+
+/** A key that outlives the buffer it lies in. */
+export function copyKey({ bytes, start, end }: KeyRange): KeyRange {
+  return { bytes: bytes.slice(start, end), start: 0, end: end - start };
 }
 
 /** Rows in an order, and the start of each one's key beside it: a merge reads both from front to end. */

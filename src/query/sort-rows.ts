@@ -3,7 +3,7 @@ import { halvesOf } from "../table/row-addresses.ts";
 import { createGiveWay, type GiveWay } from "../tasks/give-way.ts";
 import type { SortKey } from "./order-by.ts";
 import type { FilterBatch } from "./scan-batches.ts";
-import { ADDRESS_BYTES, compareKeys, SortBuffer } from "./sort-buffer.ts";
+import { ADDRESS_BYTES, compareKeys, copyKey, type KeyRange, SortBuffer } from "./sort-buffer.ts";
 
 /** How rows are put in order. */
 export interface SortOptions {
@@ -64,16 +64,16 @@ async function* sortInParts(
   const estimate = sample.sizeBytes / share;
   const numParts = Math.ceil(estimate / Math.max(MIN_SAMPLE_BYTES, budgetBytes * PART_SHARE));
   const order = await sample.sort(giveWay);
-  const cuts: Uint8Array[] = [];
+  const cuts: KeyRange[] = [];
   for (let part = 1; part < numParts; part++) {
-    cuts.push(sample.key(order[Math.floor((part * order.length) / numParts)]!).slice());
+    cuts.push(copyKey(sample.key(order[Math.floor((part * order.length) / numParts)]!)));
   }
   sample.thin(0, () => 1);
   let left = first ?? Number.POSITIVE_INFINITY;
   for (let part = 0; part <= cuts.length && left > 0; part++) {
     const [low, high] = [cuts[part - 1], cuts[part]];
     const buffer = new SortBuffer();
-    const isInside = (key: Uint8Array) =>
+    const isInside = (key: KeyRange) =>
       (low === undefined || compareKeys(key, low) >= 0) && (high === undefined || compareKeys(key, high) < 0);
     for await (const batch of scan()) {
       await giveWay();
