@@ -1,5 +1,8 @@
+import { Field, Int32, Int64, Schema } from "apache-arrow";
 import { type Dataset, isLanceError, openDataset, openStore, writeDataset } from "lancelet";
 import { COMMITS, commitRows, firstRow, type History, readHistory } from "../../conformance/interleaved.ts";
+import { firstRows, type ModelVersion, type WriterLog } from "../../conformance/model-history.ts";
+import { type ModelWriterOptions, readModelVersions, runModelWriter } from "../../conformance/model-writer.ts";
 
 /** An error in plain values, so that it can leave the page. */
 export interface PlainError {
@@ -41,6 +44,35 @@ const api = {
     const history = await readHistory(dataset);
     await dataset.close();
     return history;
+  },
+  async createModelTable(uri: string, enableStableRowIds: boolean, dataStorageVersion: string): Promise<void> {
+    const schema = new Schema([new Field("id", new Int32(), false), new Field("value", new Int64(), true)]);
+    const options = { schema, maxRowsPerFile: 10, enableStableRowIds, dataStorageVersion };
+    await (await writeDataset(firstRows, uri, options)).close();
+  },
+  async runModel(uri: string, options: ModelWriterOptions): Promise<WriterLog> {
+    const dataset = await openDataset(uri);
+    const log = await runModelWriter(dataset, options);
+    await dataset.close();
+    return log;
+  },
+  /** The same in a worker of this page. */
+  runModelInWorker: (uri: string, options: ModelWriterOptions): Promise<WriterLog> =>
+    new Promise((resolve, reject) => {
+      const worker = new Worker(new URL("./model-worker.ts", import.meta.url), { type: "module" });
+      worker.onmessage = ({ data }: MessageEvent<WriterLog | string>) => {
+        worker.terminate();
+        if (typeof data === "string") reject(new Error(data));
+        else resolve(data);
+      };
+      worker.onerror = ({ message }) => reject(new Error(message));
+      worker.postMessage({ uri, ...options });
+    }),
+  async readModel(uri: string): Promise<ModelVersion[]> {
+    const dataset = await openDataset(uri);
+    const versions = await readModelVersions(dataset);
+    await dataset.close();
+    return versions;
   },
   async startWatch(uri: string): Promise<void> {
     const dataset = await openDataset(uri);
