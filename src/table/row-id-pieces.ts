@@ -5,6 +5,9 @@ import { type BitRank, createBitRank } from "./bit-rank.ts";
 import { maskTail, wordsFor } from "./bit-words.ts";
 import { createRangeRank, listRangesWithout } from "./range-rank.ts";
 
+/** Offsets of 32 bits from here stay within 64. */
+const LAST_SAFE_BASE = 2n ** 64n - 2n ** 32n;
+
 /** Consecutive physical rows whose stable row ids are told in one way. */
 export type RowIdPiece =
   | { readonly kind: "range"; readonly first: bigint; readonly count: number }
@@ -192,8 +195,15 @@ function decodeArray({ array }: EncodedU64Array, most: number): BigUint64Array {
     for (let i = 0; i < length; i++) ids[i] = view.getBigUint64(8 * i, true);
     return ids;
   }
-  const write = createWriter(new Uint32Array(ids.buffer), array.value.base);
-  for (let i = 0; i < length; i++) write(i, width === 4 ? view.getUint32(4 * i, true) : view.getUint16(2 * i, true));
+  const { base } = array.value;
+  const write = createWriter(new Uint32Array(ids.buffer), base);
+  for (let i = 0; i < length; i++) {
+    write(i, width === 4 ? view.getUint32(4 * i, true) : view.getUint16(2 * i, true));
+    // Only so high can a sum turn over.
+    if (base > LAST_SAFE_BASE && ids[i]! < base) {
+      throw new LanceError("CORRUPT", `a row id array goes beyond 64 bits from ${base} on`, {});
+    }
+  }
   return ids;
 }
 

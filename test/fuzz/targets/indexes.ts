@@ -3,6 +3,10 @@ import type { LanceField } from "../../../src/format/schema.ts";
 import { checkPageLookup, getPageRange, readPageLookup } from "../../../src/index/btree/page-lookup.ts";
 import { findValueType, type ValueType } from "../../../src/index/btree/value-type.ts";
 import { openIvfHeader } from "../../../src/index/ivf/header.ts";
+import type { IvfKind } from "../../../src/index/ivf/kind.ts";
+import { flatStorage } from "../../../src/index/ivf/storage/flat.ts";
+import { flatSubIndex } from "../../../src/index/ivf/sub-index/flat.ts";
+import { getCompareDimension } from "../../../src/index/ivf/vectors.ts";
 import type { IndexSegment, OpenSegment } from "../../../src/index/segment.ts";
 import { createMemoryStore } from "../../../src/store/memory.ts";
 import { thin } from "../corpus.ts";
@@ -10,6 +14,7 @@ import { type FileParts, listFiles } from "../file-parts.ts";
 import { type Corpus, expectThat, type Input, type Part, type Seed, type Target } from "../target.ts";
 
 const MAX_BYTES = 64 * 1024;
+const IVF_FLAT: IvfKind = { indexType: "IVF_FLAT", subIndex: flatSubIndex, storage: flatStorage };
 
 interface IndexContext {
   readonly kind: "btree" | "ivf";
@@ -88,10 +93,11 @@ async function readHeader({ parts }: Input, { field }: IndexContext): Promise<vo
   );
   const segment = { files: null } as IndexSegment;
   const open: OpenSegment = { segment, store, directory: "segment", field };
-  const header = await openIvfHeader(open);
-  expectThat(header.centroids.length === header.numPartitions * header.dimension, "another number of centroids");
-  for (let i = 0; i < header.numPartitions; i++) {
+  const header = await openIvfHeader(IVF_FLAT, open);
+  const { centroids, numPartitions, type } = header.model;
+  expectThat(centroids.length === numPartitions * getCompareDimension(type), "another number of centroids");
+  for (let i = 0; i < numPartitions; i++) {
     const end = header.offsets[i]! + header.lengths[i]!;
-    expectThat(end <= header.storage.numRows, `partition ${i} ends at ${end} of ${header.storage.numRows}`);
+    expectThat(end <= header.file.numRows, `partition ${i} ends at ${end} of ${header.file.numRows}`);
   }
 }

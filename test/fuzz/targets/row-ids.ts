@@ -1,6 +1,6 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { RowDatasetVersionSequenceSchema, RowIdSequenceSchema } from "../../../src/proto/gen/lance/rowids_pb.ts";
-import { expandRowIds, pickRowIds, readRowIdPieces } from "../../../src/table/row-id-pieces.ts";
+import { expandRowIds, findHighest, pickRowIds, readRowIdPieces } from "../../../src/table/row-id-pieces.ts";
 import { boundRowIds, decodeRowIds } from "../../../src/table/row-id-sequence.ts";
 import { decodeRowVersions } from "../../../src/table/row-versions.ts";
 import { expectThat, type Input, type Seed, type Target } from "../target.ts";
@@ -46,12 +46,19 @@ function read({ parts, numbers }: Input, kind: Kind): void {
     expectThat(decodeRowVersions(bytes, numRows).length === numRows, "another number of versions than rows");
     return;
   }
-  boundRowIds(bytes);
+  const bounds = boundRowIds(bytes);
   const partial = expandRowIds(readRowIdPieces(bytes, numRows, { partial: true }));
   expectThat(partial.length <= numRows, `${partial.length} ids of ${numRows}`);
   const ids = decodeRowIds(bytes, numRows);
   expectThat(ids.length === numRows, `${ids.length} ids of ${numRows}`);
+  let highest: bigint | undefined;
+  for (const id of ids) {
+    if (highest === undefined || id > highest) highest = id;
+    expectThat(bounds !== undefined && id >= bounds.min && id <= bounds.max, `id ${id}, against its bounds`);
+  }
   const wanted = Uint32Array.of(0, numRows >> 1, Math.max(0, numRows - 1)).filter((row) => row < numRows);
-  const picked = pickRowIds(readRowIdPieces(bytes, numRows), wanted);
+  const pieces = readRowIdPieces(bytes, numRows);
+  expectThat(findHighest(pieces) === highest, `a highest id of ${findHighest(pieces)}, not ${highest}`);
+  const picked = pickRowIds(pieces, wanted);
   for (const [i, row] of wanted.entries()) expectThat(picked[i] === ids[row], `row ${row} has two ids`);
 }
