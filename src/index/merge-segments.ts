@@ -68,9 +68,12 @@ export async function mergeSegments(snapshot: Snapshot, task: MergeTask, context
  */
 async function findDatasetVersion(snapshot: Snapshot, segments: readonly IndexSegment[]): Promise<number> {
   const committed = new Map((await listSegments(snapshot)).map(({ segment }) => [segment.uuid, segment.fragmentIds]));
+  // A fragment that was dropped since is none of the version at hand.
+  const live = new Set(snapshot.fragments.map(({ id }) => id));
   const versions = segments.map(({ uuid, fragmentIds, datasetVersion }) => {
     const covered = new Set(committed.get(uuid));
-    return committed.has(uuid) && fragmentIds.every((id) => covered.has(id)) ? snapshot.version : datasetVersion;
+    const isCurrent = fragmentIds.every((id) => covered.has(id) && live.has(id));
+    return committed.has(uuid) && isCurrent ? snapshot.version : datasetVersion;
   });
   return Math.min(...versions);
 }
