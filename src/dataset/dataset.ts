@@ -289,7 +289,8 @@ export class Dataset {
   /**
    * Makes a vector index: plans one segment per worker, trains what they share, builds them on the pool and publishes
    * them in one transaction. A failed or cancelled build leaves the table as it was.
-   * @param indexType `IVF_FLAT`
+   * @param indexType `IVF_FLAT` (columns of float, halffloat and double by l2, cosine or dot; of uint8 by hamming) or
+   *   `IVF_SQ` (a byte a value; floats only; give `refineFactor` to searches for exact distances)
    * @throws INVALID_ARGUMENT, SCHEMA_MISMATCH, UNSUPPORTED, ALREADY_EXISTS, COMMIT_CONFLICT, QUOTA_EXCEEDED,
    *   WORKER_FAILED, ABORTED, IO
    * @example

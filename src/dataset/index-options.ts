@@ -5,9 +5,9 @@ import type { TrainedModel } from "../index/segment.ts";
 
 /** Parameters of an index type, beside what every build takes. Which there are depends on the type. */
 interface IndexParameters {
-  /** Vectors: `l2` (default), `cosine` or `dot`. */
+  /** Vectors: `l2` (default), `cosine` or `dot`; of bytes `hamming`. */
   readonly metric?: string | undefined;
-  /** Vectors: partitions of the IVF. Default: one per 4,096 rows. */
+  /** Vectors: partitions of the IVF. Default: one per 4,096 rows; 8,192 of IVF_SQ. */
   readonly numPartitions?: number | undefined;
   /** Vectors: rows a partition should have, instead of `numPartitions`. */
   readonly targetPartitionSize?: number | undefined;
@@ -17,6 +17,8 @@ interface IndexParameters {
   readonly maxIterations?: number | undefined;
   /** Vectors: seed of the training sample and the first centroids. Default 42. */
   readonly seed?: number | undefined;
+  /** IVF_SQ: bits of a code: 8. */
+  readonly numBits?: number | undefined;
   /** B-tree: rows of one page. Default 4,096. */
   readonly zoneSize?: number | undefined;
 }

@@ -1,5 +1,7 @@
 import { LanceError } from "../errors.ts";
 import { decodeBase64 } from "./base64.ts";
+import type { StorageKind } from "./ivf/storage/storage.ts";
+import type { SubIndex } from "./ivf/sub-index/sub-index.ts";
 import type { IndexFamily, IndexKind, IndexSegment } from "./segment.ts";
 
 /** One family: how users name it, and where its code is. */
@@ -20,6 +22,37 @@ interface KindEntry {
   readonly loadKind?: () => Promise<IndexKind>;
 }
 
+const loadFlatSubIndex = async () => (await import("./ivf/sub-index/flat.ts")).flatSubIndex;
+const loadFlatStorage = async () => (await import("./ivf/storage/flat.ts")).flatStorage;
+const loadScalarStorage = async () => (await import("./ivf/storage/sq.ts")).scalarStorage;
+
+/** A vector family: one combination of a sub-index and a storage, composed when first needed. */
+function vectorEntry(
+  indexType: string,
+  axes: { readonly subIndex: () => Promise<SubIndex>; readonly storage: () => Promise<StorageKind> },
+): FamilyEntry {
+  let family: Promise<IndexFamily> | undefined;
+  const compose = async (): Promise<IndexFamily> => {
+    const [{ createIvfFamily }, subIndex, storage] = await Promise.all([
+      import("./ivf/family.ts"),
+      axes.subIndex(),
+      axes.storage(),
+    ]);
+    return createIvfFamily(subIndex, storage);
+  };
+  return {
+    indexType,
+    accepts: async (details) => (await import("./ivf/describe-details.ts")).isVectorIndex(details, indexType),
+    load() {
+      family ??= compose().catch((error: unknown) => {
+        family = undefined;
+        throw error;
+      });
+      return family;
+    },
+  };
+}
+
 /** The only place that knows families by name. Their code is fetched when first needed. */
 const KINDS: readonly KindEntry[] = [
   {
@@ -29,11 +62,8 @@ const KINDS: readonly KindEntry[] = [
   {
     message: "vectorindexdetails",
     families: [
-      {
-        indexType: "IVF_FLAT",
-        accepts: async (details) => (await import("./ivf/describe-details.ts")).isIvfFlat(details),
-        load: async () => (await import("./ivf/family.ts")).ivfFlatFamily,
-      },
+      vectorEntry("IVF_FLAT", { subIndex: loadFlatSubIndex, storage: loadFlatStorage }),
+      vectorEntry("IVF_SQ", { subIndex: loadFlatSubIndex, storage: loadScalarStorage }),
     ],
     loadKind: async () => (await import("./ivf/vector-kind.ts")).vectorKind,
   },

@@ -1,6 +1,7 @@
 import type { ScalarQuery } from "../expr/scalar-query.ts";
 import type { LanceField, LanceSchema } from "../format/schema.ts";
 import type { LanceFileWriter } from "../format/write/file-writer.ts";
+import type { QueryVector } from "../kernels/element.ts";
 import type { JobProgress } from "../pool/pool.ts";
 import type { ReadableStore, Store } from "../store/store.ts";
 import type { ColumnSource } from "../table/column-source.ts";
@@ -111,7 +112,8 @@ export interface SearchMetrics {
 /** A vector query against one segment. `mask` holds the rows that may be returned; absent = all. */
 export interface VectorQuery {
   readonly kind: "vector";
-  readonly q: Float32Array;
+  /** Converted to the column's element type. */
+  readonly q: QueryVector;
   readonly k: number;
   readonly minimumNprobes: number;
   readonly maximumNprobes: number | null;
@@ -186,6 +188,8 @@ export interface SegmentRecipe {
 export interface IndexFamily {
   /** `{ kind }` of the queries it takes, so that the planner never asks for a name. */
   readonly queryKind: "vector" | "scalar";
+  /** Of a vector family: whether its distances are those of the vectors, or of what it codes them to. */
+  readonly distances?: "exact" | "approximate";
   /** As native prints it: `IVF_FLAT`, `BTree`. */
   displayName(details: Uint8Array): string;
   readonly typeUrl: string;

@@ -10,6 +10,14 @@ import {
 import { LanceError } from "../errors.ts";
 import { getRuntime } from "../runtime.ts";
 import {
+  checkQueryType,
+  elementOf,
+  encodeElement,
+  listMetrics,
+  type QueryVector,
+  type VectorValues,
+} from "./element.ts";
+import {
   callKernel,
   copyFloat32,
   createKernelMemory,
@@ -36,11 +44,14 @@ export interface VectorKernels {
    * Distances of `query` to every vector, in order; NaN where a value is NaN, or for the cosine of a zero vector.
    * Copies the vectors in and the distances out: at most 16 MB a call stays under 20 ms.
    *
-   * Relative error against f64 at most 1e-5 × √dimension of the summed absolute terms.
+   * Relative error against f64 at most 1e-5 × √dimension of the summed absolute terms; hamming is exact, and f64 is
+   * rounded once.
+   *
+   * @param query as `toQueryVector` gives it for the vectors' element type
    *
    * @throws DIMENSION_MISMATCH, INVALID_ARGUMENT, QUOTA_EXCEEDED
    */
-  distances(metric: Metric, query: Float32Array, vectors: Float32Array, dimension: number): Float32Array<ArrayBuffer>;
+  distances(metric: Metric, query: QueryVector, vectors: VectorValues, dimension: number): Float32Array<ArrayBuffer>;
   /**
    * Values of a portable 32-bit Roaring bitmap, ascending. Memory is bounded by what the header declares, which is
    * checked against `limit` first. About 1 ns a value.
@@ -67,12 +78,24 @@ function createVectorKernels(memory: KernelMemory): VectorKernels {
       return wrapTopK(memory, new WasmTopK(k));
     },
     distances(metric, query, vectors, dimension) {
-      const code = encodeMetric(metric);
+      const element = elementOf(vectors);
+      const code = encodeMetric(metric, listMetrics(element));
+      checkQueryType(query, element);
       const numRows = countVectors(vectors, dimension);
       checkQuery(query, dimension);
       return withBuffers(memory, ({ allocate, copyIn }) => {
         const [from, rows, output] = [copyIn(query), copyIn(vectors), allocate(numRows * 4)];
-        callKernel(() => computeDistances(code, from.pointer, rows.pointer, numRows, dimension, output.pointer));
+        callKernel(() =>
+          computeDistances(
+            encodeElement(element),
+            code,
+            from.pointer,
+            rows.pointer,
+            numRows,
+            dimension,
+            output.pointer,
+          ),
+        );
         return copyFloat32(output, numRows);
       });
     },

@@ -1,9 +1,10 @@
 import { LanceError } from "../errors.ts";
 
-/** Distances as Lance reports them: squared l2, 1 − cosine similarity, 1 − dot product. */
-export type Metric = "l2" | "cosine" | "dot";
+/** Distances as Lance reports them: squared l2, 1 − cosine similarity, 1 − dot product; of bytes the bits that differ. */
+export type Metric = "l2" | "cosine" | "dot" | "hamming";
 
-const METRICS: readonly Metric[] = ["l2", "cosine", "dot"];
+/** Each at its number in the modules, which is that of `VectorIndexDetails` too. */
+const METRICS: readonly Metric[] = ["l2", "cosine", "dot", "hamming"];
 
 /** The number a metric has in the modules. @throws INVALID_ARGUMENT for any other word, or one not in `allowed` */
 export function encodeMetric(metric: Metric, allowed: readonly Metric[] = METRICS): number {
@@ -17,7 +18,7 @@ export function encodeMetric(metric: Metric, allowed: readonly Metric[] = METRIC
 }
 
 /** @returns the number of vectors. @throws INVALID_ARGUMENT unless `values` is whole vectors of `dimension` */
-export function countVectors(values: Float32Array, dimension: number): number {
+export function countVectors(values: ArrayLike<number>, dimension: number): number {
   if (!Number.isInteger(dimension) || dimension < 1 || values.length % dimension !== 0) {
     throw new LanceError(
       "INVALID_ARGUMENT",
@@ -29,7 +30,7 @@ export function countVectors(values: Float32Array, dimension: number): number {
 }
 
 /** @throws DIMENSION_MISMATCH unless the query has `dimension` values */
-export function checkQuery(query: Float32Array, dimension: number): void {
+export function checkQuery(query: ArrayLike<number>, dimension: number): void {
   if (query.length !== dimension || dimension < 1) {
     throw new LanceError(
       "DIMENSION_MISMATCH",

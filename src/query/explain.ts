@@ -87,8 +87,9 @@ function explainNearest(add: Add, depth: number, uri: string, plan: ScanPlan, ne
   const { filter, prefilter } = plan;
   if (filter !== null && !prefilter) add(at++, `FilterExec: ${formatExpression(filter.bound)}`);
   add(at++, `SortExec: TopK(fetch=${nearest.k}), expr=[_distance@0 ASC NULLS LAST, _rowid@1 ASC NULLS LAST]`);
-  if (nearest.refineFactor !== null)
-    add(at++, `KNNVectorDistance: metric=${nearest.metric}, refine_factor=${nearest.refineFactor}`);
+  if (nearest.measuresAgain) {
+    add(at++, `KNNVectorDistance: metric=${nearest.metric}, refine_factor=${nearest.refineFactor ?? 1}`);
+  }
   const candidates = nearest.k * (nearest.refineFactor ?? 1);
   const both = nearest.index !== null && nearest.flatFragmentIds.length > 0;
   if (both) add(at++, "UnionExec");
@@ -115,7 +116,7 @@ function explainNearest(add: Add, depth: number, uri: string, plan: ScanPlan, ne
   }
 }
 
-const METRIC_NAMES = { l2: "L2", cosine: "Cosine", dot: "Dot" } as const;
+const METRIC_NAMES = { l2: "L2", cosine: "Cosine", dot: "Dot", hamming: "Hamming" } as const;
 
 function describeRead(uri: string, plan: ScanPlan, columns: readonly string[], filter: FilterPlan | null): string {
   const full = filter === null ? "--" : formatExpression(filter.bound);

@@ -2,7 +2,9 @@ import type { RecordBatch } from "apache-arrow";
 import type { RowSelection } from "../format/read/row-ranges.ts";
 import type { LanceField } from "../format/schema.ts";
 import type { NearestRows } from "../index/search.ts";
+import type { VectorType } from "../index/vector-type.ts";
 import { loadCoreKernels } from "../kernels/core.ts";
+import { elementBytes, type QueryVector } from "../kernels/element.ts";
 import { countBits } from "../table/bit-words.ts";
 import type { Fragment } from "../table/fragment.ts";
 import type { RowSet } from "../table/row-set.ts";
@@ -15,8 +17,8 @@ import { cutBits, VectorScan } from "./vector-scan.ts";
 /** What a flat search compares with. */
 export interface FlatQuery {
   readonly field: LanceField;
-  readonly dimension: number;
-  readonly q: Float32Array;
+  readonly type: VectorType;
+  readonly q: QueryVector;
   readonly k: number;
   readonly metric: Metric;
   readonly distanceRange: readonly [number | null, number | null];
@@ -49,7 +51,10 @@ export async function searchFlat(
   const { signal, onRows } = options;
   const scan = new VectorScan(await loadCoreKernels(), query);
   const giveWay = createGiveWay(signal);
-  const batchRows = Math.max(32, Math.floor(BATCH_BYTES / (query.dimension * 4)) & ~31);
+  const batchRows = Math.max(
+    32,
+    Math.floor(BATCH_BYTES / (query.type.dimension * elementBytes(query.type.element))) & ~31,
+  );
   const reads = query.fragmentIds.flatMap((id) => planRead(getFragment(snapshot, id), rows) ?? []);
   const open = (read: FragmentRead | undefined): OpenRead | undefined => {
     if (!read) return undefined;

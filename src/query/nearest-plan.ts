@@ -1,6 +1,8 @@
 import { LanceError } from "../errors.ts";
 import type { LanceField } from "../format/schema.ts";
 import type { IndexSegment } from "../index/segment.ts";
+import { checkMetric, getDefaultMetric, getVectorType, type VectorType } from "../index/vector-type.ts";
+import { listMetrics, type QueryVector, toQueryVector } from "../kernels/element.ts";
 import type { Snapshot } from "../table/snapshot.ts";
 import { type Catalog, countCoveredRows, type LogicalIndex, type UnusableIndex } from "./catalog.ts";
 import { resolveFields } from "./projection.ts";
@@ -9,13 +11,19 @@ import { type Metric, type NearestOptions, parseMetric, probesOf, type ScannerOp
 /** How the nearest rows are found: through segments, one by one, or both. */
 export interface NearestPlan {
   readonly field: LanceField;
-  readonly dimension: number;
-  readonly q: Float32Array;
+  readonly type: VectorType;
+  /** As vectors of the column are compared with it. */
+  readonly q: QueryVector;
   readonly k: number;
   readonly metric: Metric;
   readonly minimumNprobes: number;
   readonly maximumNprobes: number | null;
   readonly refineFactor: number | null;
+  /**
+   * Whether the index's candidates are measured again by their vectors: asked for, or needed since its own distances are
+   * approximate and meet exact ones of rows it does not cover.
+   */
+  readonly measuresAgain: boolean;
   readonly distanceRange: readonly [number | null, number | null];
   /** `null`: no index is asked; `reason` says why when there is one. */
   readonly index: LogicalIndex | null;
@@ -41,12 +49,13 @@ export function planNearest(
   fragmentIds: readonly number[],
 ): NearestPlan {
   const field = resolveFields(snapshot.schema, [nearest.column])[0]!;
-  const dimension = readDimension(field);
-  const q = readQueryVector(nearest, dimension);
+  const type = getVectorType(field, "a nearest search");
+  const q = readQueryVector(nearest, type);
   const chosen = chooseIndex(snapshot, nearest, field, catalog, fragmentIds);
   const other = catalog.unusable.find((index) => index.fieldIds[0] === field.id && index.metric !== null) ?? null;
   const indexMetric = chosen?.metric ?? other?.metric ?? null;
-  const metric = nearest.metric === undefined ? defaultMetric(indexMetric) : parseMetric(nearest.metric);
+  const metric = nearest.metric === undefined ? chooseMetric(indexMetric, type) : parseMetric(nearest.metric);
+  checkMetric(metric, field, type);
   const reason = whyFlat(nearest, chosen, other, metric);
   const index = reason === null ? chosen : null;
   if (index === null && options.indexSegments !== undefined) {
@@ -55,36 +64,28 @@ export function planNearest(
   const segments = index === null ? [] : chooseSegments(index, options.indexSegments);
   const covered = new Set(segments.flatMap((segment) => segment.fragmentIds));
   const [minimumNprobes, maximumNprobes] = probesOf(nearest);
+  const flatFragmentIds = leavesUnindexed(options, index) ? [] : fragmentIds.filter((id) => !covered.has(id));
+  const isMixed = index?.family.distances === "approximate" && flatFragmentIds.length > 0;
   return {
     field,
-    dimension,
+    type,
     q,
     k: nearest.k ?? DEFAULT_K,
     metric,
     minimumNprobes,
     maximumNprobes,
     refineFactor: nearest.refineFactor ?? null,
+    measuresAgain: nearest.refineFactor !== undefined || isMixed,
     distanceRange: nearest.distanceRange ?? [null, null],
     index,
     reason,
     segments,
     indexedFragmentIds: fragmentIds.filter((id) => covered.has(id)),
-    flatFragmentIds: leavesUnindexed(options, index) ? [] : fragmentIds.filter((id) => !covered.has(id)),
+    flatFragmentIds,
   };
 }
 
-function readDimension(field: LanceField): number {
-  const match = /^fixed_size_list:float:(\d+)$/.exec(field.logicalType);
-  if (match) return Number(match[1]);
-  const code = /^fixed_size_list:(halffloat|double|uint8):/.test(field.logicalType) ? "UNSUPPORTED" : "SCHEMA_MISMATCH";
-  throw new LanceError(
-    code,
-    `column "${field.name}": expected a fixed-size list of float32 to search in, received ${field.logicalType}`,
-    { column: field.name, expected: "fixed_size_list:float:N", received: field.logicalType },
-  );
-}
-
-function readQueryVector(nearest: NearestOptions, dimension: number): Float32Array {
+function readQueryVector(nearest: NearestOptions, { dimension, element }: VectorType): QueryVector {
   const received = nearest.q?.length;
   if (received !== dimension) {
     throw new LanceError(
@@ -93,19 +94,7 @@ function readQueryVector(nearest: NearestOptions, dimension: number): Float32Arr
       { column: nearest.column, expected: dimension, received: received ?? null },
     );
   }
-  const q = Float32Array.from(nearest.q);
-  const bad = q.findIndex((value) => !Number.isFinite(value));
-  if (bad >= 0) {
-    throw new LanceError(
-      "INVALID_ARGUMENT",
-      `query vector: expected finite numbers, received ${q[bad]} at position ${bad}`,
-      {
-        position: bad,
-        received: String(q[bad]),
-      },
-    );
-  }
-  return q;
+  return toQueryVector(nearest.q, element);
 }
 
 /** `fastSearch` looks at indexed rows only, also where none are; the others leave rows out only beside an index. */
@@ -152,12 +141,9 @@ function refuseName(nearest: NearestOptions, catalog: Catalog): never {
   );
 }
 
-function isMetric(name: string | null): name is Metric {
-  return name === "l2" || name === "cosine" || name === "dot";
-}
-
-function defaultMetric(ofIndex: string | null): Metric {
-  return isMetric(ofIndex) ? ofIndex : "l2";
+/** The index's, where the column's vectors are compared so. */
+function chooseMetric(ofIndex: string | null, type: VectorType): Metric {
+  return listMetrics(type.element).find((metric) => metric === ofIndex) ?? getDefaultMetric(type);
 }
 
 function whyFlat(

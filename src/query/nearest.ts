@@ -33,14 +33,16 @@ export async function findNearest(
   const allowed = prefilter === null ? null : await evaluateFilter(context, prefilter);
   const settled = await Promise.allSettled([
     searchSegments(context, plan, candidates, allowed),
-    searchUncovered(context, plan, candidates, allowed),
+    searchUncovered(context, plan, plan.k, allowed),
   ]);
   const answers = settled.map((one) => {
     if (one.status === "rejected") throw one.reason;
     return one.value;
   });
-  let rows = mergeNearest(answers, candidates);
-  if (plan.refineFactor !== null) rows = mergeNearest([await measureExactly(context, plan, rows)], plan.k);
+  const [indexed, compared] = answers as [NearestRows, NearestRows];
+  // Approximate distances never meet exact ones.
+  const measured = plan.measuresAgain ? await measureExactly(context, plan, indexed) : indexed;
+  const rows = mergeNearest([measured, compared], plan.k);
   return postfilter === null ? rows : checkNearest(context, postfilter, rows);
 }
 
@@ -71,11 +73,11 @@ async function searchUncovered(
   allowed: RowSet | null,
 ): Promise<NearestRows> {
   const { snapshot, pool, memoryBudgetBytes, signal, statistics } = context;
-  const { field, dimension, q, metric, distanceRange, flatFragmentIds: fragmentIds } = plan;
+  const { field, type, q, metric, distanceRange, flatFragmentIds: fragmentIds } = plan;
   if (fragmentIds.length === 0) return EMPTY;
   const hasDeletions = fragmentIds.some((id) => getFragment(snapshot, id).numDeletedRows > 0);
   const rows = allowed ?? (hasDeletions ? await readLiveRows(snapshot, { fragmentIds, signal }) : null);
-  const query = { field, dimension, q, k, metric, distanceRange, fragmentIds };
+  const query = { field, type, q, k, metric, distanceRange, fragmentIds };
   const answers = await searchFlatOnPool(snapshot, query, rows, {
     pool,
     memoryBudgetBytes,
@@ -92,8 +94,8 @@ async function measureExactly(context: QueryContext, plan: NearestPlan, rows: Ne
   if (rows.rowIds.length === 0) return rows;
   const batch = await takeAddresses(context.snapshot, rows.rowIds, [plan.field], { signal: context.signal });
   const kernels = await loadCoreKernels();
-  const vectors = readVectors(batch.data.children[0]!, plan.dimension, plan.field);
-  const distances = kernels.distances(plan.metric, plan.q, vectors, plan.dimension);
+  const vectors = readVectors(batch.data.children[0]!, plan.type, plan.field);
+  const distances = kernels.distances(plan.metric, plan.q, vectors, plan.type.dimension);
   const { lower, upper } = boundDistances(plan.distanceRange);
   const kept = [...rows.rowIds.keys()].filter((i) => {
     const distance = distances[i]!;

@@ -1,12 +1,12 @@
 import { LanceError } from "../errors.ts";
+import type { Metric } from "../kernels/metric.ts";
 import type { WorkerPool } from "../pool/pool.ts";
 import { checkOptionNames } from "./check-options.ts";
 import type { ColumnOrdering } from "./order-by.ts";
 import type { ColumnSelection } from "./projection.ts";
 import type { ScanStatistics } from "./statistics.ts";
 
-/** Distances native reports: squared l2, 1 − cosine similarity, 1 − dot product. */
-export type Metric = "l2" | "cosine" | "dot";
+export type { Metric } from "../kernels/metric.ts";
 
 /** A nearest-neighbour query over one vector column. */
 export interface NearestOptions {
@@ -15,7 +15,9 @@ export interface NearestOptions {
   readonly q: ArrayLike<number>;
   /** Rows wanted. Default 10. */
   readonly k?: number | undefined;
-  /** Default: the index's metric, or l2 without one. Another metric than the index's is a flat search. */
+  /**
+   * `l2`, `cosine` or `dot`; `hamming` for bytes. Default: the index's metric; without an index l2, or hamming. Another metric than the index's is a flat search.
+   */
   readonly metric?: string | undefined;
   /** Ask this index and no other. */
   readonly indexName?: string | undefined;
@@ -156,8 +158,8 @@ export function probesOf(nearest: NearestOptions): [minimum: number, maximum: nu
 export function parseMetric(metric: string): Metric {
   const name = metric.toLowerCase();
   if (name === "l2" || name === "euclidean") return "l2";
-  if (name === "cosine" || name === "dot") return name;
-  throw invalid("nearest.metric", "l2, cosine or dot", metric);
+  if (name === "cosine" || name === "dot" || name === "hamming") return name;
+  throw invalid("nearest.metric", "l2, cosine, dot or hamming", metric);
 }
 
 function checkWhole(name: string, value: unknown, least: number): void {

@@ -44,7 +44,8 @@ export async function searchVectorIndex(
     k,
     minimumNprobes: plan.minimumNprobes,
     maximumNprobes: plan.maximumNprobes,
-    distanceRange: plan.distanceRange,
+    // What is measured again is bounded then.
+    distanceRange: plan.measuresAgain ? undefined : plan.distanceRange,
   } as const;
   const allowed = mask !== null && stable ? toStableRows(context, plan, mask) : mask;
   const answer = await searchSegments(snapshot, plan.segments, query, {

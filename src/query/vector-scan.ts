@@ -3,7 +3,9 @@ import { LanceError } from "../errors.ts";
 import type { LanceField } from "../format/schema.ts";
 import type { NearestRows } from "../index/search.ts";
 import { boundDistances, findVectors } from "../index/vector-rule.ts";
+import type { VectorType } from "../index/vector-type.ts";
 import type { CoreKernels } from "../kernels/core.ts";
+import { elementBytes, elementOf, type VectorValues } from "../kernels/element.ts";
 import type { WasmBuffer } from "../kernels/memory.ts";
 import type { TopK } from "../kernels/top-k.ts";
 import type { GiveWay } from "../tasks/give-way.ts";
@@ -12,7 +14,7 @@ import type { FlatQuery } from "./flat-search.ts";
 /** Rows of one fragment, as they were read. */
 export interface VectorBatch {
   readonly fragmentId: number;
-  /** The column's data: a fixed-size list of float32. */
+  /** The column's data: a fixed-size list. */
   readonly data: Data;
   /** Physical offset of row i: `offsets[i]`, or `firstOffset + i` where there is no list of them. */
   readonly offsets: Uint32Array | null;
@@ -35,28 +37,33 @@ export class VectorScan {
   constructor(kernels: CoreKernels, query: FlatQuery) {
     this.#query = query;
     // A multiple of 8: a slice's mask is then a slice of the mask.
-    this.#sliceRows = Math.max(8, Math.floor(SLICE_BYTES / (query.dimension * 4)) & ~7);
-    this.#vectors = kernels.allocate(this.#sliceRows * query.dimension * 4);
+    const { element, dimension } = query.type;
+    const rowBytes = dimension * elementBytes(element);
+    this.#sliceRows = Math.max(8, Math.floor(SLICE_BYTES / rowBytes) & ~7);
+    this.#vectors = kernels.allocate(this.#sliceRows * rowBytes);
     this.#rowIds = kernels.allocate(this.#sliceRows * 8);
     this.#topK = kernels.createTopK(query.k);
   }
 
   /** Offers the rows of a batch. What is no vector, and distances that are not finite, are never kept. */
   async add(batch: VectorBatch, giveWay: GiveWay): Promise<void> {
-    const { dimension, metric, q, distanceRange, field } = this.#query;
-    const values = readVectors(batch.data, dimension, field);
+    const { type, metric, q, distanceRange, field } = this.#query;
+    const { element, dimension } = type;
+    const values = readVectors(batch.data, type, field);
     const mask = intersectBits(batch.mask, findVectors(batch.data, dimension));
     const { lower, upper } = boundDistances(distanceRange);
     const total = batch.data.length;
     for (let row = 0; row < total; row += this.#sliceRows) {
       const numRows = Math.min(this.#sliceRows, total - row);
       const { buffer } = this.#vectors.bytes();
-      new Float32Array(buffer, this.#vectors.pointer, numRows * dimension).set(
-        values.subarray(row * dimension, (row + numRows) * dimension),
+      const slice = values.subarray(row * dimension, (row + numRows) * dimension);
+      new Uint8Array(buffer, this.#vectors.pointer).set(
+        new Uint8Array(slice.buffer, slice.byteOffset, slice.byteLength),
       );
       writeAddresses(new Uint32Array(buffer, this.#rowIds.pointer, numRows * 2), batch, row);
       this.#topK.scanFlat({
         metric,
+        element,
         query: q,
         vectors: this.#vectors,
         rowIds: this.#rowIds,
@@ -92,20 +99,20 @@ function writeAddresses(halves: Uint32Array, { fragmentId, offsets, firstOffset 
   }
 }
 
-/** The values of a fixed-size list of float32, as one array of `rows × dimension`. No copy. */
-export function readVectors(data: Data, dimension: number, field: LanceField): Float32Array {
-  const child = data.children[0];
-  if (!(child?.values instanceof Float32Array) || (data.type as FixedSizeList).listSize !== dimension) {
+/** The values of a fixed-size list, as one array of `rows × dimension`. No copy. */
+export function readVectors(data: Data, { element, dimension }: VectorType, field: LanceField): VectorValues {
+  const values = data.children[0]?.values as VectorValues | undefined;
+  if (!values || elementOf(values) !== element || (data.type as FixedSizeList).listSize !== dimension) {
     throw new LanceError(
       "SCHEMA_MISMATCH",
-      `column "${field.name}": expected ${dimension} float32 a row, received ${data.type}`,
+      `column "${field.name}": expected ${dimension} ${element} a row, received ${data.type}`,
       {
         column: field.name,
       },
     );
   }
   // apache-arrow cuts a child's values to its slice, and keeps the parent's offset as rows of the parent
-  return child.values.subarray(0, data.length * dimension);
+  return values.subarray(0, data.length * dimension);
 }
 
 /** `length` bits from bit `start` on, LSB first. A view where they start at a byte. */

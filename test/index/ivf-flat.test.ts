@@ -1,5 +1,6 @@
-import { Field, FixedSizeList, Float32 } from "apache-arrow";
+import { type DataType, Field, FixedSizeList, Float16, Float32, Float64, Uint8 } from "apache-arrow";
 import type { SegmentQuery, VectorQuery } from "../../src/index/segment.ts";
+import { toQueryVector } from "../../src/kernels/element.ts";
 import { describeIndexFamily, type FamilyCase } from "../conformance/index-family-suite.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
 import type { Value } from "./support.ts";
@@ -8,9 +9,9 @@ useTestRuntime();
 
 const DIMENSION = 12;
 const ALL = 1 << 20;
-const type = new FixedSizeList(DIMENSION, new Field("item", new Float32(), true));
+const listOf = (item: DataType) => new FixedSizeList(DIMENSION, new Field("item", item, true));
 
-function measure(metric: string, q: Float32Array, v: Float32Array): number {
+function measure(metric: string, q: ArrayLike<number>, v: ArrayLike<number>): number {
   let [dot, qq, vv, squares] = [0, 0, 0, 0];
   for (let i = 0; i < DIMENSION; i++) {
     dot += q[i]! * v[i]!;
@@ -18,8 +19,17 @@ function measure(metric: string, q: Float32Array, v: Float32Array): number {
     vv += v[i]! ** 2;
     squares += (q[i]! - v[i]!) ** 2;
   }
+  if (metric === "hamming") return countBits(q, v);
   return metric === "l2" ? squares : metric === "dot" ? 1 - dot : 1 - dot / Math.sqrt(qq * vv);
 }
+
+function countBits(q: ArrayLike<number>, v: ArrayLike<number>): number {
+  let count = 0;
+  for (let i = 0; i < DIMENSION; i++) for (let bits = q[i]! ^ v[i]!; bits > 0; bits >>= 1) count += bits & 1;
+  return count;
+}
+
+const makeBytes = (random: () => number) => Float32Array.from({ length: DIMENSION }, () => Math.floor(random() * 256));
 
 function makeVector(random: () => number): Float32Array {
   const at = Math.floor(random() * 60);
@@ -31,16 +41,23 @@ function makeVector(random: () => number): Float32Array {
   return vector;
 }
 
-function ivf(metric: "l2" | "cosine" | "dot"): FamilyCase {
+function ivf(metric: "l2" | "cosine" | "dot" | "hamming", item: DataType): FamilyCase {
+  const isBytes = metric === "hamming";
   return {
-    title: `IVF_FLAT ${metric}`,
+    title: `IVF_FLAT ${metric} of ${item}`,
     indexType: "IVF_FLAT",
-    type,
+    type: listOf(item),
     params: { metric, numPartitions: 5, maxIterations: 8 },
     sharesModel: true,
-    makeValue: makeVector,
+    makeValue: isBytes ? makeBytes : makeVector,
     makeQueries(random) {
-      const q = () => Float32Array.from({ length: DIMENSION }, () => (random() - 0.5) * 6);
+      const q = () =>
+        isBytes
+          ? makeBytes(random)
+          : (toQueryVector(
+              Array.from({ length: DIMENSION }, () => (random() - 0.5) * 6),
+              item instanceof Float16 ? "f16" : "f32",
+            ) as Float32Array);
       const all = { minimumNprobes: ALL, maximumNprobes: ALL };
       const make = (k: number, more: Partial<VectorQuery> = {}): SegmentQuery => ({
         kind: "vector",
@@ -49,7 +66,7 @@ function ivf(metric: "l2" | "cosine" | "dot"): FamilyCase {
         ...all,
         ...more,
       });
-      const range = metric === "l2" ? ([10, 60] as const) : ([0.2, 1.1] as const);
+      const range = isBytes ? ([40, 50] as const) : metric === "l2" ? ([10, 60] as const) : ([0.2, 1.1] as const);
       return [
         make(1),
         make(10),
@@ -77,4 +94,8 @@ function ivf(metric: "l2" | "cosine" | "dot"): FamilyCase {
   };
 }
 
-for (const metric of ["l2", "cosine", "dot"] as const) describeIndexFamily(ivf(metric));
+for (const metric of ["l2", "cosine", "dot"] as const) describeIndexFamily(ivf(metric, new Float32()));
+describeIndexFamily(ivf("l2", new Float16()));
+describeIndexFamily(ivf("dot", new Float64()));
+describeIndexFamily(ivf("cosine", new Float64()));
+describeIndexFamily(ivf("hamming", new Uint8()));

@@ -35,7 +35,11 @@ interface Expected {
     readonly row_addrs: readonly number[];
     readonly q: readonly number[];
     readonly k: number;
-    readonly params: { readonly nprobes: number; readonly distance_range?: readonly [number, number] };
+    readonly params: {
+      readonly nprobes: number;
+      readonly refine_factor?: number;
+      readonly distance_range?: readonly [number, number];
+    };
     readonly options: { readonly filter?: string };
     readonly ids: readonly number[];
     readonly distances: readonly number[];
@@ -57,6 +61,14 @@ describe.each([
   "ivf_flat_dot",
   "ivf_flat_multi",
   "ivf_flat_multi_independent",
+  "ivf_flat_f16_l2",
+  "ivf_flat_f64_cosine",
+  "ivf_flat_hamming",
+  "ivf_sq_l2",
+  "ivf_sq_cosine",
+  "ivf_sq_dot",
+  "ivf_sq_multi",
+  "ivf_sq_multi_dot",
 ])("%s, written by native Lance", (name) => {
   test("is described as native describes it", async () => {
     const { snapshot, expected } = await openFixture(name);
@@ -117,7 +129,8 @@ describe.each([
         const { trueRows } = await searchSegments(snapshot, segments, indexed.query);
         expect([query.filter, [...trueRows.ids()].map(Number)]).toEqual([query.filter, query.row_addrs]);
       } else {
-        if (query.options.filter) continue;
+        // Segments alone do not refine; the fixtures' test asks the scanner for all of them.
+        if (query.options.filter || query.params.refine_factor) continue;
         const { nprobes, distance_range: distanceRange } = query.params;
         const answer = await searchSegments(snapshot, await getCommittedSegments(snapshot, "v_idx"), {
           kind: "vector",
@@ -134,6 +147,6 @@ describe.each([
       }
       asked++;
     }
-    expect(asked).toBeGreaterThanOrEqual(10);
+    expect(asked).toBeGreaterThanOrEqual(9);
   });
 });

@@ -1,17 +1,8 @@
-import {
-  type DataType,
-  Field,
-  FixedSizeList,
-  Float32,
-  Int32,
-  makeData,
-  RecordBatch,
-  Schema,
-  Struct,
-} from "apache-arrow";
+import { type DataType, Field, FixedSizeList, Int32, makeData, RecordBatch, Schema, Struct } from "apache-arrow";
 import { isLanceError, type LanceErrorCode } from "../../src/errors.ts";
 import { getCommittedSegments } from "../../src/index/describe.ts";
 import { jobHandlers } from "../../src/index/jobs.ts";
+import { fromHalf, toHalf, type VectorValues } from "../../src/kernels/element.ts";
 import { createInlinePool } from "../../src/pool/inline-pool.ts";
 import type { WorkerPool } from "../../src/pool/pool.ts";
 import type { Store } from "../../src/store/store.ts";
@@ -23,7 +14,7 @@ import { appendRows } from "../../src/write/append-rows.ts";
 import { createTable } from "../../src/write/create-table.ts";
 import { toRecordBatches } from "../../src/write/input.ts";
 
-/** A value of a test column: `null`, a literal as queries take it, or a vector. */
+/** A value of a test column: `null`, a literal as queries take it, or a vector, of any item type. */
 export type Value = boolean | number | bigint | string | Float32Array | null;
 
 export const URI = "memory://index-test";
@@ -65,11 +56,14 @@ function packData(type: DataType, values: readonly Value[]) {
   const shared = { type, length, nullCount, ...(nullCount > 0 ? { nullBitmap } : {}) };
   if (type instanceof FixedSizeList) {
     const dimension = type.listSize;
-    const items = new Float32Array(length * dimension);
+    const itemType = type.children[0]!.type as DataType & { ArrayType: new (length: number) => VectorValues };
+    const items = new itemType.ArrayType(length * dimension);
     values.forEach((value, i) => {
-      if (value !== null) items.set(value as Float32Array, i * dimension);
+      if (value === null) return;
+      const vector = value as Float32Array;
+      items.set((items instanceof Uint16Array ? Array.from(vector, toHalf) : vector) as never, i * dimension);
     });
-    const child = makeData({ type: new Float32(), length: items.length, nullCount: 0, data: items });
+    const child = makeData({ type: itemType, length: items.length, nullCount: 0, data: items } as never);
     return makeData({ ...shared, child } as never);
   }
   const first = values.find((value) => value !== null);
@@ -142,7 +136,8 @@ function* readValues(batch: RecordBatch): Iterable<Value> {
     if (!vector.isValid(i)) yield null;
     else if (data.type instanceof FixedSizeList) {
       const dimension = data.type.listSize;
-      yield (data.children[0]!.values as Float32Array).slice(i * dimension, (i + 1) * dimension);
+      const items = (data.children[0]!.values as VectorValues).subarray(i * dimension, (i + 1) * dimension);
+      yield Float32Array.from(items, items instanceof Uint16Array ? fromHalf : (item: number) => item);
     } else if (String(data.type) === "Bool" || String(data.type) === "Utf8") yield vector.get(i) as Value;
     else yield (data.values as unknown as ArrayLike<Value>)[i]!;
   }

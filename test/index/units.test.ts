@@ -142,12 +142,15 @@ describe("how many partitions are probed", () => {
 });
 
 describe("trained models", () => {
+  const centroids = Float32Array.of(1, 2, 3, -0.5);
   const model: IvfModel = {
     metric: "dot",
-    dimension: 2,
+    type: { element: "f32", dimension: 2 },
     numPartitions: 2,
-    centroids: Float32Array.of(1, 2, 3, -0.5),
+    centroids,
+    tensor: new Uint8Array(centroids.buffer),
     loss: 0.25,
+    storage: null,
   };
 
   test("are the same bytes for the same model, named by their hash", async () => {
@@ -194,14 +197,15 @@ describe("the registry", () => {
     await expectError(getFamilyByType("RTREE"), "UNSUPPORTED");
   });
 
-  test("leaves others alone: unknown messages, PQ, HNSW, hamming", async () => {
+  test("leaves others alone: unknown messages, PQ, HNSW, a metric nobody knows", async () => {
     const details = (...bytes: number[]) =>
       segment("/lance.index.pb.VectorIndexDetails", btoa(String.fromCharCode(...bytes)));
     expect(await findFamily(segment("/lance.table.BitmapIndexDetails"))).toBeUndefined();
     expect(await findFamily(segment("/other.NotBTreeIndexDetails"))).toBeUndefined();
     expect(await findFamily(details(0x22, 4, 8, 8, 16, 4))).toBeUndefined();
     expect(await findFamily(details(0x1a, 2, 8, 20, 0x42, 0))).toBeUndefined();
-    expect(await findFamily(details(8, 3, 0x42, 0))).toBeUndefined();
+    expect(await findFamily(details(8, 3, 0x42, 0))).toBeDefined();
+    expect(await findFamily(details(8, 9, 0x42, 0))).toBeUndefined();
     expect(await findFamily(details(8, 1, 0x42, 0))).toBeDefined();
   });
 });

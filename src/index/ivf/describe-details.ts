@@ -4,11 +4,10 @@ import { findMetric } from "./metric.ts";
 
 const COMPRESSIONS = { flat: "FLAT", pq: "PQ", sq: "SQ", rq: "RQ" } as const;
 
-/** Whether the details of a vector index are those of IVF_FLAT over floats. Empty details are judged by the files. */
-export function isIvfFlat(details: Uint8Array): boolean {
+/** Whether the details of a vector index are those of an index type. Empty details are those of IVF_FLAT. */
+export function isVectorIndex(details: Uint8Array, indexType: string): boolean {
   const parsed = parseDetails(details);
-  if (!parsed || parsed.hnswIndexConfig || findMetric(parsed.metricType) === undefined) return false;
-  return parsed.compression.case === undefined || parsed.compression.case === "flat";
+  return parsed !== undefined && findMetric(parsed.metricType) !== undefined && nameVectorIndex(details) === indexType;
 }
 
 /** As native names it: `IVF_PQ`, `IVF_HNSW_SQ`, … */
@@ -21,7 +20,7 @@ export function nameVectorIndex(details: Uint8Array): string {
 /** `l2`, `cosine`, `dot` or `hamming`; `null` for details that do not parse. */
 export function nameMetric(details: Uint8Array): string | null {
   const parsed = parseDetails(details);
-  return parsed ? (findMetric(parsed.metricType) ?? "hamming") : null;
+  return parsed ? (findMetric(parsed.metricType) ?? null) : null;
 }
 
 function parseDetails(details: Uint8Array): VectorIndexDetails | undefined {

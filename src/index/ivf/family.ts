@@ -6,122 +6,156 @@ import { halvesOf, NO_ROW } from "../../table/row-addresses.ts";
 import type { RowSet } from "../../table/row-set.ts";
 import { settleAll } from "../../tasks/settle-all.ts";
 import { checkSame } from "../incompatible.ts";
-import type { IndexFamily, OpenSegment, RowIdMap } from "../segment.ts";
+import type { ColumnSource, FamilyContext, IndexFamily, OpenSegment, RowIdMap, SegmentWriter } from "../segment.ts";
+import { getVectorType, type VectorType } from "../vector-type.ts";
 import { type IvfHeader, openIvfHeader } from "./header.ts";
 import { AUXILIARY_FILE, INDEX_FILE } from "./ivf-files.ts";
+import type { IvfKind } from "./kind.ts";
 import { findMetric, getMetricNumber } from "./metric.ts";
 import { decodeModel, encodeModel, type IvfModel, trainIvf } from "./model.ts";
 import { type IvfParams, resolveIvfParams } from "./params.ts";
 import type { PartitionRun } from "./partition-run.ts";
-import { openIvfFlat } from "./reader.ts";
+import { openIvf } from "./reader.ts";
 import { createSegmentRun } from "./segment-run.ts";
 import { shuffleRows } from "./shuffle.ts";
-import { getDimension } from "./vectors.ts";
-import { writeIvfFlat } from "./write-segment.ts";
+import type { StorageKind } from "./storage/storage.ts";
+import type { SubIndex } from "./sub-index/sub-index.ts";
+import { writeIvfSegment } from "./write-segment.ts";
 
-/** IVF_FLAT: vectors by nearest centroid, kept as they are and compared one by one. */
-export const ivfFlatFamily: IndexFamily = {
-  queryKind: "vector",
-  typeUrl: "/lance.index.pb.VectorIndexDetails",
-  displayName: () => "IVF_FLAT",
-  indexVersion: () => 1,
-  rowIdDomain: "stableRowId",
-  listFiles: () => [INDEX_FILE, AUXILIARY_FILE],
+/** A vector index family: vectors by nearest centroid, a sub-index over each partition, rows in a storage. */
+export function createIvfFamily(subIndex: SubIndex, storage: StorageKind): IndexFamily {
+  const indexType = ["IVF", subIndex.name, storage.name].filter((part) => part !== "").join("_");
+  const kind: IvfKind = { indexType, subIndex, storage };
+  return {
+    queryKind: "vector",
+    distances: storage.isExact ? "exact" : "approximate",
+    typeUrl: "/lance.index.pb.VectorIndexDetails",
+    displayName: () => indexType,
+    indexVersion: () => 1,
+    rowIdDomain: "stableRowId",
+    listFiles: () => [INDEX_FILE, AUXILIARY_FILE],
 
-  resolveParams: (field, params, numRows) => ({ ...resolveIvfParams(field, params, numRows) }),
+    resolveParams: (field, params, numRows) => ({ ...resolveIvfParams(kind, field, { params, numRows }) }),
 
-  encodeDetails(params) {
-    const metricType = getMetricNumber((params as unknown as IvfParams).metric);
-    const compression = { case: "flat", value: {} } as const;
-    return toBinary(VectorIndexDetailsSchema, create(VectorIndexDetailsSchema, { metricType, compression }));
+    encodeDetails(params) {
+      const metricType = getMetricNumber((params as unknown as IvfParams).metric);
+      const compression = storage.encodeDetails(params);
+      return toBinary(VectorIndexDetailsSchema, create(VectorIndexDetailsSchema, { metricType, compression }));
+    },
+
+    decodeDetails(bytes) {
+      // Empty details are legal for any family: then the files alone say the metric.
+      if (bytes.length === 0) return {};
+      const details = fromBinary(VectorIndexDetailsSchema, bytes);
+      const targetPartitionSize = Number(details.targetPartitionSize);
+      return {
+        metric: findMetric(details.metricType) ?? "unknown",
+        ...(targetPartitionSize > 0 ? { targetPartitionSize } : {}),
+        ...(Object.keys(details.runtimeHints).length > 0 ? { runtimeHints: details.runtimeHints } : {}),
+      };
+    },
+
+    async train(source, params, context) {
+      return encodeModel(await train(kind, source, params as unknown as IvfParams, context));
+    },
+
+    async build(source, params, model, writer, context) {
+      const wanted = params as unknown as IvfParams;
+      const trained = model ? decodeModel(model) : await train(kind, source, wanted, context);
+      checkModel(kind, trained, wanted, getVectorType(source.field, `an ${indexType} index`));
+      await write(kind, trained, { segments: [], newRows: source, writer, context });
+    },
+
+    async checkCompatible(segments, purpose) {
+      await openCompatible(kind, segments, purpose);
+    },
+
+    async merge(segments, newRows, writer, context) {
+      const headers = await openCompatible(kind, segments, "merge", context.signal);
+      const first = headers[0];
+      if (!first) throw new LanceError("INVALID_ARGUMENT", "nothing to merge: at least one segment is required");
+      const learned = storage.mergeModels(headers.map(({ model }) => model.storage));
+      const kept = headers.map((header, i) => ({ header, keepRows: keepRow(context.keepRows[i]!) }));
+      await write(kind, { ...first.model, storage: learned }, { segments: kept, newRows, writer, context });
+    },
+
+    async remap(segment, rowIdMap, writer, context) {
+      const header = await openIvfHeader(kind, segment, { signal: context.signal });
+      const segments = [{ header, keepRows: rowIdMap }];
+      await write(kind, header.model, { segments, newRows: null, writer, context });
+    },
+
+    async readRecipe(segment, signal) {
+      const { model } = await openIvfHeader(kind, segment, { signal });
+      return { params: { metric: model.metric }, model: encodeModel(model) };
+    },
+
+    canServe: () => ({ exactness: "no", cost: 0 }),
+
+    open: (segment, context) => openIvf(kind, segment, context),
+  };
+}
+
+function train(kind: IvfKind, source: ColumnSource, params: IvfParams, context: FamilyContext): Promise<IvfModel> {
+  const type = getVectorType(source.field, `an ${kind.indexType} index`);
+  return trainIvf(source, params, { type, storage: kind.storage, context });
+}
+
+/** Rows of segments and of a column become one segment of a model; rows coded by another model are coded anew. */
+async function write(
+  kind: IvfKind,
+  model: IvfModel,
+  options: {
+    readonly segments: readonly { readonly header: IvfHeader; readonly keepRows: RowIdMap }[];
+    readonly newRows: ColumnSource | null;
+    readonly writer: SegmentWriter;
+    readonly context: FamilyContext;
   },
-
-  decodeDetails(bytes) {
-    // Empty details are legal for any family: then the files alone say the metric.
-    if (bytes.length === 0) return {};
-    const details = fromBinary(VectorIndexDetailsSchema, bytes);
-    const targetPartitionSize = Number(details.targetPartitionSize);
-    return {
-      metric: findMetric(details.metricType) ?? "hamming",
-      ...(targetPartitionSize > 0 ? { targetPartitionSize } : {}),
-      ...(Object.keys(details.runtimeHints).length > 0 ? { runtimeHints: details.runtimeHints } : {}),
-    };
-  },
-
-  async train(source, params, context) {
-    return encodeModel(await trainIvf(source, params as unknown as IvfParams, context));
-  },
-
-  async build(source, params, model, writer, context) {
-    const wanted = params as unknown as IvfParams;
-    const trained = model ? decodeModel(model) : await trainIvf(source, wanted, context);
-    checkModel(trained, wanted, getDimension(source.field));
+): Promise<void> {
+  const { newRows, writer, context } = options;
+  const storage = kind.storage.open(model, model.storage);
+  const runs: PartitionRun[] = options.segments.map(({ header, keepRows }) => {
+    const recode = kind.storage.createRecoder(header.model.storage, model.storage);
+    return createSegmentRun(header, { keepRows, recode, signal: context.signal });
+  });
+  if (newRows) {
     const kernels = await loadBuildKernels();
-    await writeIvfFlat(trained, await shuffleRows(source, trained, kernels, writer.scratch, context), writer, context);
-  },
-
-  async checkCompatible(segments, purpose) {
-    await openCompatible(segments, purpose);
-  },
-
-  async merge(segments, newRows, writer, context) {
-    const headers = await openCompatible(segments, "merge", context.signal);
-    const first = headers[0];
-    if (!first) throw new LanceError("INVALID_ARGUMENT", "nothing to merge: at least one segment is required");
-    const runs: PartitionRun[] = headers.map((header, i) =>
-      createSegmentRun(header, keepRow(context.keepRows[i]!), context.signal),
-    );
-    const model = toModel(first);
-    if (newRows) {
-      runs.push(...(await shuffleRows(newRows, model, await loadBuildKernels(), writer.scratch, context)));
-    }
-    await writeIvfFlat(model, runs, writer, context);
-  },
-
-  async remap(segment, rowIdMap, writer, context) {
-    const header = await openIvfHeader(segment, { signal: context.signal });
-    await writeIvfFlat(toModel(header), [createSegmentRun(header, rowIdMap, context.signal)], writer, context);
-  },
-
-  async readRecipe(segment, signal) {
-    const header = await openIvfHeader(segment, { signal });
-    return { params: { metric: header.metric }, model: encodeModel(toModel(header)) };
-  },
-
-  canServe: () => ({ exactness: "no", cost: 0 }),
-
-  open: openIvfFlat,
-};
+    runs.push(...(await shuffleRows(newRows, model, { storage, kernels, scratch: writer.scratch, context })));
+  }
+  const parts = { indexType: kind.indexType, subIndex: kind.subIndex, storage };
+  await writeIvfSegment(model, runs, { parts, writer, context });
+}
 
 async function openCompatible(
+  kind: IvfKind,
   segments: readonly OpenSegment[],
   purpose: "commit" | "merge",
   signal?: AbortSignal,
 ): Promise<IvfHeader[]> {
-  const headers = await settleAll(segments.map((segment) => openIvfHeader(segment, { signal })));
+  const headers = await settleAll(segments.map((segment) => openIvfHeader(kind, segment, { signal })));
+  const models = headers.map(({ model }) => model);
   const rebuild = "Build them with the same parameters.";
   checkSame(
     segments,
     "metric",
-    headers.map((header) => header.metric),
+    models.map(({ metric }) => metric),
     rebuild,
   );
   checkSame(
     segments,
     "dimension",
-    headers.map((header) => header.dimension),
+    models.map(({ type }) => type.dimension),
     rebuild,
   );
   if (purpose === "commit") return headers;
   checkSame(
     segments,
     "number of partitions",
-    headers.map((header) => header.numPartitions),
+    models.map(({ numPartitions }) => numPartitions),
     SHARE_MODEL,
   );
-  const first = headers[0];
-  const sameCentroids = headers.map((header) =>
-    hasSameBits(header.centroids, first!.centroids) ? "the first one's" : "others",
+  const sameCentroids = models.map(({ tensor }) =>
+    hasSameBytes(tensor, models[0]!.tensor) ? "the first one's" : "others",
   );
   checkSame(segments, "centroids", sameCentroids, SHARE_MODEL);
   return headers;
@@ -130,10 +164,8 @@ async function openCompatible(
 const SHARE_MODEL =
   "A merge needs one shared model: train once and give `model` to every build, or commit the segments without merging.";
 
-function hasSameBits(a: Float32Array, b: Float32Array): boolean {
-  const left = new Uint32Array(a.buffer, a.byteOffset, a.length);
-  const right = new Uint32Array(b.buffer, b.byteOffset, b.length);
-  return left.length === right.length && left.every((bits, i) => bits === right[i]);
+function hasSameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }
 
 function keepRow(rows: RowSet): RowIdMap {
@@ -145,30 +177,21 @@ function keepRow(rows: RowSet): RowIdMap {
   };
 }
 
-function toModel(header: IvfHeader): IvfModel {
-  const { metric, dimension, numPartitions, centroids, loss } = header;
-  return { metric, dimension, numPartitions, centroids, loss };
-}
-
-function checkModel(model: IvfModel, params: IvfParams, dimension: number): void {
-  if (model.dimension !== dimension) {
+function checkModel(kind: IvfKind, model: IvfModel, params: IvfParams, type: VectorType): void {
+  if (model.type.dimension !== type.dimension) {
     throw new LanceError(
       "DIMENSION_MISMATCH",
-      `the model has vectors of ${model.dimension} values, the column of ${dimension}`,
-      {
-        expected: dimension,
-        received: model.dimension,
-      },
+      `the model has vectors of ${model.type.dimension} values, the column of ${type.dimension}`,
+      { expected: type.dimension, received: model.type.dimension },
     );
   }
-  if (model.metric !== params.metric) {
+  const expected = `${kind.indexType} of ${type.element} by ${params.metric}`;
+  const isStorage = kind.storage.acceptsModel(model.storage);
+  if (model.metric !== params.metric || model.type.element !== type.element || !isStorage) {
     throw new LanceError(
       "INVALID_ARGUMENT",
-      `the model was trained for ${model.metric}, the build asks for ${params.metric}`,
-      {
-        expected: model.metric,
-        received: params.metric,
-      },
+      `the model was trained for ${isStorage ? kind.indexType : "another index type"} of ${model.type.element} by ${model.metric}, the build asks for ${expected}`,
+      { expected, received: { metric: model.metric, element: model.type.element } },
     );
   }
 }

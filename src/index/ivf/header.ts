@@ -1,36 +1,40 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { LanceError } from "../../errors.ts";
 import { type LanceFile, openLanceFile } from "../../format/read/file.ts";
+import { elementBytes } from "../../kernels/element.ts";
 import { type IVF, IVFSchema } from "../../proto/gen/lance/index_pb.ts";
 import type { ReadableStore } from "../../store/store.ts";
 import { settleAll } from "../../tasks/settle-all.ts";
 import { checkRowCount } from "../check-rows.ts";
 import type { OpenSegment, RowIdMap } from "../segment.ts";
 import { getSegmentFile } from "../segment-path.ts";
-import { AUXILIARY_FILE, DISTANCE_KEY, INDEX_FILE, INDEX_KEY, IVF_KEY, TENSOR_F32 } from "./ivf-files.ts";
+import { getVectorType, type VectorType } from "../vector-type.ts";
+import { AUXILIARY_FILE, DISTANCE_KEY, INDEX_FILE, INDEX_KEY, IVF_KEY, TENSOR_TYPES } from "./ivf-files.ts";
+import type { IvfKind } from "./kind.ts";
 import { type Metric, parseMetric } from "./metric.ts";
-import { getDimension } from "./vectors.ts";
+import type { IvfModel } from "./model.ts";
+import type { RowStorage } from "./storage/storage.ts";
+import { decodeCentroids } from "./vectors.ts";
 
 /** What is known of an IVF segment once its two headers are read. */
 export interface IvfHeader {
-  readonly metric: Metric;
-  readonly dimension: number;
-  readonly numPartitions: number;
-  readonly centroids: Float32Array;
-  readonly loss: number | null;
+  readonly model: IvfModel;
+  /** How its rows are coded. */
+  readonly storage: RowStorage;
   /** Row ranges of the partitions in the storage file. */
   readonly offsets: Float64Array;
   readonly lengths: Uint32Array;
-  readonly storage: LanceFile;
+  readonly file: LanceFile;
   /** Of the open segment. */
   readonly mapRowIds: RowIdMap | undefined;
 }
 
 /**
- * Reads the headers of an IVF_FLAT segment: two tails and two small messages.
+ * Reads the headers of a segment: two tails, two small messages and what its storage learned.
  * @throws UNSUPPORTED for another kind of vector index, CORRUPT, NOT_FOUND, IO, ABORTED
  */
 export async function openIvfHeader(
+  kind: IvfKind,
   open: OpenSegment,
   options: { readonly store?: ReadableStore; readonly signal?: AbortSignal | undefined } = {},
 ): Promise<IvfHeader> {
@@ -43,48 +47,47 @@ export async function openIvfHeader(
       ...(signal ? { signal } : {}),
     });
   };
-  const [index, storage] = await settleAll([openFile(INDEX_FILE), openFile(AUXILIARY_FILE)]);
-  checkRowCount(storage);
-  const metric = readIndexKind(index);
-  const [model, ranges] = await settleAll([readIvf(index, signal), readIvf(storage, signal)]);
-  const { dimension, centroids } = readCentroids(index, model);
-  if (dimension !== getDimension(open.field)) {
+  const type = getVectorType(open.field, `an ${kind.indexType} index`);
+  const [index, file] = await settleAll([openFile(INDEX_FILE), openFile(AUXILIARY_FILE)]);
+  checkRowCount(file);
+  const metric = readIndexKind(index, kind.indexType);
+  const [ivf, ranges] = await settleAll([readIvf(index, signal), readIvf(file, signal)]);
+  const { dimension, tensor } = readCentroids(index, ivf, type);
+  if (dimension !== type.dimension) {
     throw corrupt(
       index,
       `centroids of ${dimension} values for column "${open.field.name}" of ${open.field.logicalType}`,
     );
   }
-  const numPartitions = centroids.length / dimension;
-  const { offsets, lengths } = readRanges(storage, ranges, numPartitions);
-  if (storage.metadata[DISTANCE_KEY] !== undefined && readMetric(storage, storage.metadata[DISTANCE_KEY]) !== metric) {
-    throw corrupt(storage, `${DISTANCE_KEY} ${storage.metadata[DISTANCE_KEY]} beside an index of ${metric}`);
+  const numPartitions = tensor.length / dimension / elementBytes(type.element);
+  const { offsets, lengths } = readRanges(file, ranges, numPartitions);
+  if (file.metadata[DISTANCE_KEY] !== undefined && readMetric(file, file.metadata[DISTANCE_KEY]) !== metric) {
+    throw corrupt(file, `${DISTANCE_KEY} ${file.metadata[DISTANCE_KEY]} beside an index of ${metric}`);
   }
-  const { mapRowIds } = open;
+  const learned = await kind.storage.readModel(file, { type, metric }, signal);
+  const centroids = decodeCentroids(tensor, type);
   return {
-    metric,
-    dimension,
-    numPartitions,
-    centroids,
-    loss: model.loss ?? null,
+    model: { metric, type, numPartitions, centroids, tensor, loss: ivf.loss ?? null, storage: learned },
+    storage: kind.storage.open({ type, metric }, learned),
     offsets,
     lengths,
-    storage,
-    mapRowIds,
+    file,
+    mapRowIds: open.mapRowIds,
   };
 }
 
-function readIndexKind(file: LanceFile): Metric {
+function readIndexKind(file: LanceFile, indexType: string): Metric {
   let kind: { type?: unknown; distance_type?: unknown };
   try {
     kind = JSON.parse(file.metadata[INDEX_KEY] ?? "null") ?? {};
   } catch {
     throw corrupt(file, `${INDEX_KEY} is no JSON`);
   }
-  if (kind.type !== "IVF_FLAT" || kind.distance_type === "hamming") {
+  if (kind.type !== indexType) {
     throw new LanceError(
       "UNSUPPORTED",
-      `${file.path} is ${String(kind.type)} with distance ${String(kind.distance_type)}; this version reads IVF_FLAT with l2, cosine or dot`,
-      { path: file.path, received: kind },
+      `${file.path} is ${String(kind.type)} with distance ${String(kind.distance_type)}; its details say ${indexType}`,
+      { path: file.path, received: kind, expected: indexType },
     );
   }
   return readMetric(file, kind.distance_type);
@@ -94,7 +97,7 @@ function readMetric(file: LanceFile, value: unknown): Metric {
   try {
     return parseMetric(value);
   } catch (cause) {
-    throw corrupt(file, `distance ${JSON.stringify(value)}: expected l2, cosine or dot`, cause);
+    throw corrupt(file, `distance ${JSON.stringify(value)}: expected l2, cosine, dot or hamming`, cause);
   }
 }
 
@@ -111,25 +114,22 @@ async function readIvf(file: LanceFile, signal: AbortSignal | undefined): Promis
   }
 }
 
-function readCentroids(file: LanceFile, ivf: IVF): { dimension: number; centroids: Float32Array } {
+function readCentroids(file: LanceFile, ivf: IVF, { element }: VectorType): { dimension: number; tensor: Uint8Array } {
   const tensor = ivf.centroidsTensor;
   if (!tensor) throw corrupt(file, "it has no centroids");
-  if (tensor.dataType !== TENSOR_F32) {
+  if (tensor.dataType !== TENSOR_TYPES[element]) {
     throw new LanceError(
       "UNSUPPORTED",
-      `${file.path} has centroids of data type ${tensor.dataType}; this version reads 32-bit floats`,
-      {
-        path: file.path,
-        received: tensor.dataType,
-      },
+      `${file.path} has centroids of data type ${tensor.dataType} for a column of ${element}; this version reads ${TENSOR_TYPES[element]}`,
+      { path: file.path, received: tensor.dataType, expected: TENSOR_TYPES[element] },
     );
   }
   const [numPartitions = 0, dimension = 0] = tensor.shape;
   const valid = tensor.shape.length === 2 && numPartitions > 0 && dimension > 0;
-  if (!valid || tensor.data.length !== numPartitions * dimension * 4) {
+  if (!valid || tensor.data.length !== numPartitions * dimension * elementBytes(element)) {
     throw corrupt(file, `centroids of shape ${tensor.shape.join("×")} in ${tensor.data.length} bytes`);
   }
-  return { dimension, centroids: new Float32Array(tensor.data.slice().buffer) };
+  return { dimension, tensor: tensor.data.slice() };
 }
 
 function readRanges(file: LanceFile, ivf: IVF, numPartitions: number): { offsets: Float64Array; lengths: Uint32Array } {

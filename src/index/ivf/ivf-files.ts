@@ -1,3 +1,5 @@
+import type { VectorElement } from "../../kernels/element.ts";
+
 /** Names and keys of the format (index page, section 4). */
 export const INDEX_FILE = "index.idx";
 export const AUXILIARY_FILE = "auxiliary.idx";
@@ -8,5 +10,5 @@ export const IVF_KEY = "lance:ivf";
 export const DISTANCE_KEY = "distance_type";
 /** JSON array holding one JSON string. */
 export const STORAGE_KEY = "storage_metadata";
-/** `data_type` of a tensor of 32-bit floats. */
-export const TENSOR_F32 = 2;
+/** `data_type` of a tensor by what its values are. */
+export const TENSOR_TYPES: Readonly<Record<VectorElement, number>> = { f16: 1, f32: 2, f64: 3, u8: 4 };

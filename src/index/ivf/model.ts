@@ -1,24 +1,31 @@
 import { isLanceError, LanceError } from "../../errors.ts";
 import { loadBuildKernels } from "../../kernels/build.ts";
+import { elementBytes, listMetrics, type VectorElement } from "../../kernels/element.ts";
 import { createGiveWay } from "../../tasks/give-way.ts";
 import { decodeBase64, encodeBase64 } from "../base64.ts";
 import type { ColumnSource, FamilyContext } from "../segment.ts";
+import type { VectorType } from "../vector-type.ts";
 import { getPartitionMetric, type Metric, parseMetric } from "./metric.ts";
 import type { IvfParams } from "./params.ts";
-import { collectVectors, getDimension } from "./vectors.ts";
+import type { StorageKind, StorageModel } from "./storage/storage.ts";
+import { collectVectors, decodeCentroids, encodeCentroids, getCompareDimension } from "./vectors.ts";
 
-/** What the segments of one build share: the centroids of the partitions. */
+/** What the segments of one build share: the centroids of the partitions, and what their storage learned. */
 export interface IvfModel {
   readonly metric: Metric;
-  readonly dimension: number;
+  readonly type: VectorType;
   readonly numPartitions: number;
-  /** `numPartitions` × `dimension`. */
+  /** In compare space: `numPartitions` × `getCompareDimension(type)`. */
   readonly centroids: Float32Array;
+  /** The same as files hold them: `numPartitions` × `dimension` values of the column's element type. */
+  readonly tensor: Uint8Array;
   /** Of the training's last step; `null` where none ran. */
   readonly loss: number | null;
+  readonly storage: StorageModel;
 }
 
 const MAX_PARTITIONS = 1 << 20;
+const ELEMENTS: readonly VectorElement[] = ["f16", "f32", "f64", "u8"];
 const FORMAT = "lancelet.ivf.1";
 /** Of the budget, the sample may hold this share; the kernel copies it once. */
 const SAMPLE_SHARE = 0.25;
@@ -28,16 +35,28 @@ const SAMPLE_SHARE = 0.25;
  * The same source, parameters and seed give the same bytes on every machine.
  * @throws INVALID_ARGUMENT when there are fewer vectors than partitions asked for; ABORTED
  */
-export async function trainIvf(source: ColumnSource, params: IvfParams, context: FamilyContext): Promise<IvfModel> {
+export async function trainIvf(
+  source: ColumnSource,
+  params: IvfParams,
+  options: { readonly type: VectorType; readonly storage: StorageKind; readonly context: FamilyContext },
+): Promise<IvfModel> {
+  const { type, storage: kind, context } = options;
   const { metric, seed } = params;
-  const dimension = getDimension(source.field);
+  const dimension = getCompareDimension(type);
   const maxRows = Math.max(1, Math.floor((context.memoryBudgetBytes * SAMPLE_SHARE) / (4 * dimension)));
-  const sampleRows = Math.min(source.numRows, params.numPartitions * params.sampleRate, maxRows);
-  const vectors = await sampleVectors(source, sampleRows, params, context);
+  const partitionRows = params.numPartitions * params.sampleRate;
+  const sampleRows = Math.min(source.numRows, maxRows, Math.max(partitionRows, kind.countSampleRows({ ...params })));
+  const sample = await sampleVectors(source, sampleRows, { type, params, context });
+  const storage = kind.train(sample, { ...params });
+  const finish = (centroids: Float32Array, numPartitions: number, loss: number | null): IvfModel => {
+    const tensor = encodeCentroids(centroids, type.element);
+    return { metric, type, numPartitions, centroids: decodeCentroids(tensor, type), tensor, loss, storage };
+  };
+  const vectors = thinRows(sample, dimension, partitionRows);
   const numVectors = vectors.length / dimension;
   if (numVectors === 0) {
     // Nothing to learn from (an empty or all-NULL column): one partition takes whatever comes later.
-    return { metric, dimension, numPartitions: 1, centroids: new Float32Array(dimension), loss: null };
+    return finish(new Float32Array(dimension), 1, null);
   }
   if (numVectors < params.numPartitions) {
     throw new LanceError(
@@ -67,8 +86,7 @@ export async function trainIvf(source: ColumnSource, params: IvfParams, context:
       context.reportProgress?.({ phase: "train", done: progress.iteration, total, unit: "iterations" });
       await giveWay();
     }
-    const centroids = training.centroids();
-    return { metric, dimension, numPartitions: k, centroids, loss: Number.isFinite(loss) ? loss : null };
+    return finish(training.centroids(), k, Number.isFinite(loss) ? loss : null);
   } finally {
     training.free();
   }
@@ -76,9 +94,19 @@ export async function trainIvf(source: ColumnSource, params: IvfParams, context:
 
 /** A model as the bytes of its file: JSON, so that the same model has the same hash everywhere. */
 export function encodeModel(model: IvfModel): Uint8Array {
-  const { metric, dimension, numPartitions, centroids, loss } = model;
-  const bytes = new Uint8Array(centroids.buffer, centroids.byteOffset, centroids.byteLength);
-  const data = { format: FORMAT, metric, dimension, numPartitions, loss, centroids: encodeBase64(bytes) };
+  const { metric, type, numPartitions, tensor, loss, storage } = model;
+  const { element, dimension } = type;
+  const data = {
+    format: FORMAT,
+    metric,
+    // Absent: 32-bit floats, and a storage that learned nothing.
+    ...(element === "f32" ? {} : { element }),
+    dimension,
+    numPartitions,
+    loss,
+    centroids: encodeBase64(tensor),
+    ...(storage === null ? {} : { storage }),
+  };
   return new TextEncoder().encode(JSON.stringify(data));
 }
 
@@ -86,28 +114,34 @@ export function encodeModel(model: IvfModel): Uint8Array {
 export function decodeModel(bytes: Uint8Array): IvfModel {
   try {
     const data = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)) as Record<string, unknown>;
-    const { dimension, numPartitions, loss } = data as {
+    const { dimension, numPartitions, loss, element, storage } = {
+      element: "f32",
+      storage: null,
+      ...data,
+    } as unknown as {
       dimension: number;
       numPartitions: number;
       loss: number | null;
+      element: VectorElement;
+      storage: StorageModel;
     };
-    const raw = decodeBase64(String(data.centroids), "the centroids of the model");
+    const metric = parseMetric(data.metric);
+    const tensor = decodeBase64(String(data.centroids), "the centroids of the model");
     const valid =
       data.format === FORMAT &&
       Number.isInteger(numPartitions) &&
       numPartitions > 0 &&
       numPartitions <= MAX_PARTITIONS &&
       Number.isInteger(dimension) &&
-      raw.length === numPartitions * dimension * 4 &&
+      (ELEMENTS as readonly string[]).includes(element) &&
+      typeof storage === "object" &&
+      listMetrics(element).includes(metric) &&
+      tensor.length === numPartitions * dimension * elementBytes(element) &&
       (loss === null || typeof loss === "number");
     if (!valid) throw new Error("unexpected fields");
-    return {
-      metric: parseMetric(data.metric),
-      dimension,
-      numPartitions,
-      centroids: new Float32Array(raw.buffer),
-      loss,
-    };
+    const type = { element, dimension };
+    const centroids = decodeCentroids(tensor, type);
+    return { metric, type, numPartitions, centroids, tensor, loss, storage };
   } catch (cause) {
     if (isLanceError(cause, "CORRUPT")) throw cause;
     throw new LanceError("CORRUPT", `the trained model is no ${FORMAT} file`, { expected: FORMAT }, { cause });
@@ -117,13 +151,12 @@ export function decodeModel(bytes: Uint8Array): IvfModel {
 async function sampleVectors(
   source: ColumnSource,
   numRows: number,
-  params: IvfParams,
-  context: FamilyContext,
+  options: { readonly type: VectorType; readonly params: IvfParams; readonly context: FamilyContext },
 ): Promise<Float32Array> {
-  const dimension = getDimension(source.field);
+  const { type, params, context } = options;
   if (numRows === 0) return new Float32Array(0);
   const batches = await source.sample(numRows, { seed: params.seed, signal: context.signal });
-  const parts = batches.map((batch) => collectVectors(batch, dimension, params.metric).vectors);
+  const parts = batches.map((batch) => collectVectors(batch, type, params.metric).vectors);
   const vectors = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
   let position = 0;
   for (const part of parts) {
@@ -131,4 +164,16 @@ async function sampleVectors(
     position += part.length;
   }
   return vectors;
+}
+
+/** At most `numRows` of the rows, evenly spread. A view where all are few enough. */
+function thinRows(vectors: Float32Array, dimension: number, numRows: number): Float32Array {
+  const total = vectors.length / dimension;
+  if (total <= numRows) return vectors;
+  const thinned = new Float32Array(numRows * dimension);
+  for (let i = 0; i < numRows; i++) {
+    const row = Math.floor((i * total) / numRows);
+    thinned.set(vectors.subarray(row * dimension, (row + 1) * dimension), i * dimension);
+  }
+  return thinned;
 }

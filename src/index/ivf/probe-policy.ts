@@ -12,7 +12,7 @@ interface ProbeProfile {
 const BUCKETS = [1, 10, 100, 200, 500, 1000, 10_000, 100_000] as const;
 
 // Native 14.0.2's calibrated first budget, per bucket of k: the same partitions are probed here as there.
-const PROFILES: Readonly<Record<Metric, ProbeProfile>> = {
+const PROFILES: Readonly<Record<Exclude<Metric, "hamming">, ProbeProfile>> = {
   l2: {
     margins: [0.2175, 0.265, 0.33, 0.375, 0.3725, 0.4175, 0.57, 0.75],
     floors: [5, 6, 11, 15, 22, 29, 98, 463],
@@ -52,6 +52,7 @@ function countNear(k: number, distances: Float32Array, metric: Metric): number {
   const bucket = BUCKETS.findIndex((largest) => k <= largest);
   const nearest = distances[0] ?? Number.NaN;
   if (bucket < 0 || !Number.isFinite(nearest)) return distances.length;
+  if (metric === "hamming") return countWithin(distances, nearest * (k <= 1 ? 0.6 : k <= 10 ? 7 : 81));
   const { margins, floors, caps } = PROFILES[metric];
   // A dot distance is 1 − q·c: its margin is relative to the product, whatever its sign.
   const scale = metric === "dot" ? Math.abs(1 - nearest) : nearest;
@@ -59,4 +60,11 @@ function countNear(k: number, distances: Float32Array, metric: Metric): number {
   let count = 0;
   while (count < distances.length && distances[count]! - nearest <= allowed) count++;
   return Math.min(caps[bucket]!, Math.max(floors[bucket]!, count));
+}
+
+/** Of ascending distances, those up to a limit. */
+function countWithin(distances: Float32Array, limit: number): number {
+  let count = 0;
+  while (count < distances.length && distances[count]! <= limit) count++;
+  return count;
 }

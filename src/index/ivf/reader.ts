@@ -9,16 +9,18 @@ import { startSearchMetrics } from "../search-metrics.ts";
 import type { IndexFamily, OpenSegment, SegmentQuery, SegmentReader, VectorAnswer, VectorQuery } from "../segment.ts";
 import { boundDistances } from "../vector-rule.ts";
 import { type IvfHeader, openIvfHeader } from "./header.ts";
-import { loadFlatPartition } from "./load-partition.ts";
+import type { IvfKind } from "./kind.ts";
+import { loadPartition } from "./load-partition.ts";
 import { getPartitionMetric } from "./metric.ts";
+import type { IvfModel } from "./model.ts";
 import { planProbes } from "./probe-policy.ts";
-import { type FlatPartition, searchFlatPartition } from "./sub-index/flat.ts";
-import { prepareQuery } from "./vectors.ts";
+import type { StoredSlice } from "./storage/storage.ts";
+import { getCompareDimension, prepareQuery } from "./vectors.ts";
 
 type OpenContext = Parameters<IndexFamily["open"]>[1];
 
 /** Independent of any version: what a version lacks is masked when it is searched. */
-interface CachedPartition extends CachedPart, FlatPartition {
+interface CachedPartition extends CachedPart, StoredSlice {
   /** High half of the row ids held → the largest low half, plus one. */
   readonly extent: ReadonlyMap<number, number>;
 }
@@ -27,22 +29,29 @@ interface CachedPartition extends CachedPart, FlatPartition {
 const LOAD_BYTES = 16 * 2 ** 20;
 
 /**
- * Opens an IVF_FLAT segment: centroids are read at once, partitions when a query probes them, into WASM memory.
+ * Opens a segment: centroids are read at once, partitions when a query probes them, into WASM memory.
  * @throws NOT_FOUND, CORRUPT, UNSUPPORTED, IO, ABORTED
  */
-export async function openIvfFlat(open: OpenSegment, context: OpenContext): Promise<SegmentReader> {
+export async function openIvf(kind: IvfKind, open: OpenSegment, context: OpenContext): Promise<SegmentReader> {
   const counts: ReadCounts = { reads: 0, bytes: 0 };
   const store = withReadCounts(open.store, counts);
-  const [header, core] = await settleAll([openIvfHeader(open, { store, signal: context.signal }), loadCoreKernels()]);
-  return createReader(open, context, { header, core, counts });
+  const opening = openIvfHeader(kind, open, { store, signal: context.signal });
+  const [header, core] = await settleAll([opening, loadCoreKernels()]);
+  return createReader(open, context, { kind, header, core, counts });
 }
 
 function createReader(
   open: OpenSegment,
   context: OpenContext,
-  state: { readonly header: IvfHeader; readonly core: CoreKernels; readonly counts: ReadCounts },
+  state: {
+    readonly kind: IvfKind;
+    readonly header: IvfHeader;
+    readonly core: CoreKernels;
+    readonly counts: ReadCounts;
+  },
 ): SegmentReader {
-  const { header, core, counts } = state;
+  const { kind, header, core, counts } = state;
+  const { model, storage } = header;
   const parts = context.parts ?? new PartCache(context.memoryBudgetBytes);
   const prefix = `${open.segment.uuid}/`;
 
@@ -52,18 +61,17 @@ function createReader(
     return domainMask;
   };
 
-  const loadPartition = async (partition: number): Promise<CachedPartition> => {
+  const load = async (partition: number): Promise<CachedPartition> => {
     const start = header.offsets[partition]!;
     const range = [start, start + header.lengths[partition]!] as const;
-    const rows = await loadFlatPartition(core, header, range);
+    const rows = await loadPartition(core, header, range);
     const ids = rows.rowIds.bytes();
     return Object.assign(rows, {
       extent: measureExtent(new Uint32Array(ids.buffer, ids.byteOffset, rows.numRows * 2)),
     });
   };
 
-  const leasePartition = (partition: number) =>
-    parts.lease(`${prefix}partition-${partition}`, () => loadPartition(partition));
+  const leasePartition = (partition: number) => parts.lease(`${prefix}partition-${partition}`, () => load(partition));
 
   /** How many of the first partitions are loaded at once: at least one, all of them where they are small. */
   const countLoads = (partitions: Uint32Array): number => {
@@ -71,7 +79,7 @@ function createReader(
     let bytes = 0;
     let count = 0;
     for (; count < partitions.length; count++) {
-      bytes += header.lengths[partitions[count]!]! * (8 + 4 * header.dimension);
+      bytes += header.lengths[partitions[count]!]! * (8 + storage.rowBytes);
       if (count > 0 && bytes > maxBytes) break;
     }
     return count;
@@ -87,18 +95,22 @@ function createReader(
     throw failed.reason;
   };
 
-  const search = async (query: VectorQuery, options: Parameters<SegmentReader["search"]>[1]): Promise<VectorAnswer> => {
+  const searchVectors = async (
+    query: VectorQuery,
+    options: Parameters<SegmentReader["search"]>[1],
+  ): Promise<VectorAnswer> => {
     const account = startSearchMetrics(counts);
-    const q = prepareQuery(query.q, header.dimension, header.metric);
-    if (q === null) return { ...NO_ROWS(), metrics: account.stop() };
-    const ranked = rankPartitions(core, header, q);
-    const budget = planProbes(query, ranked.distances, header.metric);
+    const prepared = prepareQuery(query.q, model.type, model.metric);
+    if (prepared === null) return { ...NO_ROWS(), metrics: account.stop() };
+    const ranked = rankPartitions(core, model, prepared.compare);
+    const budget = planProbes(query, ranked.distances, model.metric);
     const { threshold, signal } = options;
     // A mask may speak of other fragments too; those are not this segment's.
     const mask = options.mask && RowSet.empty(context.domain).or(options.mask);
     const { lower, upper: farthest } = boundDistances(query.distanceRange);
     const upper = tightenUpper(farthest, threshold);
-    const flatSearch = { metric: header.metric, query: q, dimension: header.dimension, mask, lower, upper };
+    const { rowBytes } = storage;
+    const search = { scan: storage.prepareScan(prepared.query), rowBytes, mask, lower, upper };
     const giveWay = createGiveWay(signal);
     const wanted = mask?.count() ?? Number.POSITIVE_INFINITY;
     const topK = core.createTopK(query.k);
@@ -126,8 +138,8 @@ function createReader(
           throwIfAborted(signal);
           account.metrics[lease.fromCache ? "partsFromCache" : "partsLoaded"]++;
           const inside = mask !== undefined || isInside(lease.part.extent, context.domain);
-          const masked = inside ? flatSearch : { ...flatSearch, mask: getDomainMask() };
-          seen += await searchFlatPartition(topK, lease.part, masked, giveWay);
+          const masked = inside ? search : { ...search, mask: getDomainMask() };
+          seen += await kind.subIndex.searchPartition(topK, lease.part, masked, giveWay);
           account.metrics.comparisons += lease.part.numRows;
         } finally {
           lease.release();
@@ -142,18 +154,18 @@ function createReader(
 
   return {
     rowIdDomain: context.stableRowIds ? "stableRowId" : "address",
-    numRows: header.storage.numRows,
-    cachedBytes: () => parts.bytes + header.centroids.byteLength,
+    numRows: header.file.numRows,
+    cachedBytes: () => parts.bytes + model.centroids.byteLength,
     statistics: async () => ({}),
     async search(query: SegmentQuery, options) {
-      if (query.kind !== "vector") throw refuseScalar(open);
-      return search(query, options);
+      if (query.kind !== "vector") throw refuseScalar(kind, open);
+      return searchVectors(query, options);
     },
     async describe() {
-      return describeIvf(header);
+      return describeIvf(kind, header);
     },
     async prewarm(signal) {
-      const all = Uint32Array.from({ length: header.numPartitions }, (_, i) => i);
+      const all = Uint32Array.from({ length: model.numPartitions }, (_, i) => i);
       for (let from = 0; from < all.length && parts.bytes < context.memoryBudgetBytes; ) {
         throwIfAborted(signal);
         const group = all.subarray(from, from + countLoads(all.subarray(from)));
@@ -163,7 +175,7 @@ function createReader(
     },
     close() {
       parts.drop(prefix);
-      header.storage.close();
+      header.file.close();
     },
   };
 }
@@ -174,11 +186,10 @@ const NO_ROWS = () => ({ kind: "vector", rowIds: new BigUint64Array(0), distance
 /** Partitions by distance of their centroids to the query, nearest first; equal ones by number. */
 function rankPartitions(
   core: CoreKernels,
-  header: IvfHeader,
+  { type, metric, centroids, numPartitions }: IvfModel,
   q: Float32Array,
 ): { partitions: Uint32Array; distances: Float32Array } {
-  const { centroids, dimension, numPartitions } = header;
-  const all = core.distances(getPartitionMetric(header.metric), q, centroids, dimension);
+  const all = core.distances(getPartitionMetric(metric), q, centroids, getCompareDimension(type));
   const partitions = Uint32Array.from({ length: numPartitions }, (_, i) => i);
   partitions.sort((a, b) => all[a]! - all[b]! || a - b);
   return { partitions, distances: Float32Array.from(partitions, (partition) => all[partition]!) };
@@ -208,23 +219,23 @@ function tightenUpper(upper: number | undefined, threshold: number | undefined):
   return upper === undefined ? next : Math.min(upper, next);
 }
 
-function describeIvf(header: IvfHeader): Readonly<Record<string, unknown>> {
-  const { metric, dimension, numPartitions, lengths, loss } = header;
+function describeIvf(kind: IvfKind, header: IvfHeader): Readonly<Record<string, unknown>> {
+  const { metric, numPartitions, loss } = header.model;
   return {
-    index_type: "IVF_FLAT",
+    index_type: kind.indexType,
     metric_type: metric,
     num_partitions: numPartitions,
-    sub_index: { index_type: "FLAT", dim: dimension, metric_type: metric },
-    partitions: Array.from(lengths, (size) => ({ size })),
+    sub_index: { index_type: kind.storage.name, ...JSON.parse(header.storage.metadata), metric_type: metric },
+    partitions: Array.from(header.lengths, (size) => ({ size })),
     loss,
     index_file_version: "V3",
   };
 }
 
-function refuseScalar(open: OpenSegment): LanceError {
+function refuseScalar({ indexType }: IvfKind, open: OpenSegment): LanceError {
   return new LanceError(
     "INVALID_ARGUMENT",
-    `segment ${open.segment.uuid} is IVF_FLAT: it takes vectors, not predicates`,
+    `segment ${open.segment.uuid} is ${indexType}: it takes vectors, not predicates`,
     {
       uuid: open.segment.uuid,
     },

@@ -2,20 +2,34 @@ import { chainRowIdMaps, listRowsLeft } from "../../table/row-map.ts";
 import type { RowIdMap } from "../segment.ts";
 import type { IvfHeader } from "./header.ts";
 import type { PartitionRun } from "./partition-run.ts";
-import { readFlatRows } from "./storage/flat.ts";
-import type { VectorRows } from "./vectors.ts";
+import { readRows } from "./storage/read-rows.ts";
+import { pickRows, type StoredRows } from "./stored-rows.ts";
 
 /**
  * The partitions of an open segment as a run, so that a merge only concatenates. Reads row ranges as they are asked for.
- * @param keepRows gives each row its id in the new segment; `NO_ROW` drops it
+ * @param options.keepRows gives each row its id in the new segment; `NO_ROW` drops it
+ * @param options.recode from the segment's codes to the new one's; `null`: they are the same
  */
-export function createSegmentRun(header: IvfHeader, keepRows: RowIdMap, signal?: AbortSignal): PartitionRun {
-  const { dimension, lengths, offsets, storage, mapRowIds } = header;
+export function createSegmentRun(
+  header: IvfHeader,
+  options: {
+    readonly keepRows: RowIdMap;
+    readonly recode?: ((values: Uint8Array) => Uint8Array) | null;
+    readonly signal?: AbortSignal | undefined;
+  },
+): PartitionRun {
+  const { lengths, offsets, file, storage, mapRowIds } = header;
+  const { keepRows, recode, signal } = options;
+  const { rowBytes } = storage;
   const mapRow: RowIdMap = mapRowIds === undefined ? keepRows : chainRowIdMaps([mapRowIds, keepRows]);
+  const readRanges = async (ranges: readonly (readonly [number, number])[]): Promise<StoredRows> => {
+    const rows = await readRows(file, storage, ranges, signal);
+    return recode ? { values: recode(rows.values), rowIds: rows.rowIds } : rows;
+  };
   return {
     lengths,
     async read(from, to) {
-      const pieces: VectorRows[] = [];
+      const pieces: StoredRows[] = [];
       // One planned read for the whole window: neighbouring partitions are neighbouring rows.
       const ranges = Array.from({ length: to - from }, (_, i): [number, number] => {
         const start = offsets[from + i]!;
@@ -23,16 +37,15 @@ export function createSegmentRun(header: IvfHeader, keepRows: RowIdMap, signal?:
       });
       const isAscending = ranges.every((range, i) => i === 0 || ranges[i - 1]![1] <= range[0]);
       if (!isAscending) {
-        for (const range of ranges)
-          pieces.push(mapRows(await readFlatRows(storage, dimension, [range], signal), dimension, mapRow));
+        for (const range of ranges) pieces.push(mapRows(await readRanges([range]), rowBytes, mapRow));
         return pieces;
       }
-      const window = await readFlatRows(storage, dimension, ranges, signal);
+      const window = await readRanges(ranges);
       let row = 0;
       for (const [start, end] of ranges) {
         const next = row + end - start;
-        const vectors = window.vectors.subarray(row * dimension, next * dimension);
-        pieces.push(mapRows({ vectors, rowIds: window.rowIds.subarray(row, next) }, dimension, mapRow));
+        const values = window.values.subarray(row * rowBytes, next * rowBytes);
+        pieces.push(mapRows({ values, rowIds: window.rowIds.subarray(row, next) }, rowBytes, mapRow));
         row = next;
       }
       return pieces;
@@ -40,16 +53,8 @@ export function createSegmentRun(header: IvfHeader, keepRows: RowIdMap, signal?:
   };
 }
 
-function mapRows(rows: VectorRows, dimension: number, mapRow: RowIdMap): VectorRows {
-  const mapped = mapRow(rows.rowIds);
-  const left = listRowsLeft(mapped);
-  if (left.length === mapped.length) return { vectors: rows.vectors, rowIds: mapped };
-  const vectors = new Float32Array(left.length * dimension);
-  const rowIds = new BigUint64Array(left.length);
-  for (let i = 0; i < left.length; i++) {
-    const row = left[i]!;
-    vectors.set(rows.vectors.subarray(row * dimension, (row + 1) * dimension), i * dimension);
-    rowIds[i] = mapped[row]!;
-  }
-  return { vectors, rowIds };
+function mapRows(rows: StoredRows, rowBytes: number, mapRow: RowIdMap): StoredRows {
+  const mapped = { values: rows.values, rowIds: mapRow(rows.rowIds) };
+  const left = listRowsLeft(mapped.rowIds);
+  return left.length === mapped.rowIds.length ? mapped : pickRows(mapped, left, rowBytes);
 }

@@ -5,7 +5,8 @@ import { getPartitionMetric } from "./metric.ts";
 import type { IvfModel } from "./model.ts";
 import { createMemoryRun, groupRows, type PartitionRun } from "./partition-run.ts";
 import { spillRuns } from "./spill-run.ts";
-import { collectVectors, type VectorRows } from "./vectors.ts";
+import type { RowStorage } from "./storage/storage.ts";
+import { collectVectors, getCompareDimension, type VectorRows } from "./vectors.ts";
 
 /** Of the budget, runs may hold this share: concatenating and writing need the rest. */
 const RUN_SHARE = 0.5;
@@ -17,17 +18,23 @@ const CALL_OPERATIONS = 4e7;
 const MIN_CALL_ROWS = 32;
 
 /**
- * Assigns the rows of a column to partitions, in bounded memory: groups of rows are kept until they hold half the
+ * Assigns the rows of a column to partitions and codes them, in bounded memory: groups of rows are kept until they hold half the
  * budget, then merged into one scratch file (an external shuffle).
  */
 export async function shuffleRows(
   source: ColumnSource,
   model: IvfModel,
-  kernels: BuildKernels,
-  scratch: SegmentWriter["scratch"],
-  context: FamilyContext,
+  options: {
+    readonly storage: RowStorage;
+    readonly kernels: BuildKernels;
+    readonly scratch: SegmentWriter["scratch"];
+    readonly context: FamilyContext;
+  },
 ): Promise<PartitionRun[]> {
-  const { dimension, numPartitions, metric } = model;
+  const { storage, kernels, scratch, context } = options;
+  const { type, numPartitions, metric } = model;
+  const dimension = getCompareDimension(type);
+  const { rowBytes } = storage;
   const limitBytes = context.memoryBudgetBytes * RUN_SHARE;
   const giveWay = createGiveWay(context.signal);
   const spilled: PartitionRun[] = [];
@@ -37,7 +44,7 @@ export async function shuffleRows(
 
   const spill = async (): Promise<void> => {
     const name = `partitions-${spilled.length}`;
-    spilled.push(await spillRuns(runs, numPartitions, dimension, scratch, name, context.signal));
+    spilled.push(await spillRuns(runs, { numPartitions, rowBytes, scratch, name, signal: context.signal }));
     runs = [];
     runBytes = 0;
   };
@@ -57,10 +64,12 @@ export async function shuffleRows(
 
   const batchRows = Math.max(64, Math.floor(Math.min(BATCH_BYTES, limitBytes / 4) / (4 * dimension)));
   for await (const batch of source.batches({ batchRows, borrow: true, signal: context.signal })) {
-    const rows = collectVectors(batch, dimension, metric);
-    const grouped = groupRows(rows, await assign(rows), numPartitions, dimension);
-    runs.push(createMemoryRun(grouped.rows, grouped.starts, dimension));
-    runBytes += rows.rowIds.length * (8 + 4 * dimension) + grouped.starts.byteLength * 2;
+    const rows = collectVectors(batch, type, metric);
+    const partitions = await assign(rows);
+    const coded = { values: storage.encode(rows, partitions), rowIds: rows.rowIds };
+    const grouped = groupRows(coded, partitions, { numPartitions, rowBytes });
+    runs.push(createMemoryRun(grouped.rows, grouped.starts, rowBytes));
+    runBytes += rows.rowIds.length * (8 + rowBytes) + grouped.starts.byteLength * 2;
     done += batch.rowIds.length;
     context.reportProgress?.({ phase: "assign", done, total: source.numRows, unit: "rows" });
     await giveWay();

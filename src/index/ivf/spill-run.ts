@@ -8,17 +8,20 @@ import type { PartitionRun } from "./partition-run.ts";
 const WRITE_BYTES = 1 << 20;
 
 /**
- * Writes runs as one scratch file in partition order: per partition its row ids, then its vectors, in the host's byte
+ * Writes runs as one scratch file in partition order: per partition its row ids, then its rows, in the host's byte
  * order (only this attempt reads it).
  */
 export async function spillRuns(
   runs: readonly PartitionRun[],
-  numPartitions: number,
-  dimension: number,
-  scratch: SegmentWriter["scratch"],
-  name: string,
-  signal?: AbortSignal,
+  options: {
+    readonly numPartitions: number;
+    readonly rowBytes: number;
+    readonly scratch: SegmentWriter["scratch"];
+    readonly name: string;
+    readonly signal?: AbortSignal | undefined;
+  },
 ): Promise<PartitionRun> {
+  const { numPartitions, rowBytes, scratch, name, signal } = options;
   const path = scratch.path(name);
   const writer = await scratch.store.createWriter(path, { signal });
   const buffered = createBufferedWriter(writer);
@@ -31,8 +34,8 @@ export async function spillRuns(
         await buffered.write(piece.rowIds);
         lengths[partition]! += piece.rowIds.length;
       }
-      for (const piece of pieces) await buffered.write(piece.vectors);
-      offsets[partition + 1] = offsets[partition]! + lengths[partition]! * (8 + 4 * dimension);
+      for (const piece of pieces) await buffered.write(piece.values);
+      offsets[partition + 1] = offsets[partition]! + lengths[partition]! * (8 + rowBytes);
     }
     await buffered.flush();
     await writer.close();
@@ -54,7 +57,7 @@ export async function spillRuns(
       };
       return Array.from(lengths.subarray(from, to), (count) => ({
         rowIds: take(new BigUint64Array(count)),
-        vectors: take(new Float32Array(count * dimension)),
+        values: take(new Uint8Array(count * rowBytes)),
       }));
     },
   };

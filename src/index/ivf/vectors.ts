@@ -1,56 +1,140 @@
 import { LanceError } from "../../errors.ts";
-import type { LanceField } from "../../format/schema.ts";
+import {
+  fromHalf,
+  type QueryVector,
+  toHalf,
+  toQueryVector,
+  type VectorElement,
+  type VectorValues,
+  viewValues,
+} from "../../kernels/element.ts";
 import type { ColumnBatch } from "../segment.ts";
 import { findVectors } from "../vector-rule.ts";
+import type { VectorType } from "../vector-type.ts";
 import type { Metric } from "./metric.ts";
 
 /** Vectors row by row, and the row each belongs to. */
 export interface VectorRows {
+  /** As partitions compare them: {@link getCompareDimension} floats a row. */
   readonly vectors: Float32Array;
+  /** As an index that keeps vectors holds them, in the column's element type. For f32 the same array. */
+  readonly values: VectorValues;
   readonly rowIds: BigUint64Array;
 }
 
-const VECTOR_TYPE = /^fixed_size_list:float:(\d+)$/;
-
-/** Dimension of a vector column. @throws SCHEMA_MISMATCH when it is no vector, UNSUPPORTED for other than f32 */
-export function getDimension(field: LanceField): number {
-  const dimension = Number(VECTOR_TYPE.exec(field.logicalType)?.[1] ?? 0);
-  if (dimension === 0) {
-    const isVector = /^fixed_size_list:(halffloat|double|u?int8):/.test(field.logicalType);
-    throw new LanceError(
-      isVector ? "UNSUPPORTED" : "SCHEMA_MISMATCH",
-      `an IVF_FLAT index needs a column of fixed-size lists of 32-bit floats; column "${field.name}" is ${field.logicalType}`,
-      { column: field.name, received: field.logicalType, expected: "fixed_size_list:float:<dimension>" },
-    );
-  }
-  return dimension;
+/** Floats a vector has where it meets centroids: one a value; one a bit for bytes. */
+export function getCompareDimension({ element, dimension }: VectorType): number {
+  return element === "u8" ? dimension * 8 : dimension;
 }
 
 /**
- * The vectors an index holds: those of {@link findVectors} whose values are finite; cosine ones scaled to length 1 (a zero vector has
- * no direction and is left out). One copy.
+ * The vectors an index holds: those of {@link findVectors} whose values are finite; cosine ones scaled to length 1 (a
+ * zero vector has no direction and is left out). One copy.
  */
-export function collectVectors(batch: ColumnBatch, dimension: number, metric: Metric): VectorRows {
+export function collectVectors(batch: ColumnBatch, type: VectorType, metric: Metric): VectorRows {
   const { values, rowIds } = batch;
-  const items = values.children[0]!;
-  const source = (items.values as Float32Array).subarray(0, values.length * dimension);
-  const vectors = new Float32Array(source.length);
+  const { element, dimension } = type;
+  const width = getCompareDimension(type);
+  const source = (values.children[0]!.values as VectorValues).subarray(0, values.length * dimension);
+  const vectors = new Float32Array(values.length * width);
+  const stored = element === "f32" ? vectors : (source.slice() as VectorValues);
   const kept = new BigUint64Array(values.length);
   const found = findVectors(values, dimension);
+  const read = createRowReader(element, source, dimension);
   let count = 0;
   for (let row = 0; row < values.length; row++) {
     if (found && (found[row >> 3]! & (1 << (row & 7))) === 0) continue;
-    if (!copyVector(source, row * dimension, vectors, count * dimension, dimension, metric)) continue;
+    const target = vectors.subarray(count * width, (count + 1) * width);
+    if (element === "u8") expandBits(source as Uint8Array, row * dimension, target);
+    else if (!copyVector(read(row), 0, target, metric)) continue;
+    if (element !== "f32") storeValues({ source, stored, dimension, metric }, row, count, target);
     kept[count++] = rowIds[row]!;
   }
-  return { vectors: vectors.subarray(0, count * dimension), rowIds: kept.subarray(0, count) };
+  return {
+    vectors: vectors.subarray(0, count * width),
+    values: element === "f32" ? vectors.subarray(0, count * width) : stored.subarray(0, count * dimension),
+    rowIds: kept.subarray(0, count),
+  };
+}
+
+/** The floats of each row; the same array may be given again. */
+function createRowReader(
+  element: VectorElement,
+  source: VectorValues,
+  dimension: number,
+): (row: number) => Float32Array | Float64Array {
+  if (element === "f16") {
+    const floats = new Float32Array(dimension);
+    return (row) => {
+      for (let i = 0; i < dimension; i++) floats[i] = fromHalf(source[row * dimension + i]!);
+      return floats;
+    };
+  }
+  return (row) => source.subarray(row * dimension, (row + 1) * dimension) as Float32Array | Float64Array;
+}
+
+/** Puts row `from` at `to`, in its own type: as it is, or for cosine of unit length. */
+function storeValues(
+  columns: { source: VectorValues; stored: VectorValues; dimension: number; metric: Metric },
+  from: number,
+  to: number,
+  unit: Float32Array,
+): void {
+  const { source, stored, dimension, metric } = columns;
+  if (metric !== "cosine") {
+    stored.set(source.subarray(from * dimension, (from + 1) * dimension) as never, to * dimension);
+    return;
+  }
+  if (stored instanceof Float64Array) {
+    copyVector(source as Float64Array, from * dimension, stored.subarray(to * dimension, (to + 1) * dimension), metric);
+    return;
+  }
+  for (let i = 0; i < dimension; i++) stored[to * dimension + i] = toHalf(unit[i]!);
+}
+
+/** Each bit as 0 or 1, least significant first. */
+function expandBits(bytes: Uint8Array, from: number, target: Float32Array): void {
+  for (let i = 0; i < target.length; i++) target[i] = (bytes[from + (i >> 3)]! >> (i & 7)) & 1;
+}
+
+/** Centroids in compare space, from and to the bytes of their tensor, which are of the column's element type. */
+export function decodeCentroids(tensor: Uint8Array, { element, dimension }: VectorType): Float32Array {
+  const values = viewValues(element, tensor);
+  if (element === "f32") return values as Float32Array;
+  if (element === "f16") return Float32Array.from(values, fromHalf);
+  if (element === "f64") return Float32Array.from(values);
+  const floats = new Float32Array(values.length * 8);
+  const width = dimension * 8;
+  for (let row = 0; row < values.length / dimension; row++) {
+    expandBits(values as Uint8Array, row * dimension, floats.subarray(row * width, (row + 1) * width));
+  }
+  return floats;
+}
+
+/** The inverse of {@link decodeCentroids}, to the nearest value there is: of bits, what most vectors have. */
+export function encodeCentroids(centroids: Float32Array, element: VectorElement): Uint8Array {
+  if (element === "f32") return new Uint8Array(centroids.buffer, centroids.byteOffset, centroids.byteLength);
+  if (element === "f16") return new Uint8Array(Uint16Array.from(centroids, toHalf).buffer);
+  if (element === "f64") return new Uint8Array(Float64Array.from(centroids).buffer);
+  const bytes = new Uint8Array(centroids.length / 8);
+  for (let i = 0; i < centroids.length; i++) if (centroids[i]! > 0.5) bytes[i >> 3]! |= 1 << (i & 7);
+  return bytes;
+}
+
+/** A query as a segment compares it. */
+export interface PreparedVector {
+  /** With stored values. Under cosine of unit length. */
+  readonly query: QueryVector;
+  /** With centroids. */
+  readonly compare: Float32Array;
 }
 
 /**
  * A query as the index compares it; `null` for a zero query under cosine, which has no direction.
  * @throws DIMENSION_MISMATCH, INVALID_ARGUMENT (not finite)
  */
-export function prepareQuery(q: Float32Array, dimension: number, metric: Metric): Float32Array | null {
+export function prepareQuery(q: QueryVector, type: VectorType, metric: Metric): PreparedVector | null {
+  const { element, dimension } = type;
   if (q.length !== dimension) {
     throw new LanceError(
       "DIMENSION_MISMATCH",
@@ -58,31 +142,35 @@ export function prepareQuery(q: Float32Array, dimension: number, metric: Metric)
       { expected: dimension, received: q.length },
     );
   }
-  if (!q.every(Number.isFinite)) {
-    throw new LanceError("INVALID_ARGUMENT", "the query vector holds a value that is not finite");
+  const query = toQueryVector(q, element);
+  const compare = new Float32Array(getCompareDimension(type));
+  if (query instanceof Uint8Array) {
+    expandBits(query, 0, compare);
+    return { query, compare };
   }
-  const prepared = new Float32Array(dimension);
-  return copyVector(q, 0, prepared, 0, dimension, metric) ? prepared : null;
+  if (!copyVector(query.slice(), 0, query, metric)) return null;
+  compare.set(query);
+  return { query, compare };
 }
 
+/** @returns whether the vector is one: finite, and of some length where the metric asks for a direction */
 function copyVector(
-  source: Float32Array,
+  source: Float32Array | Float64Array,
   from: number,
-  target: Float32Array,
-  to: number,
-  dimension: number,
+  target: Float32Array | Float64Array,
   metric: Metric,
 ): boolean {
+  const dimension = target.length;
   let sum = 0;
   for (let i = 0; i < dimension; i++) {
     const value = source[from + i]!;
     if (!Number.isFinite(value)) return false;
     sum += value * value;
-    target[to + i] = value;
+    target[i] = value;
   }
   if (metric !== "cosine") return true;
   const norm = Math.sqrt(sum);
   if (norm === 0) return false;
-  for (let i = 0; i < dimension; i++) target[to + i]! /= norm;
+  for (let i = 0; i < dimension; i++) target[i]! /= norm;
   return true;
 }

@@ -2,39 +2,54 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { IVFSchema } from "../../proto/gen/lance/index_pb.ts";
 import { createGiveWay } from "../../tasks/give-way.ts";
 import { settleAll } from "../../tasks/settle-all.ts";
-import { createIndexField } from "../file-batch.ts";
 import type { FamilyContext, SegmentWriter } from "../segment.ts";
-import { AUXILIARY_FILE, DISTANCE_KEY, INDEX_FILE, INDEX_KEY, IVF_KEY, STORAGE_KEY, TENSOR_F32 } from "./ivf-files.ts";
+import {
+  AUXILIARY_FILE,
+  DISTANCE_KEY,
+  INDEX_FILE,
+  INDEX_KEY,
+  IVF_KEY,
+  STORAGE_KEY,
+  TENSOR_TYPES,
+} from "./ivf-files.ts";
 import type { IvfModel } from "./model.ts";
 import type { PartitionRun } from "./partition-run.ts";
-import { createFlatStorage } from "./storage/flat.ts";
-import type { VectorRows } from "./vectors.ts";
+import type { RowStorage } from "./storage/storage.ts";
+import { concatRows, type StoredRows } from "./stored-rows.ts";
+import type { SubIndex } from "./sub-index/sub-index.ts";
 
 /** Bytes of neighbouring partitions read and written together. */
 const WINDOW_BYTES = 4 << 20;
 
+/** What a segment is composed of. */
+export interface SegmentParts {
+  /** As native names it: `IVF_FLAT`. */
+  readonly indexType: string;
+  readonly subIndex: SubIndex;
+  readonly storage: RowStorage;
+}
+
 /**
- * Concatenates runs partition by partition into the two files of an IVF_FLAT segment. Memory: one window, or one
+ * Concatenates runs partition by partition into the two files of a segment. Memory: one window, or one
  * partition where that is larger.
  */
-export async function writeIvfFlat(
+export async function writeIvfSegment(
   model: IvfModel,
   runs: readonly PartitionRun[],
-  writer: SegmentWriter,
-  context: FamilyContext,
+  options: { readonly parts: SegmentParts; readonly writer: SegmentWriter; readonly context: FamilyContext },
 ): Promise<void> {
-  const lengths = await writeStorage(model, runs, writer, context);
-  await writeIndex(model, lengths, writer);
+  const { parts, writer, context } = options;
+  await writeStorage(model, runs, { storage: parts.storage, writer, context });
+  await writeIndex(model, parts, writer);
 }
 
 async function writeStorage(
   model: IvfModel,
   runs: readonly PartitionRun[],
-  writer: SegmentWriter,
-  context: FamilyContext,
-): Promise<Uint32Array> {
-  const { dimension, numPartitions, metric } = model;
-  const storage = createFlatStorage(dimension);
+  options: { readonly storage: RowStorage; readonly writer: SegmentWriter; readonly context: FamilyContext },
+): Promise<void> {
+  const { storage, writer, context } = options;
+  const { numPartitions, metric } = model;
   const file = await writer.createFile(AUXILIARY_FILE, storage.schema, {
     [DISTANCE_KEY]: metric,
     [STORAGE_KEY]: JSON.stringify([storage.metadata]),
@@ -42,9 +57,9 @@ async function writeStorage(
   const giveWay = createGiveWay(context.signal);
   const lengths = new Uint32Array(numPartitions);
   for (let from = 0; from < numPartitions; ) {
-    const to = findWindowEnd(runs, from, numPartitions, 8 + 4 * dimension);
+    const to = findWindowEnd(runs, from, numPartitions, 8 + storage.rowBytes);
     const pieces = await settleAll(runs.map((run) => run.read(from, to)));
-    const ordered: VectorRows[] = [];
+    const ordered: StoredRows[] = [];
     for (let i = 0; i < to - from; i++) {
       for (const piece of pieces) {
         const rows = piece[i]!;
@@ -61,24 +76,26 @@ async function writeStorage(
   const ranges = toBinary(IVFSchema, create(IVFSchema, { offsets, lengths: [...lengths] }));
   file.setMetadata(IVF_KEY, String(await file.addGlobalBuffer(ranges)));
   await file.finish();
-  return lengths;
 }
 
-async function writeIndex(model: IvfModel, lengths: Uint32Array, writer: SegmentWriter): Promise<void> {
-  const { metric, dimension, numPartitions, centroids, loss } = model;
-  const schema = { fields: [createIndexField(0, "__flat_marker", "uint64", false)], metadata: {} };
-  const file = await writer.createFile(INDEX_FILE, schema, {
-    [INDEX_KEY]: JSON.stringify({ type: "IVF_FLAT", distance_type: metric }),
-    "lance:flat": JSON.stringify(Array.from(lengths, () => "")),
+async function writeIndex(
+  model: IvfModel,
+  { indexType, subIndex }: SegmentParts,
+  writer: SegmentWriter,
+): Promise<void> {
+  const { metric, type, numPartitions, tensor, loss } = model;
+  const file = await writer.createFile(INDEX_FILE, subIndex.schema, {
+    [INDEX_KEY]: JSON.stringify({ type: indexType, distance_type: metric }),
+    ...subIndex.describePartitions(numPartitions),
   });
   const message = create(IVFSchema, {
     // The flat sub-index has no rows of its own: every range of this file is empty.
-    offsets: Array.from(lengths, () => 0n),
-    lengths: Array.from(lengths, () => 0),
+    offsets: Array.from({ length: numPartitions }, () => 0n),
+    lengths: Array.from({ length: numPartitions }, () => 0),
     centroidsTensor: {
-      dataType: TENSOR_F32,
-      shape: [numPartitions, dimension],
-      data: new Uint8Array(centroids.buffer, centroids.byteOffset, centroids.byteLength),
+      dataType: TENSOR_TYPES[type.element],
+      shape: [numPartitions, type.dimension],
+      data: tensor,
     },
     ...(loss === null ? {} : { loss }),
   });
@@ -102,19 +119,4 @@ function getOffsets(lengths: Uint32Array): bigint[] {
     offset += BigInt(length);
     return start;
   });
-}
-
-function concatRows(parts: readonly VectorRows[]): VectorRows {
-  if (parts.length === 1) return parts[0]!;
-  const vectors = new Float32Array(parts.reduce((sum, part) => sum + part.vectors.length, 0));
-  const rowIds = new BigUint64Array(parts.reduce((sum, part) => sum + part.rowIds.length, 0));
-  let value = 0;
-  let row = 0;
-  for (const part of parts) {
-    vectors.set(part.vectors, value);
-    rowIds.set(part.rowIds, row);
-    value += part.vectors.length;
-    row += part.rowIds.length;
-  }
-  return { vectors, rowIds };
 }

@@ -117,7 +117,12 @@ export class TopK {
      * Scans `num_rows` vectors in host buffers. `mask` 0 = every row; otherwise one bit a row, LSB first.
      * Distances count in [lower, upper); NaN bounds count as absent.
      */
-    scanFlat(metric: number, query: number, vectors: number, row_ids: number, num_rows: number, dimension: number, mask: number, lower: number, upper: number): void;
+    scanFlat(element: number, metric: number, query: number, vectors: number, row_ids: number, num_rows: number, dimension: number, mask: number, lower: number, upper: number): void;
+    /**
+     * As `scanFlat`, over 8-bit scalar codes. l2: `query` is `dimension` codes, the distance Σ(Δcode)² × `scale`;
+     * dot: `dimension` f32, the distance `offset` − `scale` × Σ code·q.
+     */
+    scanScalarCodes(metric: number, query: number, scale: number, offset: number, codes: number, row_ids: number, num_rows: number, dimension: number, mask: number, lower: number, upper: number): void;
     /**
      * The k-th best distance; infinite while there are fewer.
      */
@@ -132,7 +137,7 @@ export function allocateBytes(byte_length: number): number;
 /**
  * Distances of one query to `num_rows` vectors, in host buffers.
  */
-export function computeDistances(metric: number, query: number, vectors: number, num_rows: number, dimension: number, output: number): void;
+export function computeDistances(element: number, metric: number, query: number, vectors: number, num_rows: number, dimension: number, output: number): void;
 
 /**
  * The values of a serialised bitmap, ascending. Every value must be below `limit`.
@@ -201,7 +206,7 @@ export interface InitOutput {
     readonly columnbuilder_valueCount: (a: number) => number;
     readonly columnbuilder_valueData: (a: number) => [number, number];
     readonly columnbuilder_valueOffsets: (a: number) => [number, number, number, number];
-    readonly computeDistances: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number];
+    readonly computeDistances: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => [number, number];
     readonly decodeRoaring: (a: number, b: number, c: number) => [number, number, number, number];
     readonly decompressBuffer: (a: number, b: number, c: number) => [number, number, number, number];
     readonly decompressZstd: (a: number, b: number) => [number, number, number, number];
@@ -218,7 +223,8 @@ export interface InitOutput {
     readonly topk_count: (a: number) => number;
     readonly topk_finishInto: (a: number, b: number, c: number) => [number, number];
     readonly topk_new: (a: number) => number;
-    readonly topk_scanFlat: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number) => [number, number];
+    readonly topk_scanFlat: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number) => [number, number];
+    readonly topk_scanScalarCodes: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number) => [number, number];
     readonly topk_threshold: (a: number) => number;
     readonly unpackBitBlocks: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number, number, number];
     readonly unpackBits: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => [number, number, number, number];

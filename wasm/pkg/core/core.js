@@ -344,6 +344,7 @@ export class TopK {
     /**
      * Scans `num_rows` vectors in host buffers. `mask` 0 = every row; otherwise one bit a row, LSB first.
      * Distances count in [lower, upper); NaN bounds count as absent.
+     * @param {number} element
      * @param {number} metric
      * @param {number} query
      * @param {number} vectors
@@ -354,8 +355,29 @@ export class TopK {
      * @param {number} lower
      * @param {number} upper
      */
-    scanFlat(metric, query, vectors, row_ids, num_rows, dimension, mask, lower, upper) {
-        const ret = wasm.topk_scanFlat(this.__wbg_ptr, metric, query, vectors, row_ids, num_rows, dimension, mask, lower, upper);
+    scanFlat(element, metric, query, vectors, row_ids, num_rows, dimension, mask, lower, upper) {
+        const ret = wasm.topk_scanFlat(this.__wbg_ptr, element, metric, query, vectors, row_ids, num_rows, dimension, mask, lower, upper);
+        if (ret[1]) {
+            throw takeFromExternrefTable0(ret[0]);
+        }
+    }
+    /**
+     * As `scanFlat`, over 8-bit scalar codes. l2: `query` is `dimension` codes, the distance Σ(Δcode)² × `scale`;
+     * dot: `dimension` f32, the distance `offset` − `scale` × Σ code·q.
+     * @param {number} metric
+     * @param {number} query
+     * @param {number} scale
+     * @param {number} offset
+     * @param {number} codes
+     * @param {number} row_ids
+     * @param {number} num_rows
+     * @param {number} dimension
+     * @param {number} mask
+     * @param {number} lower
+     * @param {number} upper
+     */
+    scanScalarCodes(metric, query, scale, offset, codes, row_ids, num_rows, dimension, mask, lower, upper) {
+        const ret = wasm.topk_scanScalarCodes(this.__wbg_ptr, metric, query, scale, offset, codes, row_ids, num_rows, dimension, mask, lower, upper);
         if (ret[1]) {
             throw takeFromExternrefTable0(ret[0]);
         }
@@ -383,6 +405,7 @@ export function allocateBytes(byte_length) {
 
 /**
  * Distances of one query to `num_rows` vectors, in host buffers.
+ * @param {number} element
  * @param {number} metric
  * @param {number} query
  * @param {number} vectors
@@ -390,8 +413,8 @@ export function allocateBytes(byte_length) {
  * @param {number} dimension
  * @param {number} output
  */
-export function computeDistances(metric, query, vectors, num_rows, dimension, output) {
-    const ret = wasm.computeDistances(metric, query, vectors, num_rows, dimension, output);
+export function computeDistances(element, metric, query, vectors, num_rows, dimension, output) {
+    const ret = wasm.computeDistances(element, metric, query, vectors, num_rows, dimension, output);
     if (ret[1]) {
         throw takeFromExternrefTable0(ret[0]);
     }

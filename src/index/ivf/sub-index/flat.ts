@@ -1,65 +1,35 @@
 import type { WasmBuffer } from "../../../kernels/memory.ts";
-import type { TopK } from "../../../kernels/top-k.ts";
 import type { RowSet } from "../../../table/row-set.ts";
-import type { GiveWay } from "../../../tasks/give-way.ts";
-import type { Metric } from "../metric.ts";
+import { createIndexField } from "../../file-batch.ts";
+import type { SubIndex } from "./sub-index.ts";
 
-/** Vectors of one partition in WASM memory. */
-export interface FlatPartition {
-  readonly vectors: WasmBuffer;
-  readonly rowIds: WasmBuffer;
-  readonly numRows: number;
-}
+/** Bytes compared per call: about 5 ms. */
+const CALL_BYTES = 32 << 20;
 
-/** One query over one partition. */
-export interface FlatSearch {
-  readonly metric: Metric;
-  readonly query: Float32Array;
-  readonly dimension: number;
-  readonly mask: RowSet | undefined;
-  readonly lower: number | undefined;
-  readonly upper: number | undefined;
-}
-
-/** Values compared per call: about 5 ms. */
-const CALL_VALUES = 8 << 20;
-
-/**
- * The sub-index without a structure: every vector of the partition is compared. Gives way between slices.
- * @returns rows the mask lets through
- */
-export async function searchFlatPartition(
-  topK: TopK,
-  partition: FlatPartition,
-  search: FlatSearch,
-  giveWay: GiveWay,
-): Promise<number> {
-  const { query, dimension, mask, lower, upper } = search;
-  // Cosine partitions hold unit vectors and a unit query comes in, so 1 − cos = 1 − dot, without their lengths again.
-  const metric = search.metric === "cosine" ? "dot" : search.metric;
-  const step = Math.max(256, Math.floor(CALL_VALUES / dimension)) & ~7;
-  let selected = 0;
-  for (let row = 0; row < partition.numRows; row += step) {
-    const numRows = Math.min(step, partition.numRows - row);
-    const rowIds = viewBuffer(partition.rowIds, row * 8, numRows * 8);
-    const bits = mask ? createMaskBits(rowIds.bytes(), numRows, mask) : undefined;
-    selected += bits ? bits.count : numRows;
-    if (bits && bits.count === 0) continue;
-    topK.scanFlat({
-      metric,
-      query,
-      dimension,
-      numRows,
-      vectors: viewBuffer(partition.vectors, row * dimension * 4, numRows * dimension * 4),
-      rowIds,
-      ...(bits ? { mask: bits.bytes } : {}),
-      ...(lower === undefined ? {} : { lower }),
-      ...(upper === undefined ? {} : { upper }),
-    });
-    await giveWay();
-  }
-  return selected;
-}
+/** The sub-index without a structure: every row of the partition is compared. */
+export const flatSubIndex: SubIndex = {
+  name: "",
+  schema: { fields: [createIndexField(0, "__flat_marker", "uint64", false)], metadata: {} },
+  describePartitions: (numPartitions) => ({
+    "lance:flat": JSON.stringify(Array.from({ length: numPartitions }, () => "")),
+  }),
+  async searchPartition(topK, partition, search, giveWay) {
+    const { scan, rowBytes, mask, lower, upper } = search;
+    const step = Math.max(256, Math.floor(CALL_BYTES / rowBytes)) & ~7;
+    let selected = 0;
+    for (let row = 0; row < partition.numRows; row += step) {
+      const numRows = Math.min(step, partition.numRows - row);
+      const rowIds = viewBuffer(partition.rowIds, row * 8, numRows * 8);
+      const bits = mask ? createMaskBits(rowIds.bytes(), numRows, mask) : undefined;
+      selected += bits ? bits.count : numRows;
+      if (bits && bits.count === 0) continue;
+      const values = viewBuffer(partition.values, row * rowBytes, numRows * rowBytes);
+      scan(topK, { values, rowIds, numRows }, { mask: bits?.bytes, lower, upper });
+      await giveWay();
+    }
+    return selected;
+  },
+};
 
 /** One bit per row, least significant first: is the row in `mask`? */
 function createMaskBits(rowIds: Uint8Array, numRows: number, mask: RowSet): { bytes: Uint8Array; count: number } {

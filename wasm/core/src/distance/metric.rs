@@ -1,4 +1,5 @@
 use lancelet_common::error::{KernelError, Result};
+use lancelet_common::memory::Pod;
 use lancelet_common::simd::{dot, dot_and_norm, squared_l2};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -6,6 +7,8 @@ pub enum Metric {
     L2,
     Cosine,
     Dot,
+    /// Bits that differ; of bytes only.
+    Hamming,
 }
 
 impl Metric {
@@ -14,12 +17,24 @@ impl Metric {
             0 => Ok(Metric::L2),
             1 => Ok(Metric::Cosine),
             2 => Ok(Metric::Dot),
+            3 => Ok(Metric::Hamming),
             _ => Err(KernelError::Invalid("an unknown metric")),
         }
     }
 }
 
-/// A query and what of it is computed once.
+/// A query as rows of one kind are compared with it.
+pub trait RowQuery {
+    /// What a row holds `width` of.
+    type Value: Pod;
+
+    fn width(&self) -> usize;
+
+    /// The distance to `row`, of the query's width.
+    fn distance(&mut self, row: &[Self::Value]) -> f32;
+}
+
+/// A query of 32-bit floats, and what of it is computed once.
 pub struct PreparedQuery<'a> {
     metric: Metric,
     values: &'a [f32],
@@ -33,6 +48,9 @@ impl<'a> PreparedQuery<'a> {
         if values.is_empty() {
             return Err(KernelError::Invalid("a vector without dimensions"));
         }
+        if metric == Metric::Hamming {
+            return Err(KernelError::Invalid("hamming compares bytes, not floats"));
+        }
         let squared = dot(values, values);
         Ok(PreparedQuery {
             metric,
@@ -42,17 +60,13 @@ impl<'a> PreparedQuery<'a> {
         })
     }
 
-    pub fn dimension(&self) -> usize {
-        self.values.len()
-    }
-
     /// The distance to `row`, of the query's dimension.
     #[inline(always)]
-    pub fn distance(&self, row: &[f32]) -> f32 {
+    pub fn compare(&self, row: &[f32]) -> f32 {
         match self.metric {
             Metric::L2 => squared_l2(self.values, row),
             Metric::Dot => 1.0 - dot(self.values, row),
-            Metric::Cosine => {
+            Metric::Cosine | Metric::Hamming => {
                 let (dot, norm) = dot_and_norm(self.values, row);
                 if self.is_ordinary && is_ordinary(norm) {
                     1.0 - dot / self.norm / norm.sqrt()
@@ -61,6 +75,19 @@ impl<'a> PreparedQuery<'a> {
                 }
             }
         }
+    }
+}
+
+impl RowQuery for PreparedQuery<'_> {
+    type Value = f32;
+
+    fn width(&self) -> usize {
+        self.values.len()
+    }
+
+    #[inline(always)]
+    fn distance(&mut self, row: &[f32]) -> f32 {
+        self.compare(row)
     }
 }
 
@@ -84,11 +111,9 @@ fn cosine_in_doubles(query: &[f32], row: &[f32]) -> f32 {
 }
 
 /// Distances to every row of `vectors`; `output` holds one per row.
-pub fn distances_of(query: &PreparedQuery, vectors: &[f32], output: &mut [f32]) {
-    for (value, row) in output
-        .iter_mut()
-        .zip(vectors.chunks_exact(query.dimension()))
-    {
+pub fn distances_of<Q: RowQuery>(query: &mut Q, vectors: &[Q::Value], output: &mut [f32]) {
+    let width = query.width();
+    for (value, row) in output.iter_mut().zip(vectors.chunks_exact(width)) {
         *value = query.distance(row);
     }
 }

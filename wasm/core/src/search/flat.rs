@@ -1,5 +1,5 @@
 use super::heap::BestK;
-use crate::distance::PreparedQuery;
+use crate::distance::RowQuery;
 use lancelet_common::error::Result;
 
 /// Distances in [lower, upper).
@@ -33,16 +33,16 @@ impl Range {
 }
 
 /// Offers every allowed row to `best`. Masked rows are not computed.
-pub fn scan_rows(
+pub fn scan_rows<Q: RowQuery>(
     best: &mut BestK,
-    query: &PreparedQuery,
-    vectors: &[f32],
+    query: &mut Q,
+    vectors: &[Q::Value],
     row_ids: &[u64],
     mask: Option<&[u8]>,
     range: Range,
 ) -> Result<()> {
-    let dimension = query.dimension();
-    let mut offer = |row: &[f32], row_id: u64| -> Result<()> {
+    let width = query.width();
+    let mut offer = |row: &[Q::Value], row_id: u64| -> Result<()> {
         let distance = query.distance(row);
         if range.contains(distance) {
             best.offer(distance, row_id)?;
@@ -50,7 +50,7 @@ pub fn scan_rows(
         Ok(())
     };
     let Some(mask) = mask else {
-        for (row, &row_id) in vectors.chunks_exact(dimension).zip(row_ids) {
+        for (row, &row_id) in vectors.chunks_exact(width).zip(row_ids) {
             offer(row, row_id)?;
         }
         return Ok(());
@@ -63,10 +63,7 @@ pub fn scan_rows(
             if row >= row_ids.len() {
                 break;
             }
-            offer(
-                &vectors[row * dimension..(row + 1) * dimension],
-                row_ids[row],
-            )?;
+            offer(&vectors[row * width..(row + 1) * width], row_ids[row])?;
         }
     }
     Ok(())

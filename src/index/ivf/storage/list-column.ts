@@ -1,0 +1,74 @@
+import { type FixedSizeList, makeData, type RecordBatch, type Schema, Uint64 } from "apache-arrow";
+import { LanceError } from "../../../errors.ts";
+import { toArrowSchema } from "../../../format/arrow-schema.ts";
+import { fileColumns, type LanceFile } from "../../../format/read/file.ts";
+import type { LanceSchema } from "../../../format/schema.ts";
+import { elementBytes, type VectorElement, viewValues } from "../../../kernels/element.ts";
+import { createBatch, createIndexField } from "../../file-batch.ts";
+import { nameVectorType } from "../../vector-type.ts";
+import type { StoredRows } from "../stored-rows.ts";
+import type { RowRanges } from "./storage.ts";
+
+/** A storage file of row ids and one fixed-size list. */
+export interface ListColumn {
+  readonly schema: LanceSchema;
+  readonly rowBytes: number;
+  createBatch(rows: StoredRows): RecordBatch;
+  readBatches(file: LanceFile, ranges: RowRanges, signal?: AbortSignal): AsyncIterable<StoredRows>;
+}
+
+/** @param options.width values a row */
+export function createListColumn(
+  name: string,
+  options: { readonly element: VectorElement; readonly width: number; readonly nullable: boolean },
+): ListColumn {
+  const { element, width, nullable } = options;
+  const rowBytes = width * elementBytes(element);
+  const logicalType = nameVectorType({ element, dimension: width });
+  const schema: LanceSchema = {
+    fields: [createIndexField(0, "_rowid", "uint64", true), createIndexField(1, name, logicalType, nullable)],
+    metadata: {},
+  };
+  const arrowSchema: Schema = toArrowSchema(schema);
+  const type = arrowSchema.fields[1]!.type as FixedSizeList;
+  const expected = `_rowid: uint64, ${name}: ${logicalType}`;
+  return {
+    schema,
+    rowBytes,
+    createBatch({ values, rowIds }) {
+      const length = rowIds.length;
+      const data = viewValues(element, values);
+      const itemType = type.children[0]!.type;
+      const items = makeData({ type: itemType, length: data.length, nullCount: 0, data } as never);
+      const ids = makeData({ type: new Uint64(), length, nullCount: 0, data: rowIds });
+      const lists = makeData({ type, length, nullCount: 0, child: items } as never);
+      return createBatch(arrowSchema, length, [ids, lists]);
+    },
+    async *readBatches(file, ranges, signal) {
+      const columns = fileColumns(file);
+      const found = columns.map((column) => `${column.field.name}: ${column.field.logicalType}`).join(", ");
+      if (found !== expected) {
+        throw new LanceError("CORRUPT", `${file.path}: expected columns ${expected}; received ${found}`, {
+          path: file.path,
+          expected,
+          received: found,
+        });
+      }
+      const selected = ranges.filter(([start, end]) => end > start);
+      if (selected.length === 0) return;
+      let missing = selected.reduce((sum, [start, end]) => sum + end - start, 0);
+      for await (const batch of file.read(columns, { kind: "ranges", ranges: selected }, { signal, borrow: true })) {
+        missing -= batch.numRows;
+        const [ids, lists] = batch.data.children;
+        const items = lists!.children[0]!.values as ArrayBufferView;
+        yield {
+          rowIds: (ids!.values as BigUint64Array).subarray(0, batch.numRows),
+          values: new Uint8Array(items.buffer, items.byteOffset, batch.numRows * rowBytes),
+        };
+      }
+      if (missing !== 0) {
+        throw new LanceError("CORRUPT", `${file.path}: ${missing} rows are missing from it`, { path: file.path });
+      }
+    },
+  };
+}

@@ -1,0 +1,94 @@
+import type { RecordBatch } from "apache-arrow";
+import type { LanceFile } from "../../../format/read/file.ts";
+import type { LanceSchema } from "../../../format/schema.ts";
+import type { QueryVector } from "../../../kernels/element.ts";
+import type { WasmBuffer } from "../../../kernels/memory.ts";
+import type { TopK } from "../../../kernels/top-k.ts";
+import type { VectorIndexDetails } from "../../../proto/gen/lance/index_pb.ts";
+import type { IndexParams } from "../../params.ts";
+import type { VectorType } from "../../vector-type.ts";
+import type { Metric } from "../metric.ts";
+import type { StoredRows } from "../stored-rows.ts";
+import type { VectorRows } from "../vectors.ts";
+
+/** What a storage learned from a sample, as JSON; `null` for one that learns nothing. */
+export type StorageModel = Readonly<Record<string, unknown>> | null;
+
+/** What is stored, and how it is compared. */
+export interface StorageShape {
+  readonly type: VectorType;
+  readonly metric: Metric;
+}
+
+/** Rows of a partition in WASM memory: some `rowBytes` each. */
+export interface StoredSlice {
+  readonly values: WasmBuffer;
+  readonly rowIds: WasmBuffer;
+  readonly numRows: number;
+}
+
+/** Which rows of a slice count. */
+export interface ScanLimits {
+  /** Bit i, LSB first, set: row i may be returned. */
+  readonly mask?: Uint8Array | undefined;
+  readonly lower?: number | undefined;
+  readonly upper?: number | undefined;
+}
+
+/** One query over slices. */
+export type SliceScan = (topK: TopK, slice: StoredSlice, limits: ScanLimits) => void;
+
+/** Row ranges of a file: ascending, disjoint. */
+export type RowRanges = readonly (readonly [start: number, end: number])[];
+
+/** How vectors are kept, once it is known what was learned. */
+export interface RowStorage {
+  readonly rowBytes: number;
+  /** Columns of the storage file. */
+  readonly schema: LanceSchema;
+  /** One JSON string, as `storage_metadata` holds it. */
+  readonly metadata: string;
+  /**
+   * Vectors as rows of `rowBytes`. May be a view of them.
+   * @param partitions of each row
+   */
+  encode(rows: VectorRows, partitions: Uint32Array): Uint8Array;
+  createBatch(rows: StoredRows): RecordBatch;
+  /**
+   * Rows of a storage file, batch by batch; what is given may be a view of bytes that others read too, and is valid
+   * until the next batch. After the last one, every row of the ranges was given.
+   * @throws CORRUPT when the file has other columns or ends early; IO, ABORTED
+   */
+  readBatches(file: LanceFile, ranges: RowRanges, signal?: AbortSignal): AsyncIterable<StoredRows>;
+  /** Of unit length under cosine. */
+  prepareScan(query: QueryVector): SliceScan;
+}
+
+/** The quantizer axis of a vector index: how a vector becomes a row of its storage file. */
+export interface StorageKind {
+  /** As index types name it: `FLAT`, `SQ`. */
+  readonly name: string;
+  /** Whether its distances are those of the vectors themselves. */
+  readonly isExact: boolean;
+  /** Rows of a partition where users name no number. */
+  readonly targetPartitionSize: number;
+  /** Parameters of its own. */
+  readonly paramNames: readonly string[];
+  /** @returns its own parameters with their defaults. @throws INVALID_ARGUMENT */
+  resolveParams(params: IndexParams, shape: StorageShape): IndexParams;
+  /** Its part of `VectorIndexDetails`. */
+  encodeDetails(params: IndexParams): NonNullable<VectorIndexDetails["compression"]>;
+  /** Rows it learns from, at least. */
+  countSampleRows(params: IndexParams): number;
+  /** @param vectors a sample in compare space, of unit length under cosine */
+  train(vectors: Float32Array, params: IndexParams): StorageModel;
+  /** Whether a model is one of this kind. */
+  acceptsModel(model: StorageModel): boolean;
+  /** What was learned for the segment that owns the file. @throws CORRUPT, UNSUPPORTED, IO, ABORTED */
+  readModel(file: LanceFile, shape: StorageShape, signal?: AbortSignal): Promise<StorageModel>;
+  /** The model of a segment merged from others. */
+  mergeModels(models: readonly StorageModel[]): StorageModel;
+  /** How rows coded by one model become rows of another; `null`: they are the same. */
+  createRecoder(from: StorageModel, to: StorageModel): ((values: Uint8Array) => Uint8Array) | null;
+  open(shape: StorageShape, model: StorageModel): RowStorage;
+}
