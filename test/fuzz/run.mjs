@@ -70,8 +70,8 @@ function addCounts({ target, start, end }, counts, ms) {
   done += end - start;
 }
 
-function keep(task, number, kind, regression) {
-  const first = regression.finding.split("\n", 1)[0].replace(/"[^"]*"|\d+/g, "#");
+function keep(task, { number, outcome: kind, finding, regression }) {
+  const first = regression.finding.replace(/"[^"]*"|\d+/g, "#");
   const key = `${task.target}: ${first}`;
   const count = (findings.get(key) ?? 0) + 1;
   findings.set(key, count);
@@ -80,9 +80,7 @@ function keep(task, number, kind, regression) {
   const name = `${task.target}-${kind}-${createHash("sha256").update(text).digest("hex").slice(0, 8)}.json`;
   mkdirSync(directory, { recursive: true });
   writeFileSync(directory + name.replaceAll(" ", "-"), text);
-  console.log(
-    `FINDING in ${task.target}, execution ${number}: ${regression.finding.split("\n").slice(0, 6).join("\n  ")}`,
-  );
+  console.log(`FINDING in ${task.target}, execution ${number}: ${finding.split("\n").slice(0, 6).join("\n  ")}`);
 }
 
 function runThread() {
@@ -127,7 +125,7 @@ function runThread() {
         if (message.isFull) await replace(undefined);
         else next();
       } else {
-        keep(message.task, message.number, message.outcome, message.regression);
+        keep(message.task, message);
         if (message.outcome === "WORKER_FAILED") {
           addCounts({ ...message.task, end: message.number + 1 }, { WORKER_FAILED: 1 }, performance.now() - startedAt);
           await replace({ ...message.task, start: message.number + 1 });

@@ -40,8 +40,10 @@ parentPort!.on("message", async (task: FuzzTask) => {
     Error.stackTraceLimit = 12;
     const again = isTrap ? outcome : await execute(target, input);
     Error.stackTraceLimit = 0;
-    const regression = describeInput(target, { ...input, finding: again.finding ?? outcome.finding! });
-    parentPort!.postMessage({ kind: "finding", task, number, outcome: outcome.kind, regression });
+    const finding = again.finding ?? outcome.finding!;
+    // The stack is of this machine: only the first line is kept.
+    const regression = describeInput(target, { ...input, finding: finding.split("\n", 1)[0]! });
+    parentPort!.postMessage({ kind: "finding", task, number, outcome: outcome.kind, finding, regression });
     if (isTrap) await new Promise(() => {});
   };
   await runExecutions(target, {
