@@ -53,7 +53,7 @@ export const SHARED_ROWS = 40;
 /** The rows of version 1. */
 export const firstRows: readonly ModelRow[] = Array.from({ length: SHARED_ROWS }, (_, id) => ({ id, value: 0 }));
 
-/** Operations that transactions may be of; those of no call are internal to a compaction. */
+/** Operations that transactions of a call may be of. */
 const TRANSACTIONS: Readonly<Record<ModelOperation["kind"], readonly string[]>> = {
   append: ["append"],
   delete: ["delete"],
@@ -69,6 +69,9 @@ const TRANSACTIONS: Readonly<Record<ModelOperation["kind"], readonly string[]>> 
   restore: ["restore"],
   tag: [],
 };
+
+/** A compaction goes on where others appended meanwhile: it may make several versions, and acknowledges the last. */
+const INTERNAL = ["reserveFragments", "rewrite"];
 
 interface State {
   readonly rows: ReadonlyMap<number, ModelRow>;
@@ -112,7 +115,7 @@ export function findModelFaults(logs: readonly WriterLog[], versions: readonly M
       }
       // One that changed nothing is held to that by the rows of its version.
       if (call.changed > 0) state = applyOperation(state, call.operation, states);
-    } else if (version > 1 && operation !== "reserveFragments") {
+    } else if (version > 1 && !INTERNAL.includes(operation ?? "")) {
       faults.push(`version ${version}, ${operation}, is of no call`);
     }
     states.set(version, state);
