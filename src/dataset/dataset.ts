@@ -21,6 +21,7 @@ import type { ScannerOptions } from "../query/scan-options.ts";
 import { Scanner, type ScannerEnvironment } from "../query/scanner.ts";
 import { type TakeOptions, takeOffsets, takeRowIds } from "../query/take.ts";
 import { type TakeBlobsOptions, takeBlobs } from "../query/take-blobs.ts";
+import { openStore } from "../store/open-store.ts";
 import type { Store } from "../store/store.ts";
 import { closeBases } from "../store/with-bases.ts";
 import type { BlobFile } from "../table/blob-file.ts";
@@ -467,11 +468,18 @@ export class Dataset {
 
   /**
    * Copies this version whole into another store, where it becomes visible with the last write, as a table of its own:
-   * files of other bases are copied into it. A copy that stopped goes on where it was when called again.
-   * @throws ALREADY_EXISTS, UNSUPPORTED, NOT_FOUND, CORRUPT, QUOTA_EXCEEDED, IO, ABORTED
+   * files of other bases are copied into it. A copy that stopped goes on where it was when called again: files that were
+   * whole by then are kept.
+   * @param target a store, or the URI of one
+   * @throws INVALID_ARGUMENT, ALREADY_EXISTS, UNSUPPORTED, NOT_FOUND, CORRUPT, QUOTA_EXCEEDED, IO, ABORTED
    */
-  async copyTo(target: Store, options: CopyOptions = {}): Promise<void> {
-    await copyTable(this.#snapshot, target, options);
+  async copyTo(target: string | Store, options: CopyOptions = {}): Promise<void> {
+    const store = await openStore(target, { signal: options.signal });
+    try {
+      await copyTable(this.#snapshot, store, options);
+    } finally {
+      if (store !== target) await store.close?.();
+    }
   }
 
   /** Calls that improve how the table is laid out: `dataset.optimize.compactFiles()`. */

@@ -114,6 +114,14 @@ describe("copyTo", () => {
     }
   });
 
+  it("takes the URI of a target too, and names anything else that is no store", async () => {
+    const source = await build();
+    const uri = `memory://${crypto.randomUUID()}`;
+    await source.copyTo(uri);
+    await expectSame(await openDataset(uri), source);
+    await expect(source.copyTo({} as never)).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+  });
+
   it("refuses a target that holds another table, before a byte is copied", async () => {
     const source = await build();
     const other = createMemoryStore();
