@@ -79,13 +79,45 @@ export function compileLike(pattern: string): (bytes: Uint8Array, start: number,
   return (bytes, start, end) => matchSteps(steps, bytes, start, end);
 }
 
-/** Case-insensitive LIKE as a regular expression: Unicode's simple case folding, `.` also takes line ends. */
-export function compileInsensitiveLike(pattern: string): RegExp {
-  const source = splitPattern(pattern).map((part) => {
-    if (part.kind !== "text") return part.kind === "many" ? ".*" : ".";
-    return part.text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
-  });
-  return new RegExp(`^${source.join("")}$`, "isu");
+/**
+ * Case-insensitive LIKE by Unicode's simple case folding. `_` also takes line ends. At most pattern × text steps: the
+ * parts between two `%` are found one after another, each as early as it can be.
+ */
+export function compileInsensitiveLike(pattern: string): (text: string) => boolean {
+  const runs: string[] = [""];
+  for (const part of splitPattern(pattern)) {
+    if (part.kind === "many") runs.push("");
+    else runs.push(runs.pop()! + (part.kind === "one" ? "." : part.text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&")));
+  }
+  if (runs.length === 1) {
+    const whole = new RegExp(`^${runs[0]}$`, "isu");
+    return (text) => whole.test(text);
+  }
+  const first = new RegExp(`^${runs[0]}`, "isu");
+  const last = new RegExp(`${runs.at(-1)}$`, "isuy");
+  const between = runs.slice(1, -1).map((run) => new RegExp(run, "isug"));
+  const lastLength = countCodePoints(runs.at(-1)!);
+  return (text) => {
+    const start = first.exec(text);
+    if (start === null) return false;
+    let position = start[0].length;
+    for (const run of between) {
+      run.lastIndex = position;
+      if (!run.test(text)) return false;
+      position = run.lastIndex;
+    }
+    // As many code points from the end as the last run takes: where it must begin.
+    let at = text.length;
+    for (let left = lastLength; left > 0; left--) at -= at > 1 && text.codePointAt(at - 2)! > 0xffff ? 2 : 1;
+    if (at < position) return false;
+    last.lastIndex = at;
+    return last.test(text);
+  };
+}
+
+/** Code points a run of text and `.` matches. */
+function countCodePoints(source: string): number {
+  return [...source.replace(/\\./gsu, "x")].length;
 }
 
 /** First position of `needle` in `[start, end)`, or -1. */

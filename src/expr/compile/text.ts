@@ -13,9 +13,9 @@ export function matchLike(vector: TextVector, pattern: string, caseInsensitive: 
     const test = compileLike(pattern);
     return collect(vector, (row) => test(vector.bytes, vector.offsets[row]!, vector.offsets[row + 1]!));
   }
-  const expression = compileInsensitiveLike(pattern);
+  const test = compileInsensitiveLike(pattern);
   const read = createTextReader(vector);
-  return collect(vector, (row) => expression.test(read(row)));
+  return collect(vector, (row) => test(read(row)));
 }
 
 /** Rows where `part` stands at the start or the end of, or anywhere in, `whole`. */
