@@ -8,6 +8,7 @@ import type { Fragment } from "../table/fragment.ts";
 import { deleteQuietly } from "../table/publish.ts";
 import { getFragment, type Snapshot } from "../table/snapshot.ts";
 import { createGiveWay, type GiveWay } from "../tasks/give-way.ts";
+import { mapBounded } from "../tasks/settle-all.ts";
 
 /** Deletions whose files are written and that no version names yet. */
 export interface StagedDeletions {
@@ -34,38 +35,45 @@ export async function stageDeletions(
   rows: ReadonlyMap<number, Uint32Array>,
   signal: AbortSignal | undefined,
 ): Promise<StagedDeletions> {
-  const updatedFragments: DataFragment[] = [];
-  const removedFragmentIds: bigint[] = [];
   const paths: string[] = [];
-  let numDeletedRows = 0;
   const giveWay = createGiveWay(signal);
+  const stage = async ([fragmentId, offsets]: readonly [number, Uint32Array]): Promise<StagedFragment> => {
+    await giveWay();
+    const fragment = getFragment(snapshot, fragmentId);
+    const before = await readDeletions(snapshot, fragment, signal);
+    const deleted = await uniteOffsets([before ?? NONE, offsets], fragment, giveWay);
+    const numNewlyDeleted = deleted.length - fragment.numDeletedRows;
+    if (numNewlyDeleted === 0) return { numNewlyDeleted };
+    if (deleted.length === fragment.physicalRows) return { numNewlyDeleted, removed: fragment.proto.id };
+    const readVersion = snapshot.version;
+    const file = await writeDeletionFile(store, { fragmentId, readVersion, offsets: deleted, signal });
+    paths.push(`_deletions/${formatDeletionName(fragmentId, file)}`);
+    return { numNewlyDeleted, updated: { ...clone(DataFragmentSchema, fragment.proto), deletionFile: file } };
+  };
+  let staged: StagedFragment[];
   try {
-    for (const [fragmentId, offsets] of rows) {
-      await giveWay();
-      const fragment = getFragment(snapshot, fragmentId);
-      const before = await readDeletions(snapshot, fragment, signal);
-      const deleted = await uniteOffsets([before ?? NONE, offsets], fragment, giveWay);
-      if (deleted.length === fragment.numDeletedRows) continue;
-      numDeletedRows += deleted.length - fragment.numDeletedRows;
-      if (deleted.length === fragment.physicalRows) {
-        removedFragmentIds.push(fragment.proto.id);
-        continue;
-      }
-      const file = await writeDeletionFile(store, {
-        fragmentId,
-        readVersion: snapshot.version,
-        offsets: deleted,
-        ...(signal ? { signal } : {}),
-      });
-      paths.push(`_deletions/${formatDeletionName(fragmentId, file)}`);
-      updatedFragments.push({ ...clone(DataFragmentSchema, fragment.proto), deletionFile: file });
-    }
+    staged = await mapBounded([...rows], CONCURRENCY, stage);
   } catch (error) {
     await deleteQuietly(store, paths);
     throw error;
   }
-  return { updatedFragments, removedFragmentIds, numDeletedRows, paths };
+  return {
+    updatedFragments: staged.flatMap(({ updated }) => updated ?? []),
+    removedFragmentIds: staged.flatMap(({ removed }) => removed ?? []),
+    numDeletedRows: staged.reduce((sum, { numNewlyDeleted }) => sum + numNewlyDeleted, 0),
+    paths,
+  };
 }
+
+/** What became of one fragment. */
+interface StagedFragment {
+  readonly numNewlyDeleted: number;
+  readonly updated?: DataFragment;
+  readonly removed?: bigint;
+}
+
+/** Fragments at once: a durable write is mostly waiting, and each holds one bit a row meanwhile. */
+const CONCURRENCY = 8;
 
 const NONE = new Uint32Array(0);
 

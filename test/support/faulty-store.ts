@@ -61,10 +61,16 @@ export function createFaultyStore(store: Store, initialPlan: FaultPlan = {}): Fa
     if (!stops && state.bytesWritten + sizeBytes > (plan.quotaBytes ?? Infinity)) {
       throw new LanceError("QUOTA_EXCEEDED", `faulty store: no space left for "${path}"`, { path });
     }
-    if (!stops || plan.stopEffect === "full") await run("whole");
-    else if (plan.stopEffect === "partial") await run("half");
+    // Counted before it is written: of two writes at once, the second has what the first leaves.
+    if (!stops) state.bytesWritten += sizeBytes;
+    try {
+      if (!stops || plan.stopEffect === "full") await run("whole");
+      else if (plan.stopEffect === "partial") await run("half");
+    } catch (error) {
+      if (!stops) state.bytesWritten -= sizeBytes;
+      throw error;
+    }
     if (stops) throw crashError(path);
-    state.bytesWritten += sizeBytes;
   };
 
   const faulty = overrideStore(store, {

@@ -42,3 +42,33 @@ test.each([undefined, null, 5])("no predicate (%s) deletes nothing", async (pred
     message: expect.stringContaining(String(predicate)),
   });
 });
+
+test("deletion files of many fragments are written side by side; when one fails, none is left", async () => {
+  const inner = createMemoryStore();
+  const first = await createTable(inner, await toRecordBatches(Array.from({ length: 40 }, (_, id) => ({ id }))), {
+    uri: "memory://t",
+    maxRowsPerFile: 2,
+  });
+  let underWay = 0;
+  let most = 0;
+  let left = Number.POSITIVE_INFINITY;
+  const store = {
+    ...inner,
+    async put(...call: Parameters<typeof inner.put>) {
+      if (!call[0].startsWith("_deletions/")) return inner.put(...call);
+      if (--left < 0) throw new Error("full");
+      most = Math.max(most, ++underWay);
+      await new Promise((resolve) => setTimeout(resolve, 2));
+      underWay--;
+      return inner.put(...call);
+    },
+  };
+  const before = await listPaths(inner);
+  left = 11;
+  await expect(deleteWhere({ ...first, store }, "id % 2 = 0", ENVIRONMENT)).rejects.toThrow("full");
+  expect(await listPaths(inner)).toEqual(before);
+  left = Number.POSITIVE_INFINITY;
+  const { snapshot, numDeletedRows } = await deleteWhere({ ...first, store }, "id % 2 = 0", ENVIRONMENT);
+  expect([numDeletedRows, most]).toEqual([20, 8]);
+  expect((await readRows<{ id: number }>(snapshot, {})).every(({ id }) => id % 2 === 1)).toBe(true);
+});
