@@ -40,14 +40,15 @@ export function collectVectors(batch: ColumnBatch, type: VectorType, metric: Met
   const stored = element === "f32" ? vectors : (source.slice() as VectorValues);
   const kept = new BigUint64Array(values.length);
   const found = findVectors(values, dimension);
-  const read = createRowReader(element, source, dimension);
+  const floats = element === "f16" ? Float32Array.from(source, fromHalf) : (source as Float32Array | Float64Array);
   let count = 0;
   for (let row = 0; row < values.length; row++) {
     if (found && (found[row >> 3]! & (1 << (row & 7))) === 0) continue;
-    const target = vectors.subarray(count * width, (count + 1) * width);
-    if (element === "u8") expandBits(source as Uint8Array, row * dimension, target);
-    else if (!copyVector(read(row), 0, target, metric)) continue;
-    if (element !== "f32") storeValues({ source, stored, dimension, metric }, row, count, target);
+    const from = row * dimension;
+    const to = { vectors, at: count * width, width };
+    if (element === "u8") expandBits(source as Uint8Array, from, to);
+    else if (!copyVector(floats, from, to, metric)) continue;
+    if (element !== "f32") storeValues(source, from, { stored, at: count * dimension, dimension, metric, unit: to });
     kept[count++] = rowIds[row]!;
   }
   return {
@@ -57,44 +58,29 @@ export function collectVectors(batch: ColumnBatch, type: VectorType, metric: Met
   };
 }
 
-/** The floats of each row; the same array may be given again. */
-function createRowReader(
-  element: VectorElement,
-  source: VectorValues,
-  dimension: number,
-): (row: number) => Float32Array | Float64Array {
-  if (element === "f16") {
-    const floats = new Float32Array(dimension);
-    return (row) => {
-      for (let i = 0; i < dimension; i++) floats[i] = fromHalf(source[row * dimension + i]!);
-      return floats;
-    };
-  }
-  return (row) => source.subarray(row * dimension, (row + 1) * dimension) as Float32Array | Float64Array;
+/** A place for one vector among others. */
+interface Slot {
+  readonly vectors: Float32Array | Float64Array;
+  readonly at: number;
+  readonly width: number;
 }
 
-/** Puts row `from` at `to`, in its own type: as it is, or for cosine of unit length. */
+/** Puts a row in its own type: as it is, or for cosine of unit length. */
 function storeValues(
-  columns: { source: VectorValues; stored: VectorValues; dimension: number; metric: Metric },
+  source: VectorValues,
   from: number,
-  to: number,
-  unit: Float32Array,
+  to: { stored: VectorValues; at: number; dimension: number; metric: Metric; unit: Slot },
 ): void {
-  const { source, stored, dimension, metric } = columns;
-  if (metric !== "cosine") {
-    stored.set(source.subarray(from * dimension, (from + 1) * dimension) as never, to * dimension);
-    return;
-  }
-  if (stored instanceof Float64Array) {
-    copyVector(source as Float64Array, from * dimension, stored.subarray(to * dimension, (to + 1) * dimension), metric);
-    return;
-  }
-  for (let i = 0; i < dimension; i++) stored[to * dimension + i] = toHalf(unit[i]!);
+  const { stored, at, dimension, metric, unit } = to;
+  if (metric !== "cosine") stored.set(source.subarray(from, from + dimension) as never, at);
+  else if (stored instanceof Float64Array) {
+    copyVector(source as Float64Array, from, { vectors: stored, at, width: dimension }, metric);
+  } else for (let i = 0; i < dimension; i++) stored[at + i] = toHalf(unit.vectors[unit.at + i]!);
 }
 
 /** Each bit as 0 or 1, least significant first. */
-function expandBits(bytes: Uint8Array, from: number, target: Float32Array): void {
-  for (let i = 0; i < target.length; i++) target[i] = (bytes[from + (i >> 3)]! >> (i & 7)) & 1;
+function expandBits(bytes: Uint8Array, from: number, { vectors, at, width }: Slot): void {
+  for (let i = 0; i < width; i++) vectors[at + i] = (bytes[from + (i >> 3)]! >> (i & 7)) & 1;
 }
 
 /** Centroids in compare space, from and to the bytes of their tensor, which are of the column's element type. */
@@ -106,7 +92,7 @@ export function decodeCentroids(tensor: Uint8Array, { element, dimension }: Vect
   const floats = new Float32Array(values.length * 8);
   const width = dimension * 8;
   for (let row = 0; row < values.length / dimension; row++) {
-    expandBits(values as Uint8Array, row * dimension, floats.subarray(row * width, (row + 1) * width));
+    expandBits(values as Uint8Array, row * dimension, { vectors: floats, at: row * width, width });
   }
   return floats;
 }
@@ -145,10 +131,10 @@ export function prepareQuery(q: QueryVector, type: VectorType, metric: Metric): 
   const query = toQueryVector(q, element);
   const compare = new Float32Array(getCompareDimension(type));
   if (query instanceof Uint8Array) {
-    expandBits(query, 0, compare);
+    expandBits(query, 0, { vectors: compare, at: 0, width: compare.length });
     return { query, compare };
   }
-  if (!copyVector(query.slice(), 0, query, metric)) return null;
+  if (!copyVector(query, 0, { vectors: query, at: 0, width: dimension }, metric)) return null;
   compare.set(query);
   return { query, compare };
 }
@@ -157,20 +143,19 @@ export function prepareQuery(q: QueryVector, type: VectorType, metric: Metric): 
 function copyVector(
   source: Float32Array | Float64Array,
   from: number,
-  target: Float32Array | Float64Array,
+  { vectors, at, width }: Slot,
   metric: Metric,
 ): boolean {
-  const dimension = target.length;
   let sum = 0;
-  for (let i = 0; i < dimension; i++) {
+  for (let i = 0; i < width; i++) {
     const value = source[from + i]!;
     if (!Number.isFinite(value)) return false;
     sum += value * value;
-    target[i] = value;
+    vectors[at + i] = value;
   }
   if (metric !== "cosine") return true;
   const norm = Math.sqrt(sum);
   if (norm === 0) return false;
-  for (let i = 0; i < dimension; i++) target[i]! /= norm;
+  for (let i = 0; i < width; i++) vectors[at + i]! /= norm;
   return true;
 }
