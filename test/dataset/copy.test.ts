@@ -159,7 +159,7 @@ describe("copyTo", () => {
     const path = formatManifestPath(3, "v2");
     const stored = (await readManifest(createMemoryStore(objects), path))!;
     const manifest = clone(ManifestSchema, stored.manifest);
-    manifest.basePaths = [create(BasePathSchema, { id: 4, isDatasetRoot: true, path: "old/table" })];
+    manifest.basePaths = [create(BasePathSchema, { id: 4, isDatasetRoot: true, path: "./old/table" })];
     manifest.readerFeatureFlags |= FLAG_BASE_PATHS;
     manifest.writerFeatureFlags |= FLAG_BASE_PATHS;
     const move = (from: string) => {
