@@ -1,5 +1,6 @@
 import { Field, FixedSizeList, Float32, Int32 } from "apache-arrow";
 import { describe, expect, test } from "vitest";
+import { decodeBase64 } from "../../src/index/base64.ts";
 import { openBTreeFiles } from "../../src/index/btree/reader.ts";
 import { createIndexUncommitted } from "../../src/index/build.ts";
 import { describeSegment, writeSegment } from "../../src/index/build-segment.ts";
@@ -35,6 +36,20 @@ const FAMILIES = [
   },
   {
     indexType: "IVF_FLAT",
+    type: VECTORS,
+    makeValue: (i: number): Value => Float32Array.of(i % 10, 0),
+    query: {
+      kind: "vector",
+      q: Float32Array.of(3, 0),
+      k: 1000,
+      minimumNprobes: 9,
+      maximumNprobes: null,
+      distanceRange: [null, 0.5],
+    } as SegmentQuery,
+    matches: (i: number) => i % 10 === 3,
+  },
+  {
+    indexType: "IVF_SQ",
     type: VECTORS,
     makeValue: (i: number): Value => Float32Array.of(i % 10, 0),
     query: {
@@ -98,7 +113,7 @@ describe.each(FAMILIES)("$indexType", ({ indexType, type, makeValue, query, matc
       uuid: writer.uuid,
       fragmentIds: [1],
       files,
-      details: new Uint8Array(),
+      details: decodeBase64(segment.indexDetails.value, "details"),
     });
     const expected = range(40).filter((i) => i % 2 === 1 && matches(i));
     expect(await search(snapshot, [remapped], query)).toEqual(expected.map((i) => address(1, i >> 1)));

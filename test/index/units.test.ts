@@ -4,10 +4,12 @@ import { fromLiterals, type ValueColumn } from "../../src/index/btree/value-colu
 import { getValueType } from "../../src/index/btree/value-type.ts";
 import { decodeModel, encodeModel, type IvfModel } from "../../src/index/ivf/model.ts";
 import { planProbes } from "../../src/index/ivf/probe-policy.ts";
+import { decodeCentroids, encodeCentroids, getCompareDimension } from "../../src/index/ivf/vectors.ts";
 import { readModel, writeModel } from "../../src/index/model-file.ts";
 import { PartCache } from "../../src/index/part-cache.ts";
 import { findFamily, getFamilyByType } from "../../src/index/registry.ts";
 import type { VectorQuery } from "../../src/index/segment.ts";
+import { toHalf } from "../../src/kernels/element.ts";
 import { createMemoryStore } from "../../src/store/memory.ts";
 import { drawUuid, formatUuid, parseUuid } from "../../src/store/uuid.ts";
 import { createGiveWay } from "../../src/tasks/give-way.ts";
@@ -181,6 +183,22 @@ describe("trained models", () => {
       expect(() => decodeModel(new TextEncoder().encode(JSON.stringify(damaged)))).toThrow();
     }
   });
+});
+
+test.each(["f16", "f32", "f64", "u8"] as const)("centroids of %s are what their files hold", (element) => {
+  const numbers = [1, -2.5, 0.125, 7, 300, -0.5];
+  const values = {
+    f16: Uint16Array.from(numbers, toHalf),
+    f32: Float32Array.from(numbers),
+    f64: Float64Array.from(numbers),
+  };
+  const tensor =
+    element === "u8" ? Uint8Array.of(1, 128, 0b1011_0010, 255, 0, 77) : new Uint8Array(values[element].buffer);
+  const type = { element, dimension: 3 };
+  const centroids = decodeCentroids(tensor, type);
+  expect(centroids.length).toBe(2 * getCompareDimension(type));
+  if (element !== "u8") expect([...centroids]).toEqual(numbers);
+  expect([...encodeCentroids(centroids, element)]).toEqual([...tensor]);
 });
 
 describe("the registry", () => {

@@ -86,7 +86,7 @@ function readIndexKind(file: LanceFile, indexType: string): Metric {
   if (kind.type !== indexType) {
     throw new LanceError(
       "UNSUPPORTED",
-      `${file.path} is ${String(kind.type)} with distance ${String(kind.distance_type)}; its details say ${indexType}`,
+      `${file.path} is ${String(kind.type)} with distance ${String(kind.distance_type)}; it is opened as ${indexType}, which its details say, or their absence`,
       { path: file.path, received: kind, expected: indexType },
     );
   }
