@@ -57,10 +57,13 @@ pub fn unpack_bit_blocks(
     let end = first
         .checked_add(count)
         .ok_or(KernelError::Corrupt("a buffer size overflows"))?;
-    let blocks = end.div_ceil(BLOCK);
-    let bytes = slice(data, 0, bytes_for(blocks * BLOCK, width)?)?;
+    let padded = end
+        .div_ceil(BLOCK)
+        .checked_mul(BLOCK)
+        .ok_or(KernelError::Corrupt("a buffer size overflows"))?;
+    let bytes = slice(data, 0, bytes_for(padded, width)?)?;
     let mut values = Vec::new();
-    unpack_out_of_line(bytes, word_bits, width, blocks * BLOCK, &mut values)?;
+    unpack_out_of_line(bytes, word_bits, width, padded, &mut values)?;
     let word_bytes = word_bits / 8;
     values.truncate(end * word_bytes);
     values.drain(..first * word_bytes);
