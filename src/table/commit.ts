@@ -2,6 +2,7 @@ import { isLanceError, LanceError, throwIfAborted } from "../errors.ts";
 import type { IndexMetadata } from "../proto/gen/lance/table_pb.ts";
 import type { Transaction } from "../proto/gen/lance/transaction_pb.ts";
 import { drawUuid } from "../store/uuid.ts";
+import { sleep } from "../tasks/sleep.ts";
 import { buildNextVersion } from "./build-manifest.ts";
 import type { Coverage } from "./conflict-verdict.ts";
 import { judgeConflict } from "./conflicts.ts";
@@ -208,18 +209,6 @@ function conflict(
     }`,
     { retryable, operation: ours.case, readVersion: snapshot.version, version, reason },
   );
-}
-
-function sleep(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, milliseconds);
-    signal?.addEventListener("abort", done);
-  });
 }
 
 /** Whether a failed commit may succeed when its operation is computed again from the newest version. */

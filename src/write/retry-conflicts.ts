@@ -1,6 +1,7 @@
 import { LanceError, throwIfAborted } from "../errors.ts";
 import { isRetryableConflict } from "../table/commit.ts";
 import { openVersion, type Snapshot } from "../table/snapshot.ts";
+import { sleep } from "../tasks/sleep.ts";
 
 /** How often an operation is computed again when another writer's commit stands against it. */
 export interface ConflictOptions {
@@ -56,16 +57,4 @@ function checkRetries(retries: number): number {
       conflictRetries: retries,
     },
   );
-}
-
-function sleep(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, milliseconds);
-    signal?.addEventListener("abort", done);
-  });
 }

@@ -65,7 +65,8 @@ test("an index on the key spares the scan of it, and gives the same", async () =
   const bytes: number[] = [];
   for (const useIndex of [true, false]) {
     const store = createCountingStore(objects);
-    const dataset = await openDataset(store, { pool: inlinePool, cacheBytes: 0 });
+    // A budget smaller than the table: reading ahead stays within it.
+    const dataset = await openDataset(store, { pool: inlinePool, cacheBytes: 0, memoryBudgetBytes: 1 << 20 });
     store.reset();
     const merge = dataset.mergeInsert("id").whenMatchedUpdateAll();
     const result = await merge.execute(
@@ -189,7 +190,8 @@ async function traceChange(
 ): Promise<{ firstWrite: number; lastRead: number }> {
   const { store: objects } = await create(80_000, { maxRowsPerFile: 10_000 });
   const store = createCountingStore(objects as Store);
-  const dataset = await openDataset(store, { pool: inlinePool, cacheBytes: 0 });
+  // A budget smaller than the table: reading ahead stays within it.
+  const dataset = await openDataset(store, { pool: inlinePool, cacheBytes: 0, memoryBudgetBytes: 1 << 20 });
   store.reset();
   await change(dataset);
   const isData = ({ path }: { path: string }) => path.startsWith("data/");
