@@ -6,12 +6,12 @@ import { type TakeOptions, takeOffsets, takeRowIds } from "../query/take.ts";
 import { type TakeBlobsOptions, takeBlobs } from "../query/take-blobs.ts";
 import { openStore } from "../store/open-store.ts";
 import type { Store } from "../store/store.ts";
-import type { BlobFile } from "../table/blob-file.ts";
+import { listVersions, type VersionInfo } from "../table/manifest/versions.ts";
 import { MAIN_BRANCH } from "../table/refs/ref-names.ts";
+import type { BlobFile } from "../table/rows/blob-file.ts";
 import type { Snapshot } from "../table/snapshot.ts";
-import { listVersions, type VersionInfo } from "../table/versions.ts";
-import { type CopyOptions, copyTable } from "../write/copy-table.ts";
-import { readMetadata } from "../write/update-config.ts";
+import { type CopyOptions, copyTable } from "../write/copy/copy-table.ts";
+import { readMetadata } from "../write/schema/update-config.ts";
 import { DatasetHandle, type DatasetResources } from "./dataset-handle.ts";
 import { type WatchOptions, watchVersions } from "./watch-versions.ts";
 

@@ -1,4 +1,4 @@
-import type { TabularData } from "../write/input.ts";
+import type { TabularData } from "../write/input/input.ts";
 import type { MergeInsertOptions, MergeInsertResult } from "../write/merge-insert/merge-insert.ts";
 import type { MergeSpec } from "../write/merge-insert/merge-spec.ts";
 

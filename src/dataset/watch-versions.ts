@@ -1,8 +1,8 @@
 import { isLanceError, LanceError } from "../errors.ts";
 import { isAnnounced } from "../store/identity.ts";
 import { onAbort } from "../store/on-abort.ts";
-import { listenToVersions } from "../table/announce.ts";
-import { findNewerVersion } from "../table/find-newer.ts";
+import { listenToVersions } from "../table/commit/announce.ts";
+import { findNewerVersion } from "../table/manifest/find-newer.ts";
 import type { Snapshot } from "../table/snapshot.ts";
 
 /** How new versions are heard of. */

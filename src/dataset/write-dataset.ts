@@ -1,12 +1,12 @@
 import type { Schema } from "apache-arrow";
 import { LanceError } from "../errors.ts";
 import type { Store } from "../store/store.ts";
-import { findLatestManifest } from "../table/find-version.ts";
+import { findLatestManifest } from "../table/manifest/find-version.ts";
 import { openSnapshot, type Snapshot } from "../table/snapshot.ts";
-import { appendRows } from "../write/append-rows.ts";
 import { createTable } from "../write/create-table.ts";
-import { type TabularData, toRecordBatches } from "../write/input.ts";
-import { overwriteTable } from "../write/overwrite-table.ts";
+import { type TabularData, toRecordBatches } from "../write/input/input.ts";
+import { appendRows } from "../write/rows/append-rows.ts";
+import { overwriteTable } from "../write/rows/overwrite-table.ts";
 import type { WriteProgress } from "../write/write-fragments.ts";
 import type { Dataset } from "./dataset.ts";
 import { checkOpenOptions, type OpenDatasetOptions, openTableStore, wrapSnapshot } from "./open-dataset.ts";

@@ -1,7 +1,7 @@
 import type { JobProgress } from "../pool/pool.ts";
 import { drawUuid } from "../store/uuid.ts";
-import { createColumnSource } from "../table/column-source.ts";
-import { requireWritable } from "../table/publish.ts";
+import { requireWritable } from "../table/commit/publish.ts";
+import { createColumnSource } from "../table/rows/column-source.ts";
 import type { Snapshot } from "../table/snapshot.ts";
 import { encodeBase64 } from "./base64.ts";
 import { readModel, writeModel } from "./model-file.ts";

@@ -1,7 +1,7 @@
 import { LanceError } from "../errors.ts";
 import { resolvePool } from "../pool/global-pool.ts";
 import type { WorkerPool } from "../pool/pool.ts";
-import { deleteQuietly, requireWritable } from "../table/publish.ts";
+import { deleteQuietly, requireWritable } from "../table/commit/publish.ts";
 import { getFragment, type Snapshot } from "../table/snapshot.ts";
 import { checkIndexName } from "./check-name.ts";
 import { getColumnField } from "./fields.ts";

@@ -2,8 +2,8 @@ import { LanceError } from "../errors.ts";
 import { resolvePool } from "../pool/global-pool.ts";
 import type { WorkerPool } from "../pool/pool.ts";
 import { getRuntime } from "../runtime.ts";
-import { commitFiles } from "../table/commit-files.ts";
-import { deleteQuietly, requireWritable } from "../table/publish.ts";
+import { commitFiles } from "../table/commit/commit-files.ts";
+import { deleteQuietly, requireWritable } from "../table/commit/publish.ts";
 import { getFragment, type Snapshot } from "../table/snapshot.ts";
 import { callGuarded } from "../tasks/guard-callback.ts";
 import {

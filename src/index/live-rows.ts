@@ -1,7 +1,7 @@
-import { readLiveRows } from "../table/deletions.ts";
-import { addressDomain } from "../table/row-addresses.ts";
-import { getRowIdPieces } from "../table/row-id-index.ts";
-import { pickRowIds } from "../table/row-id-pieces.ts";
+import { readLiveRows } from "../table/deletions/deletions.ts";
+import { addressDomain } from "../table/row-ids/row-addresses.ts";
+import { getRowIdPieces } from "../table/row-ids/row-id-index.ts";
+import { pickRowIds } from "../table/row-ids/row-id-pieces.ts";
 import { RowSet } from "../table/row-set.ts";
 import { getFragment, type Snapshot } from "../table/snapshot.ts";
 import { getEffectiveCoverage } from "./metadata.ts";

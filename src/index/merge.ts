@@ -1,6 +1,6 @@
 import { LanceError } from "../errors.ts";
 import { resolvePool } from "../pool/global-pool.ts";
-import { requireWritable } from "../table/publish.ts";
+import { requireWritable } from "../table/commit/publish.ts";
 import type { Snapshot } from "../table/snapshot.ts";
 import { DEFAULT_MEMORY_BUDGET_BYTES, type PoolOptions, runSegmentTask } from "./build.ts";
 import { checkSegmentSet } from "./check-segments.ts";

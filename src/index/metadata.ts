@@ -1,8 +1,8 @@
 import { create } from "@bufbuild/protobuf";
 import { type IndexMetadata, IndexMetadataSchema } from "../proto/gen/lance/table_pb.ts";
 import { formatUuid, parseUuid } from "../store/uuid.ts";
-import { loadFragReuse } from "../table/frag-reuse.ts";
 import { decodeFragmentBitmap, encodeFragmentBitmap } from "../table/fragment-bitmap.ts";
+import { loadFragReuse } from "../table/row-ids/frag-reuse.ts";
 import type { Snapshot } from "../table/snapshot.ts";
 import { settleAll } from "../tasks/settle-all.ts";
 import { decodeBase64, encodeBase64 } from "./base64.ts";

@@ -1,6 +1,6 @@
 import { LanceError } from "../errors.ts";
 import { resolveBasePath } from "../table/base-paths.ts";
-import { loadFragReuse } from "../table/frag-reuse.ts";
+import { loadFragReuse } from "../table/row-ids/frag-reuse.ts";
 import type { Snapshot } from "../table/snapshot.ts";
 import { findFieldById } from "./fields.ts";
 import type { IndexSegment, OpenSegment } from "./segment.ts";

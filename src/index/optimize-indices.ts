@@ -1,6 +1,6 @@
 import { LanceError } from "../errors.ts";
-import { commitFiles } from "../table/commit-files.ts";
-import { deleteQuietly, requireWritable } from "../table/publish.ts";
+import { commitFiles } from "../table/commit/commit-files.ts";
+import { deleteQuietly, requireWritable } from "../table/commit/publish.ts";
 import type { Snapshot } from "../table/snapshot.ts";
 import { decodeBase64 } from "./base64.ts";
 import { createIndexUncommitted, listSegmentFiles, type PoolOptions } from "./build.ts";

@@ -1,8 +1,8 @@
 import { drawUuid } from "../store/uuid.ts";
-import { readDeletions } from "../table/deletions.ts";
-import { requireWritable } from "../table/publish.ts";
-import { createRangeRank, listRangesWithout } from "../table/range-rank.ts";
-import { createRowIdMap, type RowIdMap } from "../table/row-map.ts";
+import { requireWritable } from "../table/commit/publish.ts";
+import { readDeletions } from "../table/deletions/deletions.ts";
+import { createRangeRank, listRangesWithout } from "../table/row-ids/range-rank.ts";
+import { createRowIdMap, type RowIdMap } from "../table/row-ids/row-map.ts";
 import { getFragment, type Snapshot } from "../table/snapshot.ts";
 import { settleAll } from "../tasks/settle-all.ts";
 import { type TaskContext, toFamilyContext, writeSegment } from "./build-segment.ts";

@@ -1,5 +1,5 @@
 import { createBoundedCache } from "../table/bounded-cache.ts";
-import { loadFragReuse } from "../table/frag-reuse.ts";
+import { loadFragReuse } from "../table/row-ids/frag-reuse.ts";
 import type { RowSet } from "../table/row-set.ts";
 import { settleAll } from "../tasks/settle-all.ts";
 import { createSegmentDomain, hasDeletions, readSegmentRows } from "./live-rows.ts";

@@ -4,9 +4,9 @@ import type { LanceFileWriter } from "../format/write/file-writer.ts";
 import type { QueryVector } from "../kernels/element.ts";
 import type { JobProgress } from "../pool/pool.ts";
 import type { ReadableStore, Store } from "../store/store.ts";
-import type { ColumnSource } from "../table/column-source.ts";
-import type { RowIdMap } from "../table/row-map.ts";
+import type { RowIdMap } from "../table/row-ids/row-map.ts";
 import type { RowSet } from "../table/row-set.ts";
+import type { ColumnSource } from "../table/rows/column-source.ts";
 import type { Parts } from "./part-cache.ts";
 
 /**
@@ -61,8 +61,8 @@ export interface BuildTask {
   readonly memoryBudgetBytes: number;
 }
 
-export type { ColumnBatch, ColumnSource } from "../table/column-source.ts";
-export type { RowIdMap } from "../table/row-map.ts";
+export type { RowIdMap } from "../table/row-ids/row-map.ts";
+export type { ColumnBatch, ColumnSource } from "../table/rows/column-source.ts";
 
 /** Writes the files of one segment; nothing outside `_indices/<uuid>/` is touched. */
 export interface SegmentWriter {

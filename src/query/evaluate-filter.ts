@@ -1,7 +1,7 @@
 import type { BoundExpression } from "../expr/bound.ts";
 import type { IndexExpression } from "../expr/index-expression.ts";
-import { readLiveRows } from "../table/deletions.ts";
-import { addressDomain } from "../table/row-addresses.ts";
+import { readLiveRows } from "../table/deletions/deletions.ts";
+import { addressDomain } from "../table/row-ids/row-addresses.ts";
 import { RowSet } from "../table/row-set.ts";
 import { getFragment } from "../table/snapshot.ts";
 import { settleAll } from "../tasks/settle-all.ts";

@@ -2,7 +2,7 @@ import { planBuild } from "../index/plan-build.ts";
 import { runTableJob } from "../index/run-job.ts";
 import type { NearestRows } from "../index/search.ts";
 import type { WorkerPool } from "../pool/pool.ts";
-import { addressDomain } from "../table/row-addresses.ts";
+import { addressDomain } from "../table/row-ids/row-addresses.ts";
 import { RowSet } from "../table/row-set.ts";
 import { getFragment, type Snapshot } from "../table/snapshot.ts";
 import { type FlatQuery, type FlatSearchOptions, searchFlat } from "./flat-search.ts";

@@ -8,7 +8,7 @@ import { elementBytes, type QueryVector } from "../kernels/element.ts";
 import { countBits } from "../table/bit-words.ts";
 import type { Fragment } from "../table/fragment.ts";
 import type { RowSet } from "../table/row-set.ts";
-import { scanFragment } from "../table/scan-fragment.ts";
+import { scanFragment } from "../table/rows/scan-fragment.ts";
 import { getFragment, type Snapshot } from "../table/snapshot.ts";
 import { createGiveWay } from "../tasks/give-way.ts";
 import type { Metric } from "./scan-options.ts";

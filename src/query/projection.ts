@@ -5,7 +5,7 @@ import { type BoundExpression, pathsOf } from "../expr/bound.ts";
 import { type CompiledValue, compileValue } from "../expr/compile/value.ts";
 import { parseExpression } from "../expr/parse.ts";
 import type { LanceField, LanceSchema } from "../format/schema.ts";
-import { arrowSchemaOf } from "../table/record-batches.ts";
+import { arrowSchemaOf } from "../table/rows/record-batches.ts";
 import { parseFieldPath } from "./field-path.ts";
 import { pruneFields } from "./prune-fields.ts";
 import { isSystemColumn, ROW_COLUMNS, type SystemColumn, withSystemFields } from "./system-columns.ts";

@@ -1,5 +1,5 @@
 import type { RecordBatch } from "apache-arrow";
-import { takeBatches } from "../table/take.ts";
+import { takeBatches } from "../table/rows/take.ts";
 import { createGiveWay } from "../tasks/give-way.ts";
 import { assembleBatch } from "./output-batch.ts";
 import type { Projection } from "./projection.ts";

@@ -1,7 +1,7 @@
 import { LanceError } from "../errors.ts";
-import { readDeletions } from "../table/deletions.ts";
-import { halvesOf, NO_ROW } from "../table/row-addresses.ts";
-import { identifyAddresses, includesSorted, locateStableRows } from "../table/row-id-index.ts";
+import { readDeletions } from "../table/deletions/deletions.ts";
+import { halvesOf, NO_ROW } from "../table/row-ids/row-addresses.ts";
+import { identifyAddresses, includesSorted, locateStableRows } from "../table/row-ids/row-id-index.ts";
 import type { Snapshot } from "../table/snapshot.ts";
 import { createGiveWay } from "../tasks/give-way.ts";
 

@@ -1,6 +1,6 @@
 import type { RecordBatch } from "apache-arrow";
 import type { Fragment } from "../table/fragment.ts";
-import { addressesOf } from "../table/row-addresses.ts";
+import { addressesOf } from "../table/row-ids/row-addresses.ts";
 import { completeInput, type InputColumns } from "./filter-columns.ts";
 import type { QueryContext } from "./query-context.ts";
 import { type FragmentRows, scanPieces } from "./scan-pieces.ts";

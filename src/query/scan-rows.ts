@@ -1,5 +1,5 @@
 import type { RecordBatch } from "apache-arrow";
-import { addressesOf } from "../table/row-addresses.ts";
+import { addressesOf } from "../table/row-ids/row-addresses.ts";
 import { getFragment } from "../table/snapshot.ts";
 import { createGiveWay } from "../tasks/give-way.ts";
 import { listInputColumns } from "./filter-columns.ts";

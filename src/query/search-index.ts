@@ -1,7 +1,7 @@
 import { createSegmentDomain, resolveRowIdDomain } from "../index/live-rows.ts";
 import { type NearestRows, type SearchOptions, type SegmentContribution, searchSegments } from "../index/search.ts";
 import type { IndexSegment, ScalarQuery } from "../index/segment.ts";
-import { addressDomain } from "../table/row-addresses.ts";
+import { addressDomain } from "../table/row-ids/row-addresses.ts";
 import { RowSet } from "../table/row-set.ts";
 import type { LogicalIndex } from "./catalog.ts";
 import type { NearestPlan } from "./nearest-plan.ts";

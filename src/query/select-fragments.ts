@@ -1,4 +1,4 @@
-import { readDeletions, readLiveRows } from "../table/deletions.ts";
+import { readDeletions, readLiveRows } from "../table/deletions/deletions.ts";
 import type { Fragment } from "../table/fragment.ts";
 import type { RowSet } from "../table/row-set.ts";
 import { getFragment } from "../table/snapshot.ts";

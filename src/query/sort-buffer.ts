@@ -1,5 +1,5 @@
 import type { SortKeys } from "../expr/sort-key.ts";
-import { halvesOf } from "../table/row-addresses.ts";
+import { halvesOf } from "../table/row-ids/row-addresses.ts";
 import type { GiveWay } from "../tasks/give-way.ts";
 
 /** Bytes at the end of each key that are the row's address, big-endian. */

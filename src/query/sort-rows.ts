@@ -1,5 +1,5 @@
 import { encodeSortKeys, type SortKeys } from "../expr/sort-key.ts";
-import { halvesOf } from "../table/row-addresses.ts";
+import { halvesOf } from "../table/row-ids/row-addresses.ts";
 import { createGiveWay, type GiveWay } from "../tasks/give-way.ts";
 import type { SortKey } from "./order-by.ts";
 import type { FilterBatch } from "./scan-batches.ts";

@@ -1,8 +1,8 @@
 import type { LanceField, LanceSchema } from "../format/schema.ts";
-import { readDeletions } from "../table/deletions.ts";
+import { readDeletions } from "../table/deletions/deletions.ts";
 import type { Fragment } from "../table/fragment.ts";
-import { halvesOf } from "../table/row-addresses.ts";
-import { decodeRowVersions } from "../table/row-versions.ts";
+import { halvesOf } from "../table/row-ids/row-addresses.ts";
+import { decodeRowVersions } from "../table/row-ids/row-versions.ts";
 import { getFragment, type Snapshot } from "../table/snapshot.ts";
 import { identifyRows } from "./row-ids.ts";
 

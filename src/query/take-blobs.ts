@@ -1,6 +1,6 @@
 import { LanceError } from "../errors.ts";
-import type { BlobFile } from "../table/blob-file.ts";
-import { readBlobs } from "../table/blobs.ts";
+import type { BlobFile } from "../table/rows/blob-file.ts";
+import { readBlobs } from "../table/rows/blobs.ts";
 import type { Snapshot } from "../table/snapshot.ts";
 import { checkOptionNames } from "./check-options.ts";
 import { locateRowIds } from "./row-ids.ts";

@@ -1,9 +1,9 @@
 import { type RecordBatch, Table } from "apache-arrow";
 import { LanceError } from "../errors.ts";
-import { readDeletions } from "../table/deletions.ts";
-import { toRowAddress } from "../table/row-addresses.ts";
+import { readDeletions } from "../table/deletions/deletions.ts";
+import { toRowAddress } from "../table/row-ids/row-addresses.ts";
+import { takeBatches } from "../table/rows/take.ts";
 import type { Snapshot } from "../table/snapshot.ts";
-import { takeBatches } from "../table/take.ts";
 import { createGiveWay } from "../tasks/give-way.ts";
 import { checkOptionNames } from "./check-options.ts";
 import { assembleBatch } from "./output-batch.ts";

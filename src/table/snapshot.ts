@@ -3,14 +3,14 @@ import { type LanceSchema, readSchema } from "../format/schema.ts";
 import type { IndexMetadata, Manifest } from "../proto/gen/lance/table_pb.ts";
 import type { ReadableStore } from "../store/store.ts";
 import { withBases } from "../store/with-bases.ts";
-import { createDeletionCache, type DeletionCache } from "./deletion-cache.ts";
-import { FLAG_STABLE_ROW_IDS } from "./feature-flags.ts";
+import { createDeletionCache, type DeletionCache } from "./deletions/deletion-cache.ts";
 import { createFileCache, type FileCache } from "./file-cache.ts";
-import { findLatestManifest, noTable } from "./find-version.ts";
 import { type Fragment, readFragments } from "./fragment.ts";
-import { type ManifestNaming, parseManifestPath } from "./manifest-path.ts";
-import { probeVersion } from "./probe-version.ts";
-import { type ManifestFile, readManifestFromTail } from "./read-manifest.ts";
+import { FLAG_STABLE_ROW_IDS } from "./manifest/feature-flags.ts";
+import { findLatestManifest, noTable } from "./manifest/find-version.ts";
+import { type ManifestNaming, parseManifestPath } from "./manifest/manifest-path.ts";
+import { probeVersion } from "./manifest/probe-version.ts";
+import { type ManifestFile, readManifestFromTail } from "./manifest/read-manifest.ts";
 
 /** A table at one version: everything a reader needs, and what a commit starts from. Immutable. */
 export interface Snapshot {

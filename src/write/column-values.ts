@@ -4,9 +4,9 @@ import { bindValue } from "../expr/bind.ts";
 import { compileValue } from "../expr/compile/value.ts";
 import { parseExpression } from "../expr/parse.ts";
 import type { LanceField, LanceSchema } from "../format/schema.ts";
-import { gatherData } from "../table/gather-data.ts";
-import { buildValues } from "./build-values.ts";
-import { toInputType } from "./input-schema.ts";
+import { gatherData } from "../table/rows/gather-data.ts";
+import { buildValues } from "./input/build-values.ts";
+import { toInputType } from "./input/input-schema.ts";
 
 /** New values of one column for every row of a batch. */
 export interface ColumnValues {

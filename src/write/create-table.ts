@@ -7,15 +7,15 @@ import type { LanceFileVersion } from "../format/write/file-writer.ts";
 import { planColumns } from "../format/write/leaf-column.ts";
 import { Transaction_AppendSchema } from "../proto/gen/lance/transaction_pb.ts";
 import type { Store } from "../store/store.ts";
-import { commit } from "../table/commit.ts";
-import { commitFiles } from "../table/commit-files.ts";
-import { createDatasetManifest, DEFAULT_STORAGE_VERSION } from "../table/create-dataset.ts";
-import { findLatestManifest } from "../table/find-version.ts";
-import { requireWritable } from "../table/publish.ts";
+import { commit } from "../table/commit/commit.ts";
+import { commitFiles } from "../table/commit/commit-files.ts";
+import { createDatasetManifest, DEFAULT_STORAGE_VERSION } from "../table/commit/create-dataset.ts";
+import { requireWritable } from "../table/commit/publish.ts";
+import { findLatestManifest } from "../table/manifest/find-version.ts";
 import { openSnapshot, type Snapshot } from "../table/snapshot.ts";
-import { checkColumnNames } from "./check-column-names.ts";
-import type { BatchSource } from "./input.ts";
-import { toPlainSchema } from "./plain-schema.ts";
+import type { BatchSource } from "./input/input.ts";
+import { toPlainSchema } from "./input/plain-schema.ts";
+import { checkColumnNames } from "./schema/check-column-names.ts";
 import { listDataFiles, type WriteFragmentsOptions, writeFragments } from "./write-fragments.ts";
 
 /** How a table is made. */

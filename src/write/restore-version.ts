@@ -1,9 +1,9 @@
 import { create } from "@bufbuild/protobuf";
 import { LanceError } from "../errors.ts";
 import { Transaction_RestoreSchema } from "../proto/gen/lance/transaction_pb.ts";
-import { commit } from "../table/commit.ts";
-import { checkWriterFlags } from "../table/feature-flags.ts";
-import { requireWritable } from "../table/publish.ts";
+import { commit } from "../table/commit/commit.ts";
+import { requireWritable } from "../table/commit/publish.ts";
+import { checkWriterFlags } from "../table/manifest/feature-flags.ts";
 import { openReference } from "../table/refs/reference.ts";
 import { openVersion, type Snapshot } from "../table/snapshot.ts";
 

@@ -1,5 +1,5 @@
 import { LanceError, throwIfAborted } from "../errors.ts";
-import { isRetryableConflict } from "../table/commit.ts";
+import { isRetryableConflict } from "../table/commit/commit.ts";
 import { openVersion, type Snapshot } from "../table/snapshot.ts";
 import { sleep } from "../tasks/sleep.ts";
 

@@ -6,7 +6,7 @@ import { createLanceFileWriter } from "../format/write/create-file-writer.ts";
 import type { LanceFileVersion, LanceFileWriter, WrittenFile } from "../format/write/file-writer.ts";
 import { type DataFragment, DataFragmentSchema } from "../proto/gen/lance/table_pb.ts";
 import type { Store } from "../store/store.ts";
-import { deleteQuietly } from "../table/publish.ts";
+import { deleteQuietly } from "../table/commit/publish.ts";
 import { createGiveWay } from "../tasks/give-way.ts";
 import { callGuarded } from "../tasks/guard-callback.ts";
 import { createDataFileName, describeDataFile, toDataPath } from "./data-files.ts";

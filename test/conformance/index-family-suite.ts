@@ -12,8 +12,8 @@ import type { JobProgress } from "../../src/pool/pool.ts";
 import { createMemoryStore } from "../../src/store/memory.ts";
 import { RowSet } from "../../src/table/row-set.ts";
 import { openVersion, type Snapshot } from "../../src/table/snapshot.ts";
-import { appendRows } from "../../src/write/append-rows.ts";
-import { deleteRows } from "../../src/write/delete-rows.ts";
+import { appendRows } from "../../src/write/rows/append-rows.ts";
+import { deleteRows } from "../../src/write/rows/delete-rows.ts";
 import {
   createFragments,
   createRandom,

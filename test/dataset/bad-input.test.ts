@@ -14,8 +14,8 @@ import { kernelMemoryBytes } from "../../src/kernels/memory.ts";
 import { TransactionSchema } from "../../src/proto/gen/lance/transaction_pb.ts";
 import type { MemoryObjects } from "../../src/store/memory.ts";
 import type { Store } from "../../src/store/store.ts";
-import { readManifest } from "../../src/table/read-manifest.ts";
-import { encodeManifestFile } from "../../src/table/write-manifest.ts";
+import { readManifest } from "../../src/table/manifest/read-manifest.ts";
+import { encodeManifestFile } from "../../src/table/manifest/write-manifest.ts";
 import { createFaultyStore } from "../support/faulty-store.ts";
 import { guardAllocations } from "./guard-allocations.ts";
 import {

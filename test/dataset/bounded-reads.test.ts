@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { createMemoryStore, writeDataset } from "../../src/index.ts";
 import { overrideStore } from "../../src/store/override-store.ts";
-import { readLiveRows } from "../../src/table/deletions.ts";
+import { readLiveRows } from "../../src/table/deletions/deletions.ts";
 import { openSnapshot } from "../../src/table/snapshot.ts";
 import { inlinePool, makeRows, SCHEMA } from "./support.ts";
 

@@ -7,10 +7,10 @@ import { BasePathSchema, ManifestSchema } from "../../src/proto/gen/lance/table_
 import { createMemoryStore, type MemoryObjects } from "../../src/store/memory.ts";
 import { overrideStore } from "../../src/store/override-store.ts";
 import type { Store } from "../../src/store/store.ts";
-import { FLAG_BASE_PATHS } from "../../src/table/feature-flags.ts";
-import { formatManifestPath, VERSION_HINT_PATH } from "../../src/table/manifest-path.ts";
-import { readManifest } from "../../src/table/read-manifest.ts";
-import { encodeManifestFile } from "../../src/table/write-manifest.ts";
+import { FLAG_BASE_PATHS } from "../../src/table/manifest/feature-flags.ts";
+import { formatManifestPath, VERSION_HINT_PATH } from "../../src/table/manifest/manifest-path.ts";
+import { readManifest } from "../../src/table/manifest/read-manifest.ts";
+import { encodeManifestFile } from "../../src/table/manifest/write-manifest.ts";
 import { type StaticHost, startStaticHost } from "../store/support/static-host.ts";
 import { createCountingStore } from "../support/counting-store.ts";
 

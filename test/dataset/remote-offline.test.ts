@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { type Dataset, openDataset, writeDataset } from "../../src/entry-node.ts";
 import { createMemoryStore, type MemoryObjects } from "../../src/store/memory.ts";
-import { VERSION_HINT_PATH } from "../../src/table/manifest-path.ts";
+import { VERSION_HINT_PATH } from "../../src/table/manifest/manifest-path.ts";
 import { type StaticHost, startStaticHost } from "../store/support/static-host.ts";
 
 let host: StaticHost;

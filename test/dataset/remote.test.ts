@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { type OpenDatasetOptions, openDataset, writeDataset } from "../../src/entry-node.ts";
 import { createMemoryStore, type MemoryObjects } from "../../src/store/memory.ts";
-import { formatManifestPath, VERSION_HINT_PATH } from "../../src/table/manifest-path.ts";
+import { formatManifestPath, VERSION_HINT_PATH } from "../../src/table/manifest/manifest-path.ts";
 import { type HostBehaviour, type StaticHost, startStaticHost } from "../store/support/static-host.ts";
 
 const ROWS = 60_000;

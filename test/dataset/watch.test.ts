@@ -8,7 +8,7 @@ import { createMemoryStore, type MemoryObjects } from "../../src/store/memory.ts
 import { createPortStore, serveStore } from "../../src/store/message-port.ts";
 import type { Store } from "../../src/store/store.ts";
 import { withPrefix } from "../../src/store/with-prefix.ts";
-import { VERSION_HINT_PATH } from "../../src/table/manifest-path.ts";
+import { VERSION_HINT_PATH } from "../../src/table/manifest/manifest-path.ts";
 import { firstRow } from "../conformance/interleaved.ts";
 import { startStaticHost } from "../store/support/static-host.ts";
 

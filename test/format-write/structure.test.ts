@@ -18,7 +18,7 @@ import { createLanceFileWriter } from "../../src/format/write/create-file-writer
 import { planColumns } from "../../src/format/write/leaf-column.ts";
 import { createMemoryStore } from "../../src/store/memory.ts";
 import { createTable } from "../../src/write/create-table.ts";
-import { toRecordBatches } from "../../src/write/input.ts";
+import { toRecordBatches } from "../../src/write/input/input.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
 
 useTestRuntime();

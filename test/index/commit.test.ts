@@ -10,8 +10,8 @@ import type { IndexSegment } from "../../src/index/segment.ts";
 import { DataFragmentSchema } from "../../src/proto/gen/lance/table_pb.ts";
 import { createMemoryStore, type MemoryObjects } from "../../src/store/memory.ts";
 import type { Snapshot } from "../../src/table/snapshot.ts";
-import { appendRows } from "../../src/write/append-rows.ts";
-import { deleteRows } from "../../src/write/delete-rows.ts";
+import { appendRows } from "../../src/write/rows/append-rows.ts";
+import { deleteRows } from "../../src/write/rows/delete-rows.ts";
 import { createFaultyStore } from "../support/faulty-store.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
 import {

@@ -8,8 +8,8 @@ import type { SegmentQuery } from "../../src/index/segment.ts";
 import { createMemoryStore } from "../../src/store/memory.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { Snapshot } from "../../src/table/snapshot.ts";
-import { appendRows } from "../../src/write/append-rows.ts";
-import { deleteRows } from "../../src/write/delete-rows.ts";
+import { appendRows } from "../../src/write/rows/append-rows.ts";
+import { deleteRows } from "../../src/write/rows/delete-rows.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
 import {
   createFragments,

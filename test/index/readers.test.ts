@@ -12,7 +12,7 @@ import { createMemoryStore } from "../../src/store/memory.ts";
 import { overrideStore } from "../../src/store/override-store.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { Snapshot } from "../../src/table/snapshot.ts";
-import { appendRows } from "../../src/write/append-rows.ts";
+import { appendRows } from "../../src/write/rows/append-rows.ts";
 import { createCountingStore } from "../support/counting-store.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
 import { createFragments, createRandom, expectError, getCommittedSegments, inlinePool, makeBatch } from "./support.ts";

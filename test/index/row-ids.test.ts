@@ -16,10 +16,10 @@ import { createSegmentWriter } from "../../src/index/segment-writer.ts";
 import { Scanner } from "../../src/query/scanner.ts";
 import { createMemoryStore } from "../../src/store/memory.ts";
 import { drawUuid } from "../../src/store/uuid.ts";
-import { NO_ROW } from "../../src/table/row-addresses.ts";
+import { NO_ROW } from "../../src/table/row-ids/row-addresses.ts";
 import type { Snapshot } from "../../src/table/snapshot.ts";
-import { appendRows } from "../../src/write/append-rows.ts";
-import { deleteRows } from "../../src/write/delete-rows.ts";
+import { appendRows } from "../../src/write/rows/append-rows.ts";
+import { deleteRows } from "../../src/write/rows/delete-rows.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
 import { createFragments, getCommittedSegments, inlinePool, makeBatch, type Value } from "./support.ts";
 

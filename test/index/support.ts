@@ -6,13 +6,13 @@ import { fromHalf, toHalf, type VectorValues } from "../../src/kernels/element.t
 import { createInlinePool } from "../../src/pool/inline-pool.ts";
 import type { WorkerPool } from "../../src/pool/pool.ts";
 import type { Store } from "../../src/store/store.ts";
-import { readDeletions } from "../../src/table/deletions.ts";
-import { toRowAddress } from "../../src/table/row-addresses.ts";
-import { scanFragment } from "../../src/table/scan-fragment.ts";
+import { readDeletions } from "../../src/table/deletions/deletions.ts";
+import { toRowAddress } from "../../src/table/row-ids/row-addresses.ts";
+import { scanFragment } from "../../src/table/rows/scan-fragment.ts";
 import type { Snapshot } from "../../src/table/snapshot.ts";
-import { appendRows } from "../../src/write/append-rows.ts";
 import { createTable } from "../../src/write/create-table.ts";
-import { toRecordBatches } from "../../src/write/input.ts";
+import { toRecordBatches } from "../../src/write/input/input.ts";
+import { appendRows } from "../../src/write/rows/append-rows.ts";
 
 /** A value of a test column: `null`, a literal as queries take it, or a vector, of any item type. */
 export type Value = boolean | number | bigint | string | Float32Array | null;

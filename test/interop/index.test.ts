@@ -14,7 +14,7 @@ import { readModel } from "../../src/index/model-file.ts";
 import { searchSegments } from "../../src/index/search.ts";
 import type { IndexSegment, ScalarQuery } from "../../src/index/segment.ts";
 import { createNodeFsStore } from "../../src/store/node-fs.ts";
-import { scanFragment } from "../../src/table/scan-fragment.ts";
+import { scanFragment } from "../../src/table/rows/scan-fragment.ts";
 import { openSnapshot, type Snapshot } from "../../src/table/snapshot.ts";
 import { createRandom, inlinePool } from "../index/support.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";

@@ -9,7 +9,7 @@ import type { RecordBatch } from "apache-arrow";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createNodeFsStore } from "../../src/store/node-fs.ts";
 import { createTable } from "../../src/write/create-table.ts";
-import { toRecordBatches } from "../../src/write/input.ts";
+import { toRecordBatches } from "../../src/write/input/input.ts";
 import { makeMatrix, NULLS, TYPES_21, TYPES_22, VALUE_SHAPES } from "../format-write/matrix.ts";
 import { showValue } from "../format-write/show-value.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";

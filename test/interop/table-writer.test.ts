@@ -7,10 +7,10 @@ import { tableFromArrays } from "apache-arrow";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createNodeFsStore } from "../../src/store/node-fs.ts";
 import { openSnapshot } from "../../src/table/snapshot.ts";
-import { appendRows } from "../../src/write/append-rows.ts";
 import { createTable } from "../../src/write/create-table.ts";
-import { deleteRows } from "../../src/write/delete-rows.ts";
-import { toRecordBatches } from "../../src/write/input.ts";
+import { toRecordBatches } from "../../src/write/input/input.ts";
+import { appendRows } from "../../src/write/rows/append-rows.ts";
+import { deleteRows } from "../../src/write/rows/delete-rows.ts";
 import { ALL_TYPES, makeBatches } from "../format-write/random-tables.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
 

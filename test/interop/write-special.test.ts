@@ -25,9 +25,9 @@ import {
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createNodeFsStore } from "../../src/store/node-fs.ts";
 import { openSnapshot } from "../../src/table/snapshot.ts";
-import { appendRows } from "../../src/write/append-rows.ts";
 import { createTable } from "../../src/write/create-table.ts";
-import { type TabularData, toRecordBatches } from "../../src/write/input.ts";
+import { type TabularData, toRecordBatches } from "../../src/write/input/input.ts";
+import { appendRows } from "../../src/write/rows/append-rows.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
 import { type NativeSession, openNativeSession } from "./native-session.ts";
 

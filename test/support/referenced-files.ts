@@ -1,5 +1,5 @@
 import type { Store } from "../../src/store/store.ts";
-import { readManifest } from "../../src/table/read-manifest.ts";
+import { readManifest } from "../../src/table/manifest/read-manifest.ts";
 
 const HINT = /(^|\/)_versions\/latest_version_hint\.json$/;
 const MANIFEST = /^(.*?)_versions\/[^/.][^/]*\.manifest$/;

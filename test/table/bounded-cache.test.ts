@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import packageJson from "../../package.json" with { type: "json" };
 import { createBoundedCache } from "../../src/table/bounded-cache.ts";
-import { WRITER_VERSION } from "../../src/table/writer-version.ts";
+import { WRITER_VERSION } from "../../src/table/manifest/writer-version.ts";
 
 describe("a bounded cache", () => {
   const make = (maxCost: number) => {

@@ -4,15 +4,15 @@ import { DataFragmentSchema, ManifestSchema } from "../../src/proto/gen/lance/ta
 import { Transaction_UpdateConfigSchema, Transaction_UpdateSchema } from "../../src/proto/gen/lance/transaction_pb.ts";
 import { createMemoryStore, type MemoryObjects } from "../../src/store/memory.ts";
 import type { Store } from "../../src/store/store.ts";
-import { commit } from "../../src/table/commit.ts";
-import { createDatasetManifest } from "../../src/table/create-dataset.ts";
-import { readDeletions, readLiveRows } from "../../src/table/deletions.ts";
+import { commit } from "../../src/table/commit/commit.ts";
+import { createDatasetManifest } from "../../src/table/commit/create-dataset.ts";
+import { readDeletions, readLiveRows } from "../../src/table/deletions/deletions.ts";
 import { decodeFragmentBitmap } from "../../src/table/fragment-bitmap.ts";
-import { formatManifestPath } from "../../src/table/manifest-path.ts";
-import { readManifest, readTransactionOf } from "../../src/table/read-manifest.ts";
-import { decodeRowIds } from "../../src/table/row-id-sequence.ts";
+import { formatManifestPath } from "../../src/table/manifest/manifest-path.ts";
+import { readManifest, readTransactionOf } from "../../src/table/manifest/read-manifest.ts";
+import { listVersions } from "../../src/table/manifest/versions.ts";
+import { decodeRowIds } from "../../src/table/row-ids/row-id-sequence.ts";
 import { openSnapshot, openVersion, type Snapshot } from "../../src/table/snapshot.ts";
-import { listVersions } from "../../src/table/versions.ts";
 import { createFaultyStore } from "../support/faulty-store.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
 import {

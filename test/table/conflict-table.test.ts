@@ -2,9 +2,9 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { DataFragment } from "../../src/proto/gen/lance/table_pb.ts";
 import { type Transaction, TransactionSchema } from "../../src/proto/gen/lance/transaction_pb.ts";
-import { judgeConflict } from "../../src/table/conflicts.ts";
-import type { Operation, OperationOf, RebasableOperation } from "../../src/table/operation.ts";
-import { readCoverage } from "../../src/table/rebase.ts";
+import { judgeConflict } from "../../src/table/commit/conflicts.ts";
+import type { Operation, OperationOf, RebasableOperation } from "../../src/table/commit/operation.ts";
+import { readCoverage } from "../../src/table/commit/rebase.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
 import { appendOf, createIndexOf, stageFragment, stageIndex } from "./support.ts";
 

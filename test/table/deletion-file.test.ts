@@ -5,8 +5,8 @@ import { describe, expect, test } from "vitest";
 import { isLanceError } from "../../src/errors.ts";
 import { DeletionFileSchema } from "../../src/proto/gen/lance/table_pb.ts";
 import { createMemoryStore } from "../../src/store/memory.ts";
-import { decodeDeletionFile, formatDeletionName, writeDeletionFile } from "../../src/table/deletion-file.ts";
-import { readDeletions } from "../../src/table/deletions.ts";
+import { decodeDeletionFile, formatDeletionName, writeDeletionFile } from "../../src/table/deletions/deletion-file.ts";
+import { readDeletions } from "../../src/table/deletions/deletions.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
 import { createTable } from "./support.ts";
 

@@ -4,12 +4,12 @@ import { describe, expect, test } from "vitest";
 import { isLanceError } from "../../src/errors.ts";
 import { IndexSectionSchema, type Manifest, ManifestSchema } from "../../src/proto/gen/lance/table_pb.ts";
 import type { ReadableStore } from "../../src/store/store.ts";
-import { checkReaderFlags, checkWriterFlags } from "../../src/table/feature-flags.ts";
 import { readFragments } from "../../src/table/fragment.ts";
-import { checkOneNaming, formatManifestPath, parseManifestPath } from "../../src/table/manifest-path.ts";
-import { readInlineTransaction, readManifest } from "../../src/table/read-manifest.ts";
+import { checkReaderFlags, checkWriterFlags } from "../../src/table/manifest/feature-flags.ts";
+import { checkOneNaming, formatManifestPath, parseManifestPath } from "../../src/table/manifest/manifest-path.ts";
+import { readInlineTransaction, readManifest } from "../../src/table/manifest/read-manifest.ts";
+import { encodeManifestFile } from "../../src/table/manifest/write-manifest.ts";
 import { createSnapshot } from "../../src/table/snapshot.ts";
-import { encodeManifestFile } from "../../src/table/write-manifest.ts";
 
 const PATH = "_versions/18446744073709551612.manifest";
 

@@ -1,7 +1,7 @@
 import { Field, Int32, List, Struct, Utf8, vectorFromArray } from "apache-arrow";
 import { expect, test } from "vitest";
 import type { LanceField } from "../../src/format/schema.ts";
-import { mergeData } from "../../src/table/merge-data.ts";
+import { mergeData } from "../../src/table/rows/merge-data.ts";
 import { readValue } from "../format/support.ts";
 
 const leaf = (id: number, name: string, logicalType: string): LanceField => ({

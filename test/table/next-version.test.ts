@@ -9,14 +9,14 @@ import {
 } from "../../src/proto/gen/lance/table_pb.ts";
 import { TransactionSchema } from "../../src/proto/gen/lance/transaction_pb.ts";
 import { createMemoryStore } from "../../src/store/memory.ts";
-import { buildNextVersion } from "../../src/table/build-manifest.ts";
-import { commit } from "../../src/table/commit.ts";
-import { encodeRowIds } from "../../src/table/encode-row-ids.ts";
-import { nextFieldId } from "../../src/table/field-ids.ts";
+import { buildNextVersion } from "../../src/table/commit/build-manifest.ts";
+import { commit } from "../../src/table/commit/commit.ts";
+import type { OperationOf, RebasableOperation } from "../../src/table/commit/operation.ts";
 import { decodeFragmentBitmap, encodeFragmentBitmap } from "../../src/table/fragment-bitmap.ts";
-import type { OperationOf, RebasableOperation } from "../../src/table/operation.ts";
-import { decodeRowIds } from "../../src/table/row-id-sequence.ts";
-import { decodeRowVersions } from "../../src/table/row-versions.ts";
+import { nextFieldId } from "../../src/table/manifest/field-ids.ts";
+import { encodeRowIds } from "../../src/table/row-ids/encode-row-ids.ts";
+import { decodeRowIds } from "../../src/table/row-ids/row-id-sequence.ts";
+import { decodeRowVersions } from "../../src/table/row-ids/row-versions.ts";
 import { openVersion, type Snapshot } from "../../src/table/snapshot.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
 import {

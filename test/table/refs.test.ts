@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { createMemoryStore, type MemoryObjects } from "../../src/store/memory.ts";
 import type { Store } from "../../src/store/store.ts";
-import { commit } from "../../src/table/commit.ts";
-import { readDeletions } from "../../src/table/deletions.ts";
+import { commit } from "../../src/table/commit/commit.ts";
+import { readDeletions } from "../../src/table/deletions/deletions.ts";
+import { listVersions } from "../../src/table/manifest/versions.ts";
 import { openBranch } from "../../src/table/refs/branch-root.ts";
 import { deleteBranch, getBranch, listBranches } from "../../src/table/refs/branches.ts";
 import { createBranch } from "../../src/table/refs/create-branch.ts";
@@ -12,7 +13,6 @@ import { checkBranchName, checkTagName } from "../../src/table/refs/ref-names.ts
 import { openReference } from "../../src/table/refs/reference.ts";
 import { createTag, deleteTag, updateTag } from "../../src/table/refs/tags.ts";
 import { openSnapshot } from "../../src/table/snapshot.ts";
-import { listVersions } from "../../src/table/versions.ts";
 import { createFaultyStore } from "../support/faulty-store.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
 import { appendOf, createIndexOf, createTable, stageDelete, stageFragment, stageIndex } from "./support.ts";

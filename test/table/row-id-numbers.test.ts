@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { isLanceError } from "../../src/errors.ts";
-import { appendRowIdRange, encodeRowIds } from "../../src/table/encode-row-ids.ts";
-import { listRowNumbers, sortNumbers } from "../../src/table/row-id-numbers.ts";
-import { expandRowIds, findHighest, readRowIdPieces } from "../../src/table/row-id-pieces.ts";
+import { appendRowIdRange, encodeRowIds } from "../../src/table/row-ids/encode-row-ids.ts";
+import { listRowNumbers, sortNumbers } from "../../src/table/row-ids/row-id-numbers.ts";
+import { expandRowIds, findHighest, readRowIdPieces } from "../../src/table/row-ids/row-id-pieces.ts";
 import { createGiveWay } from "../../src/tasks/give-way.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
 

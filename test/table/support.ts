@@ -10,12 +10,12 @@ import {
 } from "../../src/proto/gen/lance/table_pb.ts";
 import { Transaction_DeleteSchema } from "../../src/proto/gen/lance/transaction_pb.ts";
 import type { Store } from "../../src/store/store.ts";
-import { finishManifest } from "../../src/table/build-manifest.ts";
-import { createDatasetManifest } from "../../src/table/create-dataset.ts";
-import { writeDeletionFile } from "../../src/table/deletion-file.ts";
+import { finishManifest } from "../../src/table/commit/build-manifest.ts";
+import { createDatasetManifest } from "../../src/table/commit/create-dataset.ts";
+import type { Operation } from "../../src/table/commit/operation.ts";
+import { createTransaction, formatTransactionName, publishVersion } from "../../src/table/commit/publish.ts";
+import { writeDeletionFile } from "../../src/table/deletions/deletion-file.ts";
 import { encodeFragmentBitmap } from "../../src/table/fragment-bitmap.ts";
-import type { Operation } from "../../src/table/operation.ts";
-import { createTransaction, formatTransactionName, publishVersion } from "../../src/table/publish.ts";
 import { openVersion, type Snapshot } from "../../src/table/snapshot.ts";
 
 /** Two int32 columns: `a` (field 0) and `b` (field 1). */

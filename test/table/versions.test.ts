@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { createMemoryStore, type MemoryObjects } from "../../src/store/memory.ts";
 import { overrideStore } from "../../src/store/override-store.ts";
-import { commit } from "../../src/table/commit.ts";
-import { listVersions } from "../../src/table/versions.ts";
+import { commit } from "../../src/table/commit/commit.ts";
+import { listVersions } from "../../src/table/manifest/versions.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
 import { appendOf, createTable, stageDelete, stageFragment } from "./support.ts";
 

@@ -4,11 +4,11 @@ import { expect, test } from "vitest";
 import { registerJobHandlers } from "../../src/pool/handlers.ts";
 import { loadJobs } from "../../src/runtime/jobs.ts";
 import { createMemoryStore } from "../../src/store/memory.ts";
-import { addColumns } from "../../src/write/add-columns.ts";
-import { adoptBatch, adoptSchema } from "../../src/write/adopt-arrow.ts";
 import { createTable } from "../../src/write/create-table.ts";
-import { toRecordBatches } from "../../src/write/input.ts";
+import { adoptBatch, adoptSchema } from "../../src/write/input/adopt-arrow.ts";
+import { toRecordBatches } from "../../src/write/input/input.ts";
 import { mergeInsert } from "../../src/write/merge-insert/merge-insert.ts";
+import { addColumns } from "../../src/write/schema/add-columns.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
 import { ENVIRONMENT, readRows } from "./support.ts";
 

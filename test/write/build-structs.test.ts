@@ -1,10 +1,10 @@
 import { DateDay, Field, FixedSizeBinary, Int32, Int64, List, Map_, Schema, Struct, Utf8 } from "apache-arrow";
 import { describe, expect, test } from "vitest";
 import { createMemoryStore } from "../../src/store/memory.ts";
-import { appendRows } from "../../src/write/append-rows.ts";
 import { createTable } from "../../src/write/create-table.ts";
-import { toRecordBatches } from "../../src/write/input.ts";
-import { updateRows } from "../../src/write/update-rows.ts";
+import { toRecordBatches } from "../../src/write/input/input.ts";
+import { appendRows } from "../../src/write/rows/append-rows.ts";
+import { updateRows } from "../../src/write/rows/update-rows.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
 import { ENVIRONMENT, readRows } from "./support.ts";
 

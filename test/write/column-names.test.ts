@@ -2,7 +2,7 @@ import { Field, Int32, List, Schema, Struct } from "apache-arrow";
 import { expect, test } from "vitest";
 import { createMemoryStore } from "../../src/store/memory.ts";
 import { createTable } from "../../src/write/create-table.ts";
-import { toRecordBatches } from "../../src/write/input.ts";
+import { toRecordBatches } from "../../src/write/input/input.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
 
 useTestRuntime();

@@ -15,14 +15,14 @@ import { createMemoryStore, type MemoryObjects } from "../../src/store/memory.ts
 import { createNodeFsStore, nodeFsStoreKind } from "../../src/store/node-fs.ts";
 import { registerStoreKind } from "../../src/store/open-store.ts";
 import { openSnapshot, openVersion, type Snapshot } from "../../src/table/snapshot.ts";
-import { appendRows } from "../../src/write/append-rows.ts";
 import { compactFiles } from "../../src/write/compact/compact-files.ts";
 import type { CompactionOptions } from "../../src/write/compact/compaction-options.ts";
 import { planCompaction } from "../../src/write/compact/plan-compaction.ts";
 import { createTable } from "../../src/write/create-table.ts";
-import { deleteRows } from "../../src/write/delete-rows.ts";
-import { toRecordBatches } from "../../src/write/input.ts";
+import { toRecordBatches } from "../../src/write/input/input.ts";
 import { writeHandlers } from "../../src/write/jobs.ts";
+import { appendRows } from "../../src/write/rows/append-rows.ts";
+import { deleteRows } from "../../src/write/rows/delete-rows.ts";
 import { inlinePool } from "../index/support.ts";
 import { createFaultyStore } from "../support/faulty-store.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";

@@ -4,8 +4,8 @@ import { registerJobHandlers } from "../../src/pool/handlers.ts";
 import { loadJobs } from "../../src/runtime/jobs.ts";
 import { createMemoryStore } from "../../src/store/memory.ts";
 import { createTable } from "../../src/write/create-table.ts";
-import { deleteWhere } from "../../src/write/delete-where.ts";
-import { toRecordBatches } from "../../src/write/input.ts";
+import { toRecordBatches } from "../../src/write/input/input.ts";
+import { deleteWhere } from "../../src/write/rows/delete-where.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
 import { ENVIRONMENT, listPaths, readRows } from "./support.ts";
 

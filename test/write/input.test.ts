@@ -26,7 +26,7 @@ import {
   vectorFromArray,
 } from "apache-arrow";
 import { describe, expect, test } from "vitest";
-import { type TabularData, toRecordBatches } from "../../src/write/input.ts";
+import { type TabularData, toRecordBatches } from "../../src/write/input/input.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
 
 useTestRuntime();

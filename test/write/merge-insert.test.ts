@@ -4,12 +4,12 @@ import { describe, expect, test } from "vitest";
 import { createMemoryStore } from "../../src/store/memory.ts";
 import type { Store } from "../../src/store/store.ts";
 import { openSnapshot, type Snapshot } from "../../src/table/snapshot.ts";
-import { appendRows } from "../../src/write/append-rows.ts";
 import { createTable } from "../../src/write/create-table.ts";
-import { deleteRows } from "../../src/write/delete-rows.ts";
-import { type TabularData, toRecordBatches } from "../../src/write/input.ts";
+import { type TabularData, toRecordBatches } from "../../src/write/input/input.ts";
 import { type MergeInsertOptions, mergeInsert } from "../../src/write/merge-insert/merge-insert.ts";
 import type { MergeSpec } from "../../src/write/merge-insert/merge-spec.ts";
+import { appendRows } from "../../src/write/rows/append-rows.ts";
+import { deleteRows } from "../../src/write/rows/delete-rows.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
 import { ENVIRONMENT, listPaths, readRows } from "./support.ts";
 

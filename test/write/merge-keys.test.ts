@@ -24,14 +24,14 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createMemoryStore } from "../../src/store/memory.ts";
 import { openSnapshot } from "../../src/table/snapshot.ts";
-import { appendRows } from "../../src/write/append-rows.ts";
 import { createTable } from "../../src/write/create-table.ts";
-import { toRecordBatches } from "../../src/write/input.ts";
+import { toRecordBatches } from "../../src/write/input/input.ts";
 import { KeyFilter } from "../../src/write/merge-insert/key-filter.ts";
 import { createKeyReader } from "../../src/write/merge-insert/key-reader.ts";
 import { mergeInsert } from "../../src/write/merge-insert/merge-insert.ts";
 import type { MergeSpec } from "../../src/write/merge-insert/merge-spec.ts";
 import { hashXx64 } from "../../src/write/merge-insert/xx-hash.ts";
+import { appendRows } from "../../src/write/rows/append-rows.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
 import { ENVIRONMENT, readRows } from "./support.ts";
 

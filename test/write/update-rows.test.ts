@@ -7,12 +7,12 @@ import { Scanner } from "../../src/query/scanner.ts";
 import { loadJobs } from "../../src/runtime/jobs.ts";
 import { createMemoryStore } from "../../src/store/memory.ts";
 import type { Store } from "../../src/store/store.ts";
-import { readTransactionOf } from "../../src/table/read-manifest.ts";
+import { readTransactionOf } from "../../src/table/manifest/read-manifest.ts";
 import { openSnapshot, type Snapshot } from "../../src/table/snapshot.ts";
-import { appendRows } from "../../src/write/append-rows.ts";
 import { createTable } from "../../src/write/create-table.ts";
-import { toRecordBatches } from "../../src/write/input.ts";
-import { type UpdateRowsOptions, type UpdateSpec, updateRows } from "../../src/write/update-rows.ts";
+import { toRecordBatches } from "../../src/write/input/input.ts";
+import { appendRows } from "../../src/write/rows/append-rows.ts";
+import { type UpdateRowsOptions, type UpdateSpec, updateRows } from "../../src/write/rows/update-rows.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
 import { ENVIRONMENT, listPaths, readRows } from "./support.ts";
 

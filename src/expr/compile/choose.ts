@@ -1,4 +1,4 @@
-import { gatherData } from "../../table/gather-data.ts";
+import { gatherData } from "../../table/rows/gather-data.ts";
 import { createBits, hasBit } from "../bitset.ts";
 import type { ValueType } from "../value-type.ts";
 import { buildVector } from "./build-vector.ts";

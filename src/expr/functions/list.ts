@@ -1,4 +1,4 @@
-import { gatherData } from "../../table/gather-data.ts";
+import { gatherData } from "../../table/rows/gather-data.ts";
 import { createBits, hasBit, uniteBits } from "../bitset.ts";
 import type { Value } from "../bound.ts";
 import { unitePair } from "../common-type.ts";

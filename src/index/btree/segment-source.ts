@@ -1,5 +1,5 @@
 import { LanceError } from "../../errors.ts";
-import { listRowsLeft } from "../../table/row-map.ts";
+import { listRowsLeft } from "../../table/row-ids/row-map.ts";
 import type { RowSet } from "../../table/row-set.ts";
 import type { OpenSegment, RowIdMap } from "../segment.ts";
 import { createCompareRows } from "./compare-values.ts";

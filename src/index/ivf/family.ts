@@ -2,7 +2,7 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { LanceError } from "../../errors.ts";
 import { loadBuildKernels } from "../../kernels/build.ts";
 import { VectorIndexDetailsSchema } from "../../proto/gen/lance/index_pb.ts";
-import { halvesOf, NO_ROW } from "../../table/row-addresses.ts";
+import { halvesOf, NO_ROW } from "../../table/row-ids/row-addresses.ts";
 import type { RowSet } from "../../table/row-set.ts";
 import { settleAll } from "../../tasks/settle-all.ts";
 import { checkSame } from "../incompatible.ts";

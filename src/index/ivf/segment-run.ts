@@ -1,4 +1,4 @@
-import { chainRowIdMaps, listRowsLeft } from "../../table/row-map.ts";
+import { chainRowIdMaps, listRowsLeft } from "../../table/row-ids/row-map.ts";
 import type { RowIdMap } from "../segment.ts";
 import type { IvfHeader } from "./header.ts";
 import type { PartitionRun } from "./partition-run.ts";

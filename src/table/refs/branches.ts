@@ -1,6 +1,6 @@
 import { isLanceError, LanceError } from "../../errors.ts";
 import type { ReadableStore, StoreCallOptions } from "../../store/store.ts";
-import { deleteQuietly, requireWritable } from "../publish.ts";
+import { deleteQuietly, requireWritable } from "../commit/publish.ts";
 import type { Snapshot } from "../snapshot.ts";
 import { findRoot } from "./branch-root.ts";
 import { listTags } from "./read-tags.ts";

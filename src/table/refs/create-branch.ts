@@ -4,19 +4,19 @@ import { BasePathSchema, IndexSectionSchema, type Manifest, ManifestSchema } fro
 import { Transaction_CloneSchema } from "../../proto/gen/lance/transaction_pb.ts";
 import type { Store, StoreCallOptions } from "../../store/store.ts";
 import { drawUuid } from "../../store/uuid.ts";
-import { finishManifest } from "../build-manifest.ts";
-import { createDeletionCache } from "../deletion-cache.ts";
-import { checkWriterFlags, FLAG_BASE_PATHS } from "../feature-flags.ts";
-import { createFileCache } from "../file-cache.ts";
-import { findLatestManifest } from "../find-version.ts";
+import { finishManifest } from "../commit/build-manifest.ts";
 import {
   createTransaction,
   deleteQuietly,
   formatTransactionName,
   publishVersion,
   requireWritable,
-} from "../publish.ts";
-import type { ManifestFile } from "../read-manifest.ts";
+} from "../commit/publish.ts";
+import { createDeletionCache } from "../deletions/deletion-cache.ts";
+import { createFileCache } from "../file-cache.ts";
+import { checkWriterFlags, FLAG_BASE_PATHS } from "../manifest/feature-flags.ts";
+import { findLatestManifest } from "../manifest/find-version.ts";
+import type { ManifestFile } from "../manifest/read-manifest.ts";
 import { createSnapshot, type Snapshot } from "../snapshot.ts";
 import { findRoot, getAbsoluteUri, openBranchStore } from "./branch-root.ts";
 import { getBranch } from "./branches.ts";

@@ -1,7 +1,7 @@
 import { LanceError } from "../../errors.ts";
 import type { ReadableStore, Store, StoreCallOptions } from "../../store/store.ts";
 import { mapBounded } from "../../tasks/settle-all.ts";
-import { canList } from "../find-version.ts";
+import { canList } from "../manifest/find-version.ts";
 
 /** Folders of the refs, in a table's root. */
 export const TAGS_PREFIX = "_refs/tags/";

@@ -1,6 +1,6 @@
 import { isLanceError, LanceError } from "../../errors.ts";
 import type { StoreCallOptions } from "../../store/store.ts";
-import { requireWritable } from "../publish.ts";
+import { requireWritable } from "../commit/publish.ts";
 import type { Snapshot } from "../snapshot.ts";
 import { findRoot } from "./branch-root.ts";
 import { noTag, type Tag, toTag } from "./read-tags.ts";

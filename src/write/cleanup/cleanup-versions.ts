@@ -1,8 +1,8 @@
 import { isLanceError, LanceError, throwIfAborted } from "../../errors.ts";
 import type { ListedObject, Store } from "../../store/store.ts";
-import { canList } from "../../table/find-version.ts";
-import { VERSIONS_PREFIX } from "../../table/manifest-path.ts";
-import { requireWritable } from "../../table/publish.ts";
+import { requireWritable } from "../../table/commit/publish.ts";
+import { canList } from "../../table/manifest/find-version.ts";
+import { VERSIONS_PREFIX } from "../../table/manifest/manifest-path.ts";
 import type { Snapshot } from "../../table/snapshot.ts";
 import { createGiveWay } from "../../tasks/give-way.ts";
 import { callGuarded } from "../../tasks/guard-callback.ts";

@@ -1,6 +1,6 @@
 import type { IndexMetadata, Manifest } from "../../proto/gen/lance/table_pb.ts";
 import { formatUuid } from "../../store/uuid.ts";
-import { formatDeletionName } from "../../table/deletion-file.ts";
+import { formatDeletionName } from "../../table/deletions/deletion-file.ts";
 
 /** Files that manifests name, by their paths in the table; of an index the uuid. */
 export interface References {

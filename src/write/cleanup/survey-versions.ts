@@ -1,7 +1,7 @@
 import { LanceError } from "../../errors.ts";
 import type { ListedObject, Store } from "../../store/store.ts";
-import { parseManifestPath, VERSIONS_PREFIX } from "../../table/manifest-path.ts";
-import { type ManifestFile, readManifest } from "../../table/read-manifest.ts";
+import { parseManifestPath, VERSIONS_PREFIX } from "../../table/manifest/manifest-path.ts";
+import { type ManifestFile, readManifest } from "../../table/manifest/read-manifest.ts";
 import type { Snapshot } from "../../table/snapshot.ts";
 import { createGiveWay } from "../../tasks/give-way.ts";
 import { mapBounded } from "../../tasks/settle-all.ts";

@@ -4,7 +4,7 @@ import { bindValue } from "../../expr/bind.ts";
 import { type CompiledValue, compileValue } from "../../expr/compile/value.ts";
 import { toArrowField, toArrowType } from "../../format/arrow-schema.ts";
 import type { LanceField } from "../../format/schema.ts";
-import { makeBatch } from "../../table/record-batches.ts";
+import { makeBatch } from "../../table/rows/record-batches.ts";
 
 /** A field with some leaves of another type, as it is written: only those, and the structs they lie in. */
 export interface FieldCast {

@@ -1,8 +1,8 @@
 import { type Data, Type } from "apache-arrow";
 import { LanceError } from "../../errors.ts";
 import type { LanceField } from "../../format/schema.ts";
-import { readDeletions } from "../../table/deletions.ts";
-import { scanFragment } from "../../table/scan-fragment.ts";
+import { readDeletions } from "../../table/deletions/deletions.ts";
+import { scanFragment } from "../../table/rows/scan-fragment.ts";
 import type { Snapshot } from "../../table/snapshot.ts";
 import { findLiveRows, keepLiveRows } from "./spread-rows.ts";
 

@@ -4,7 +4,7 @@ import { checkPrimaryKey } from "../../format/primary-key.ts";
 import { type LanceField, writeFields } from "../../format/schema.ts";
 import type { DataFragment } from "../../proto/gen/lance/table_pb.ts";
 import { Transaction_MergeSchema, Transaction_ProjectSchema } from "../../proto/gen/lance/transaction_pb.ts";
-import { commit } from "../../table/commit.ts";
+import { commit } from "../../table/commit/commit.ts";
 import type { Snapshot } from "../../table/snapshot.ts";
 
 /** How a change of the schema is committed. */

@@ -1,9 +1,9 @@
 import type { Data, DataType, RecordBatch, Schema } from "apache-arrow";
 import type { LanceField } from "../../format/schema.ts";
-import { readDeletions } from "../../table/deletions.ts";
+import { readDeletions } from "../../table/deletions/deletions.ts";
 import type { Fragment } from "../../table/fragment.ts";
-import { makeBatch } from "../../table/record-batches.ts";
-import { DEFAULT_BATCH_ROWS, scanFragment } from "../../table/scan-fragment.ts";
+import { makeBatch } from "../../table/rows/record-batches.ts";
+import { DEFAULT_BATCH_ROWS, scanFragment } from "../../table/rows/scan-fragment.ts";
 import type { Snapshot } from "../../table/snapshot.ts";
 import { findLiveRows, keepLiveRows, spreadLiveRows } from "./spread-rows.ts";
 

@@ -1,7 +1,7 @@
 import { type Data, type DataType, makeData, type RecordBatch, Type } from "apache-arrow";
-import { gatherData } from "../../table/gather-data.ts";
-import { createNullData } from "../../table/null-data.ts";
-import { makeBatch } from "../../table/record-batches.ts";
+import { gatherData } from "../../table/rows/gather-data.ts";
+import { createNullData } from "../../table/rows/null-data.ts";
+import { makeBatch } from "../../table/rows/record-batches.ts";
 
 /** Which physical rows of a batch are live, as offsets into it. */
 export interface LiveRows {

@@ -1,7 +1,7 @@
 import type { Data, DataType, Field, RecordBatch, Schema, Table, Vector } from "apache-arrow";
 import { LanceError } from "../../errors.ts";
-import { gatherData } from "../../table/gather-data.ts";
-import { type TabularData, toRecordBatches } from "../input.ts";
+import { gatherData } from "../../table/rows/gather-data.ts";
+import { type TabularData, toRecordBatches } from "../input/input.ts";
 
 /** What a function over a batch may give: Arrow data, rows, or columns by name. */
 export type ColumnFunctionResult =

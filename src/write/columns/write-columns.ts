@@ -5,8 +5,8 @@ import { createLanceFileWriter } from "../../format/write/create-file-writer.ts"
 import type { LanceFileWriter } from "../../format/write/file-writer.ts";
 import { type DataFragment, DataFragmentSchema } from "../../proto/gen/lance/table_pb.ts";
 import type { Store } from "../../store/store.ts";
+import { deleteQuietly } from "../../table/commit/publish.ts";
 import type { Fragment } from "../../table/fragment.ts";
-import { deleteQuietly } from "../../table/publish.ts";
 import type { Snapshot } from "../../table/snapshot.ts";
 import { checkStorageVersion } from "../create-table.ts";
 import { createDataFileName, describeDataFile, toDataPath } from "../data-files.ts";

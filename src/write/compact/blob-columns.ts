@@ -2,11 +2,11 @@ import { Binary, type Data, Field, makeData, type RecordBatch, Schema } from "ap
 import { LanceError } from "../../errors.ts";
 import { BLOB_KINDS, blobVersion } from "../../format/blob-field.ts";
 import type { LanceField } from "../../format/schema.ts";
-import type { BlobFile } from "../../table/blob-file.ts";
-import { readBlobs } from "../../table/blobs.ts";
 import type { Fragment } from "../../table/fragment.ts";
-import { makeBatch } from "../../table/record-batches.ts";
-import { addressesOf } from "../../table/row-addresses.ts";
+import { addressesOf } from "../../table/row-ids/row-addresses.ts";
+import type { BlobFile } from "../../table/rows/blob-file.ts";
+import { readBlobs } from "../../table/rows/blobs.ts";
+import { makeBatch } from "../../table/rows/record-batches.ts";
 import type { Snapshot } from "../../table/snapshot.ts";
 import { mapBounded } from "../../tasks/settle-all.ts";
 

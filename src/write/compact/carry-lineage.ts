@@ -1,10 +1,10 @@
 import type { DataFragment } from "../../proto/gen/lance/table_pb.ts";
-import { readDeletions } from "../../table/deletions.ts";
-import { encodeRowIds } from "../../table/encode-row-ids.ts";
-import { halvesOf } from "../../table/row-addresses.ts";
-import { getRowIdPieces } from "../../table/row-id-index.ts";
-import { expandRowIds } from "../../table/row-id-pieces.ts";
-import { decodeRowVersions, encodeRowVersions } from "../../table/row-versions.ts";
+import { readDeletions } from "../../table/deletions/deletions.ts";
+import { encodeRowIds } from "../../table/row-ids/encode-row-ids.ts";
+import { halvesOf } from "../../table/row-ids/row-addresses.ts";
+import { getRowIdPieces } from "../../table/row-ids/row-id-index.ts";
+import { expandRowIds } from "../../table/row-ids/row-id-pieces.ts";
+import { decodeRowVersions, encodeRowVersions } from "../../table/row-ids/row-versions.ts";
 import { getFragment, type Snapshot } from "../../table/snapshot.ts";
 import { createGiveWay } from "../../tasks/give-way.ts";
 

@@ -11,13 +11,13 @@ import {
 } from "../../proto/gen/lance/frag_reuse_pb.ts";
 import { type IndexMetadata, IndexMetadataSchema } from "../../proto/gen/lance/table_pb.ts";
 import { drawUuid, parseUuid } from "../../store/uuid.ts";
-import { readDeletions } from "../../table/deletions.ts";
-import { readReuseVersions } from "../../table/frag-reuse.ts";
+import { FRAGMENT_REUSE_INDEX } from "../../table/commit/index-identity.ts";
+import { requireWritable } from "../../table/commit/publish.ts";
+import { readDeletions } from "../../table/deletions/deletions.ts";
 import { encodeFragmentBitmap } from "../../table/fragment-bitmap.ts";
-import { FRAGMENT_REUSE_INDEX } from "../../table/index-identity.ts";
-import { requireWritable } from "../../table/publish.ts";
-import { listRangesWithout } from "../../table/range-rank.ts";
-import { encodeRangeBitmap, joinTreemap } from "../../table/roaring-treemap.ts";
+import { readReuseVersions } from "../../table/row-ids/frag-reuse.ts";
+import { listRangesWithout } from "../../table/row-ids/range-rank.ts";
+import { encodeRangeBitmap, joinTreemap } from "../../table/row-ids/roaring-treemap.ts";
 import { getFragment, type Snapshot } from "../../table/snapshot.ts";
 
 const TYPE_URL = "/lance.table.FragmentReuseIndexDetails";

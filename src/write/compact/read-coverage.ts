@@ -2,7 +2,7 @@ import { getEffectiveCoverage, listSegments } from "../../index/metadata.ts";
 import { findFamily, getNewestVersion, nameIndexType } from "../../index/registry.ts";
 import type { IndexSegment } from "../../index/segment.ts";
 import type { IndexMetadata } from "../../proto/gen/lance/table_pb.ts";
-import { isSystemIndex, storesRowAddresses } from "../../table/index-identity.ts";
+import { isSystemIndex, storesRowAddresses } from "../../table/commit/index-identity.ts";
 import type { Snapshot } from "../../table/snapshot.ts";
 
 /** Fragments a compaction leaves as they are, because an index over them cannot be written anew here. */

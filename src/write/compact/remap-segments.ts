@@ -4,7 +4,7 @@ import type { RemapTask, RewrittenGroup } from "../../index/remap-segment.ts";
 import { runTasks } from "../../index/run-tasks.ts";
 import type { IndexSegment } from "../../index/segment.ts";
 import { createInlinePool } from "../../pool/inline-pool.ts";
-import { deleteQuietly, requireWritable } from "../../table/publish.ts";
+import { deleteQuietly, requireWritable } from "../../table/commit/publish.ts";
 import type { Snapshot } from "../../table/snapshot.ts";
 import type { ResolvedOptions } from "./compaction-options.ts";
 

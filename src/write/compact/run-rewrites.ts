@@ -1,7 +1,7 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { runTableJob } from "../../index/run-job.ts";
 import { type DataFragment, DataFragmentSchema } from "../../proto/gen/lance/table_pb.ts";
-import { deleteQuietly, requireWritable } from "../../table/publish.ts";
+import { deleteQuietly, requireWritable } from "../../table/commit/publish.ts";
 import type { Snapshot } from "../../table/snapshot.ts";
 import { mapBounded } from "../../tasks/settle-all.ts";
 import { listDataFiles } from "../data-files.ts";

@@ -7,8 +7,8 @@ import { columnsOf } from "../../expr/bound.ts";
 import { compileExpression } from "../../expr/compile/compile.ts";
 import { parseFilter } from "../../expr/parse.ts";
 import type { LanceField, LanceSchema } from "../../format/schema.ts";
-import { gatherData } from "../../table/gather-data.ts";
-import { makeBatch } from "../../table/record-batches.ts";
+import { gatherData } from "../../table/rows/gather-data.ts";
+import { makeBatch } from "../../table/rows/record-batches.ts";
 import type { SourceRows } from "./held-source.ts";
 
 /** Which pairs of a source row and a table row pass. */

@@ -4,10 +4,10 @@ import type { LanceField, LanceSchema } from "../../format/schema.ts";
 import { checkArrowSchema } from "../../format/write/check-batch.ts";
 import type { LanceFileVersion } from "../../format/write/file-writer.ts";
 import { planColumns } from "../../format/write/leaf-column.ts";
-import { gatherData } from "../../table/gather-data.ts";
+import { gatherData } from "../../table/rows/gather-data.ts";
 import { createGiveWay } from "../../tasks/give-way.ts";
-import { type TabularData, toRecordBatches } from "../input.ts";
-import { toInputSchema } from "../input-schema.ts";
+import { type TabularData, toRecordBatches } from "../input/input.ts";
+import { toInputSchema } from "../input/input-schema.ts";
 
 /** The source of a merge, whole in memory: it is joined with the table, and read again when another writer was first. */
 export interface HeldSource {

@@ -1,10 +1,10 @@
 import { LanceError } from "../../errors.ts";
 import type { LanceField } from "../../format/schema.ts";
 import { selectRows } from "../../query/select-rows.ts";
-import { readLiveRows } from "../../table/deletions.ts";
+import { readLiveRows } from "../../table/deletions/deletions.ts";
 import type { Fragment } from "../../table/fragment.ts";
 import type { RowSet } from "../../table/row-set.ts";
-import { scanFragment } from "../../table/scan-fragment.ts";
+import { scanFragment } from "../../table/rows/scan-fragment.ts";
 import type { Snapshot } from "../../table/snapshot.ts";
 import type { compileTargetCondition, PairCondition } from "./conditions.ts";
 import { createKeyReader } from "./key-reader.ts";

@@ -1,13 +1,13 @@
 import { type Data, type RecordBatch, Schema } from "apache-arrow";
 import type { LanceField } from "../../format/schema.ts";
 import { identifyRows } from "../../query/row-ids.ts";
-import { makeBatch } from "../../table/record-batches.ts";
-import { addressesOf } from "../../table/row-addresses.ts";
-import { scanFragment } from "../../table/scan-fragment.ts";
+import { addressesOf } from "../../table/row-ids/row-addresses.ts";
+import { makeBatch } from "../../table/rows/record-batches.ts";
+import { scanFragment } from "../../table/rows/scan-fragment.ts";
 import { getFragment, type Snapshot } from "../../table/snapshot.ts";
 import { createGiveWay } from "../../tasks/give-way.ts";
 import { findBlobColumns, readBlobBytes } from "../compact/blob-columns.ts";
-import type { IdCollector } from "../id-collector.ts";
+import type { IdCollector } from "../rows/id-collector.ts";
 import type { HeldSource, SourceRows } from "./held-source.ts";
 import type { KeyFilter } from "./key-filter.ts";
 import type { MatchedRows } from "./match-target.ts";

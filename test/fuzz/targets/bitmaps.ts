@@ -1,5 +1,10 @@
 import { type CoreKernels, loadCoreKernels } from "../../../src/kernels/core.ts";
-import { decodeRanges, encodeRangeBitmap, joinTreemap, splitTreemap } from "../../../src/table/roaring-treemap.ts";
+import {
+  decodeRanges,
+  encodeRangeBitmap,
+  joinTreemap,
+  splitTreemap,
+} from "../../../src/table/row-ids/roaring-treemap.ts";
 import { type Corpus, expectThat, type Input, type Seed, type Target } from "../target.ts";
 
 type Kind = "bitmap" | "treemap";

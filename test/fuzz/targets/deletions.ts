@@ -1,8 +1,8 @@
 import { create } from "@bufbuild/protobuf";
 import { loadCoreKernels } from "../../../src/kernels/core.ts";
 import { DeletionFileSchema } from "../../../src/proto/gen/lance/table_pb.ts";
-import { decodeDeletionFile } from "../../../src/table/deletion-file.ts";
-import { readSingleBatch } from "../../../src/table/ipc-message.ts";
+import { decodeDeletionFile } from "../../../src/table/deletions/deletion-file.ts";
+import { readSingleBatch } from "../../../src/table/deletions/ipc-message.ts";
 import { type Corpus, expectThat, type Input, type Seed, type Target } from "../target.ts";
 
 /** `DeletionFile.file_type`. */

@@ -1,11 +1,15 @@
 import { toArrowSchema } from "../../../src/format/arrow-schema.ts";
 import { toIndexSegment } from "../../../src/index/metadata.ts";
 import type { ReadableStore } from "../../../src/store/store.ts";
-import { createDeletionCache } from "../../../src/table/deletion-cache.ts";
-import { formatDeletionName } from "../../../src/table/deletion-file.ts";
+import { createDeletionCache } from "../../../src/table/deletions/deletion-cache.ts";
+import { formatDeletionName } from "../../../src/table/deletions/deletion-file.ts";
 import { createFileCache } from "../../../src/table/file-cache.ts";
-import { MANIFEST_TAIL_BYTES, readManifestFromTail, readTransactionOf } from "../../../src/table/read-manifest.ts";
-import { readFragmentPieces } from "../../../src/table/row-id-index.ts";
+import {
+  MANIFEST_TAIL_BYTES,
+  readManifestFromTail,
+  readTransactionOf,
+} from "../../../src/table/manifest/read-manifest.ts";
+import { readFragmentPieces } from "../../../src/table/row-ids/row-id-index.ts";
 import { createSnapshot } from "../../../src/table/snapshot.ts";
 import { thin } from "../corpus.ts";
 import { type Corpus, expectThat, type Input, type Part, type Seed, type Target } from "../target.ts";

@@ -2,10 +2,10 @@ import { create } from "@bufbuild/protobuf";
 import { ManifestSchema } from "../../../src/proto/gen/lance/table_pb.ts";
 import type { Transaction } from "../../../src/proto/gen/lance/transaction_pb.ts";
 import type { ReadableStore } from "../../../src/store/store.ts";
-import type { OurSide } from "../../../src/table/conflict-verdict.ts";
-import { judgeConflict } from "../../../src/table/conflicts.ts";
-import type { RebasableOperation } from "../../../src/table/operation.ts";
-import { type ManifestFile, readTransactionOf } from "../../../src/table/read-manifest.ts";
+import type { OurSide } from "../../../src/table/commit/conflict-verdict.ts";
+import { judgeConflict } from "../../../src/table/commit/conflicts.ts";
+import type { RebasableOperation } from "../../../src/table/commit/operation.ts";
+import { type ManifestFile, readTransactionOf } from "../../../src/table/manifest/read-manifest.ts";
 import { thin } from "../corpus.ts";
 import { type Corpus, expectThat, type Input, type Seed, type Target } from "../target.ts";
 

@@ -1,0 +1,158 @@
+import type { Data } from "apache-arrow";
+import { LanceError, throwIfAborted } from "../../errors.ts";
+import type { LanceField } from "../../format/schema.ts";
+import { readDeletions } from "../deletions/deletions.ts";
+import type { Fragment } from "../fragment.ts";
+import { addressesOf } from "../row-ids/row-addresses.ts";
+import { readFragmentPieces } from "../row-ids/row-id-index.ts";
+import { pickRowIds } from "../row-ids/row-id-pieces.ts";
+import { getFragment, type Snapshot } from "../snapshot.ts";
+import { gatherData } from "./gather-data.ts";
+import { DEFAULT_BATCH_ROWS, scanFragment } from "./scan-fragment.ts";
+
+/** A batch of one column's live rows, with their addresses or stable row ids. */
+export interface ColumnBatch {
+  readonly values: Data;
+  readonly rowIds: BigUint64Array;
+}
+
+/** Rows of some fragments of one column at a fixed version, deleted rows left out. */
+export interface ColumnSource {
+  readonly field: LanceField;
+  /** Ascending. */
+  readonly fragmentIds: readonly number[];
+  readonly numRows: number;
+  /** With `borrow`, values may be views of bytes that others read too: not to be written to, transferred or kept. */
+  batches(options?: {
+    batchRows?: number;
+    borrow?: boolean;
+    signal?: AbortSignal | undefined;
+  }): AsyncIterable<ColumnBatch>;
+  /** About `numRows` rows spread evenly over the fragments, the same ones for the same `seed`. */
+  sample(numRows: number, options?: { seed?: number; signal?: AbortSignal | undefined }): Promise<ColumnBatch[]>;
+}
+
+/**
+ * What an index is built from: a column of some fragments.
+ *
+ * @param column a top-level column
+ * @param options.rowIdDomain `stableRowId` gives row ids where the table has them; default addresses
+ * @throws INVALID_ARGUMENT naming the columns there are, NOT_FOUND naming the fragments, UNSUPPORTED
+ */
+export function createColumnSource(
+  snapshot: Snapshot,
+  column: string,
+  fragmentIds: readonly number[],
+  options: { rowIdDomain?: "address" | "stableRowId" } = {},
+): ColumnSource {
+  const field = snapshot.schema.fields.find((candidate) => candidate.name === column);
+  if (field === undefined) {
+    const known = snapshot.schema.fields.map((candidate) => candidate.name);
+    throw new LanceError("INVALID_ARGUMENT", `no column "${column}"; the table has ${known.join(", ")}`, {
+      column,
+      known,
+    });
+  }
+  const fragments = [...new Set(fragmentIds)].sort((a, b) => a - b).map((id) => getFragment(snapshot, id));
+  const stable = options.rowIdDomain === "stableRowId" && snapshot.stableRowIds;
+  const identify = (fragment: Fragment) => createIdentifier(fragment, stable);
+  return {
+    field,
+    fragmentIds: fragments.map((fragment) => fragment.id),
+    numRows: fragments.reduce((total, fragment) => total + fragment.numRows, 0),
+    async *batches({ batchRows = DEFAULT_BATCH_ROWS, borrow, signal } = {}) {
+      for (const fragment of fragments) {
+        const deleted = await readDeletions(snapshot, fragment, signal);
+        const identifyRows = identify(fragment);
+        let start = 0;
+        const options = { batchRows, borrow, signal };
+        for await (const batch of scanFragment(snapshot, fragment, [field], { kind: "all" }, options)) {
+          const rows = liveOffsets(start, start + batch.numRows, deleted);
+          const values = batch.data.children[0]!;
+          const first = start;
+          start += batch.numRows;
+          if (rows.length === 0) continue;
+          yield {
+            values:
+              rows.length === batch.numRows
+                ? values
+                : gatherData([values], { rows: rows.map((offset) => offset - first) }),
+            rowIds: identifyRows(rows),
+          };
+        }
+      }
+    },
+    async sample(numRows, { seed = 0, signal } = {}) {
+      const total = fragments.reduce((sum, fragment) => sum + fragment.numRows, 0);
+      const wanted = Math.min(numRows, total);
+      const random = createRandom(seed);
+      const batches: ColumnBatch[] = [];
+      let before = 0;
+      for (const fragment of fragments) {
+        throwIfAborted(signal);
+        // The share of this fragment, rounded so that the shares of all add up.
+        const from = Math.round((before * wanted) / total);
+        before += fragment.numRows;
+        const share = Math.round((before * wanted) / total) - from;
+        if (share === 0) continue;
+        const deleted = await readDeletions(snapshot, fragment, signal);
+        const live = liveOffsets(0, fragment.physicalRows, deleted);
+        // One row out of each of `share` strata, whole rows wide, so that none comes twice.
+        const edge = (i: number) => Math.floor((i * live.length) / share);
+        const offsets = Uint32Array.from(
+          { length: share },
+          (_, i) => live[edge(i) + Math.floor(random() * (edge(i + 1) - edge(i)))]!,
+        );
+        const identifyRows = identify(fragment);
+        let start = 0;
+        const rows = { kind: "indices", indices: offsets } as const;
+        for await (const batch of scanFragment(snapshot, fragment, [field], rows, { signal })) {
+          const part = offsets.slice(start, start + batch.numRows);
+          start += batch.numRows;
+          batches.push({ values: batch.data.children[0]!, rowIds: identifyRows(part) });
+        }
+      }
+      return batches;
+    },
+  };
+}
+
+/** Offsets in `[start, end)` that are not deleted. */
+function liveOffsets(start: number, end: number, deleted: Uint32Array | null): Uint32Array<ArrayBuffer> {
+  const offsets = new Uint32Array(end - start);
+  let next = deleted === null ? 0 : lowerBound(deleted, start);
+  let count = 0;
+  for (let offset = start; offset < end; offset++) {
+    if (deleted !== null && deleted[next] === offset) next++;
+    else offsets[count++] = offset;
+  }
+  return offsets.slice(0, count);
+}
+
+function lowerBound(values: Uint32Array, wanted: number): number {
+  let low = 0;
+  let high = values.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (values[middle]! < wanted) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function createIdentifier(fragment: Fragment, stable: boolean): (offsets: Uint32Array) => BigUint64Array {
+  if (!stable) return (offsets) => addressesOf(fragment.id, offsets);
+  const ids = readFragmentPieces(fragment);
+  return (offsets) => pickRowIds(ids, offsets);
+}
+
+/** mulberry32 (T. Ettinger, public domain): the same rows for the same seed, everywhere. */
+function createRandom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
+  };
+}
