@@ -181,7 +181,7 @@ function isNull(node: BoundExpression): boolean {
 }
 
 function arithmeticError(operator: string, received: string, expected: string): LanceError {
-  return new LanceError("SCHEMA_MISMATCH", `filter: '${operator}' expects ${expected}, received ${received}`, {
+  return new LanceError("SCHEMA_MISMATCH", `expression: '${operator}' expects ${expected}, received ${received}`, {
     expected,
     received,
   });

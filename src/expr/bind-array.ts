@@ -11,7 +11,7 @@ export function bindArray(items: readonly BoundExpression[]): BoundExpression {
     if (node.kind !== "literal") {
       throw new LanceError(
         "INVALID_ARGUMENT",
-        "filter: an array in brackets expects literals; make_array() takes columns",
+        "expression: an array in brackets expects literals; make_array() takes columns",
         {
           expected: "a literal",
         },
@@ -20,7 +20,7 @@ export function bindArray(items: readonly BoundExpression[]): BoundExpression {
     const coerced = coerceLiteral(node, item);
     if (coerced !== undefined) return coerced;
     const [expected, received] = [describeCastType(item), formatLiteral(node)];
-    throw new LanceError("INVALID_ARGUMENT", `filter: an array of ${expected}, received ${received} in it`, {
+    throw new LanceError("INVALID_ARGUMENT", `expression: an array of ${expected}, received ${received} in it`, {
       expected,
       received,
     });

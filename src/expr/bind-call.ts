@@ -64,17 +64,21 @@ function checkCount(name: string, received: number, minimum: number, maximum: nu
   const expected = minimum === maximum ? String(minimum) : `${minimum} to ${maximum}`;
   throw new LanceError(
     "INVALID_ARGUMENT",
-    `filter: ${name}() expects ${expected} argument${expected === "1" ? "" : "s"}, received ${received}`,
+    `expression: ${name}() expects ${expected} argument${expected === "1" ? "" : "s"}, received ${received}`,
     { expected, received },
   );
 }
 
 function unknownFunction(name: string): LanceError {
   const expected = ["is_valid", ...CONDITIONAL_FUNCTIONS.keys(), ...listFunctions()].sort();
-  return new LanceError("INVALID_ARGUMENT", `filter: no function ${name}(); the functions are ${expected.join(", ")}`, {
-    expected,
-    received: name,
-  });
+  return new LanceError(
+    "INVALID_ARGUMENT",
+    `expression: no function ${name}(); the functions are ${expected.join(", ")}`,
+    {
+      expected,
+      received: name,
+    },
+  );
 }
 
 function wrongArguments(name: string, spec: FunctionSpec, args: readonly BoundExpression[]): LanceError {
@@ -82,7 +86,7 @@ function wrongArguments(name: string, spec: FunctionSpec, args: readonly BoundEx
   const column = args.find((argument) => argument.kind === "column");
   return new LanceError(
     "SCHEMA_MISMATCH",
-    `filter: ${name}() expects ${spec.expects}, received ${received}${column === undefined ? "" : ` (column ${JSON.stringify(column.name)})`}`,
+    `expression: ${name}() expects ${spec.expects}, received ${received}${column === undefined ? "" : ` (column ${JSON.stringify(column.name)})`}`,
     { ...(column === undefined ? {} : { column: column.name }), expected: spec.expects, received },
   );
 }

@@ -28,7 +28,7 @@ export function makeCast(operand: BoundExpression, type: ValueType, safe = false
   const convert = createConverter(from, type);
   if (convert === undefined) {
     const received = `${describeCastType(from)} to ${describeCastType(type)}`;
-    throw new LanceError("INVALID_ARGUMENT", `filter: there is no CAST from ${received}`, {
+    throw new LanceError("INVALID_ARGUMENT", `expression: there is no CAST from ${received}`, {
       expected: "a cast between numbers, to or from text, or between dates and times",
       received,
     });

@@ -30,7 +30,7 @@ export function bindField(operand: BoundExpression, name: string): BoundExpressi
     const path = readPath(operand)?.join(".");
     throw new LanceError(
       "SCHEMA_MISMATCH",
-      `filter: ${path === undefined ? "an expression" : `column ${JSON.stringify(path)}`} is of type ${describeCastType(type)} and has no field ${JSON.stringify(name)} (a name with a dot goes in backticks)`,
+      `expression: ${path === undefined ? "an expression" : `column ${JSON.stringify(path)}`} is of type ${describeCastType(type)} and has no field ${JSON.stringify(name)} (a name with a dot goes in backticks)`,
       { ...(path === undefined ? {} : { column: path }), expected: "a struct", received: describeCastType(type) },
     );
   }
@@ -43,7 +43,7 @@ function unknownName(what: "column" | "field", name: string, fields: readonly La
   const known = fields.map((candidate) => candidate.name);
   return new LanceError(
     "INVALID_ARGUMENT",
-    `filter: no ${what} named ${JSON.stringify(name)}; the ${what}s are ${known.map((each) => JSON.stringify(each)).join(", ")}`,
+    `expression: no ${what} named ${JSON.stringify(name)}; the ${what}s are ${known.map((each) => JSON.stringify(each)).join(", ")}`,
     { column: name, expected: known, received: name },
   );
 }

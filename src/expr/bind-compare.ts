@@ -175,7 +175,7 @@ function checkComparable(left: BoundExpression, right: BoundExpression): void {
     const received = describeCastType(type);
     throw new LanceError(
       "UNSUPPORTED",
-      `filter: comparing ${what} of type ${received}; compare its fields, or test it with IS [NOT] NULL`,
+      `expression: comparing ${what} of type ${received}; compare its fields, or test it with IS [NOT] NULL`,
       {
         ...(side.kind === "column" ? { column: side.name } : {}),
         received,
@@ -214,7 +214,7 @@ function mismatch(left: BoundExpression, expected: string, received: string): La
   const subject = column === undefined ? "an expression" : `column ${JSON.stringify(column)}`;
   return new LanceError(
     "SCHEMA_MISMATCH",
-    `filter: ${subject} is of type ${expected}: expected a value of that type, received ${received}`,
+    `expression: ${subject} is of type ${expected}: expected a value of that type, received ${received}`,
     { ...(column === undefined ? {} : { column }), expected, received },
   );
 }

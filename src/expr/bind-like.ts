@@ -12,7 +12,7 @@ export function bindLike(
   checkText(operand, "LIKE");
   checkText(pattern, "LIKE");
   if (pattern.kind !== "literal") {
-    throw new LanceError("UNSUPPORTED", "filter: the pattern of LIKE is a column; expected text in quotes", {
+    throw new LanceError("UNSUPPORTED", "expression: the pattern of LIKE is a column; expected text in quotes", {
       expected: "a literal pattern",
     });
   }
@@ -48,7 +48,7 @@ export function checkText(operand: BoundExpression, what: string): void {
   const received = describeCastType(type);
   throw new LanceError(
     "SCHEMA_MISMATCH",
-    `filter: ${what} expects text (Utf8), received ${received}${column === undefined ? "" : ` of column ${JSON.stringify(column)}`}`,
+    `expression: ${what} expects text (Utf8), received ${received}${column === undefined ? "" : ` of column ${JSON.stringify(column)}`}`,
     { ...(column === undefined ? {} : { column }), expected: "Utf8", received },
   );
 }

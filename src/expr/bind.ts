@@ -156,11 +156,15 @@ function asPredicate(value: BoundExpression): BoundExpression {
   if (type.kind !== "boolean") {
     const received = describeCastType(type);
     const column = value.kind === "column" ? ` of column ${JSON.stringify(value.name)}` : "";
-    throw new LanceError("SCHEMA_MISMATCH", `filter: expected a condition (Boolean), received ${received}${column}`, {
-      expected: "Boolean",
-      received,
-      ...(value.kind === "column" ? { column: value.name } : {}),
-    });
+    throw new LanceError(
+      "SCHEMA_MISMATCH",
+      `expression: expected a condition (Boolean), received ${received}${column}`,
+      {
+        expected: "Boolean",
+        received,
+        ...(value.kind === "column" ? { column: value.name } : {}),
+      },
+    );
   }
   return value.kind === "literal" ? { kind: "constant", value: value.value as boolean | null } : value;
 }

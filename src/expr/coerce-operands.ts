@@ -22,7 +22,7 @@ function coerceTo(node: BoundExpression, other: BoundExpression): BoundExpressio
   const column = readPath(other)!.join(".");
   throw new LanceError(
     "SCHEMA_MISMATCH",
-    `filter: column ${JSON.stringify(column)} is of type ${expected}, received ${received}; CAST the column or the value`,
+    `expression: column ${JSON.stringify(column)} is of type ${expected}, received ${received}; CAST the column or the value`,
     { column, expected, received },
   );
 }

@@ -20,7 +20,7 @@ export function uniteTypes(types: readonly ValueType[], what: string): ValueType
     const next = unitePair(united, type);
     if (next === undefined) {
       const received = types.map(describeCastType).join(", ");
-      throw new LanceError("SCHEMA_MISMATCH", `filter: ${what} expects values of one type, received ${received}`, {
+      throw new LanceError("SCHEMA_MISMATCH", `expression: ${what} expects values of one type, received ${received}`, {
         expected: "values of one type",
         received,
       });

@@ -21,10 +21,10 @@ export function combine(operator: ArithmeticOperator, a: bigint, b: bigint, mini
       return a >> b;
     case "/":
     case "%":
-      if (b === 0n) throw new LanceError("INVALID_ARGUMENT", `filter: division by zero in ${a} ${operator} 0`, {});
+      if (b === 0n) throw new LanceError("INVALID_ARGUMENT", `expression: division by zero in ${a} ${operator} 0`, {});
       if (operator === "%") return a % b;
       if (b === -1n && minimum < 0n && a === minimum) {
-        throw new LanceError("INVALID_ARGUMENT", `filter: ${a} / -1 is beyond its integer type`, {});
+        throw new LanceError("INVALID_ARGUMENT", `expression: ${a} / -1 is beyond its integer type`, {});
       }
       return a / b;
   }

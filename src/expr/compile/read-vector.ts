@@ -24,7 +24,7 @@ export function readField(operand: Vector, field: Extract<BoundExpression, { kin
   const index = (data.type as Struct).children.findIndex(({ name }) => name === field.name);
   const child = data.children[index];
   if (child === undefined) {
-    throw new LanceError("SCHEMA_MISMATCH", `filter: the struct has no field ${JSON.stringify(field.name)}`, {
+    throw new LanceError("SCHEMA_MISMATCH", `expression: the struct has no field ${JSON.stringify(field.name)}`, {
       expected: field.name,
       received: String(data.type),
     });
@@ -39,7 +39,7 @@ export function findColumn(batch: RecordBatch, name: string): Data {
   const data = batch.data.children[index];
   if (index < 0 || data === undefined) {
     const received = batch.schema.fields.map((field) => field.name);
-    throw new LanceError("INVALID_ARGUMENT", `filter: the batch has no column ${JSON.stringify(name)}`, {
+    throw new LanceError("INVALID_ARGUMENT", `expression: the batch has no column ${JSON.stringify(name)}`, {
       column: name,
       received,
     });
@@ -107,7 +107,7 @@ function readValues(data: Data, type: ValueType, name: string): VectorValues {
   }
   throw new LanceError(
     "SCHEMA_MISMATCH",
-    `filter: column ${JSON.stringify(name)}: expected ${describeCastType(type)}, received ${data.type}`,
+    `expression: column ${JSON.stringify(name)}: expected ${describeCastType(type)}, received ${data.type}`,
     { column: name, expected: describeCastType(type), received: String(data.type) },
   );
 }

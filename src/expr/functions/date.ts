@@ -85,7 +85,7 @@ function readUnit(value: Value | null | undefined, known: readonly string[], nam
   if (known.includes(unit)) return unit;
   throw new LanceError(
     "INVALID_ARGUMENT",
-    `filter: ${name}() expects one of ${known.join(", ")}, received ${JSON.stringify(value)}`,
+    `expression: ${name}() expects one of ${known.join(", ")}, received ${JSON.stringify(value)}`,
     {
       expected: known,
       received: String(value),

@@ -62,7 +62,7 @@ function translateEscapes(pattern: string): string {
 }
 
 function patternError(pattern: string, expected: string): LanceError {
-  return new LanceError("INVALID_ARGUMENT", `filter: pattern ${JSON.stringify(pattern)}: expected ${expected}`, {
+  return new LanceError("INVALID_ARGUMENT", `expression: pattern ${JSON.stringify(pattern)}: expected ${expected}`, {
     expected,
     received: pattern,
   });
