@@ -198,6 +198,7 @@ describe("update", () => {
     const child = create(FieldSchema, { id: 2, parentId: 1, name: "x", logicalType: "int32" });
     const nested = await commitForeign(base, operation("project", {}), {
       change: (manifest) => {
+        manifest.fields[1]!.logicalType = "struct";
         manifest.fields.push(child);
       },
     });
