@@ -176,8 +176,18 @@ describe("branches", () => {
     await createBranch(main, "one");
     await expect(createBranch(main, "one")).rejects.toMatchObject({ code: "ALREADY_EXISTS" });
     await expect(createBranch(main, "two", { reference: 9 })).rejects.toMatchObject({ code: "NOT_FOUND" });
-    await expect(openReference(main, { branch: "two" })).rejects.toMatchObject({ code: "NOT_FOUND" });
     await expect(getBranch(store, "two")).rejects.toMatchObject({ code: "NOT_FOUND", details: { known: ["one"] } });
+    for (const opened of [
+      openReference(main, { branch: "two" }),
+      openReference(main, { branch: "two", version: 3 }),
+      openReferenceAt({ store, uri: URI }, { branch: "two" }),
+    ]) {
+      const message = 'there is no branch "two"; there are one';
+      await expect(opened).rejects.toMatchObject({ code: "NOT_FOUND", message, details: { known: ["one"] } });
+    }
+    await expect(openReference(main, { branch: "one", version: 9 })).rejects.toThrow("has no version 9");
+    const nowhere = openReferenceAt({ store: createMemoryStore(new Map()), uri: URI }, { branch: "two" });
+    await expect(nowhere).rejects.toThrow(`no Lance table at ${URI}`);
     const racing = await Promise.allSettled(Array.from({ length: 5 }, () => createBranch(main, "race")));
     expect(racing.filter((one) => one.status === "fulfilled")).toHaveLength(1);
     expect((await openBranch({ store, uri: URI }, "race")).version).toBe(3);

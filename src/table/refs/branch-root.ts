@@ -1,11 +1,14 @@
-import { LanceError } from "../../errors.ts";
+import { isLanceError, LanceError } from "../../errors.ts";
 import { openStore } from "../../store/open-store.ts";
 import { trimUri } from "../../store/relative-uri.ts";
 import type { ReadableStore, Store } from "../../store/store.ts";
 import { type StoreRoot, withBases } from "../../store/with-bases.ts";
 import { PREFIX_KIND, withPrefix } from "../../store/with-prefix.ts";
 import { findRootUri } from "../base-paths.ts";
+import { findLatestManifest, noTable } from "../manifest/find-version.ts";
 import { openSnapshot, type Snapshot } from "../snapshot.ts";
+import { describeMissingBranch } from "./missing-branch.ts";
+import { BRANCHES_PREFIX, formatRefPath, readRef } from "./ref-file.ts";
 
 /** The root of each store that was opened for a branch, or found for one. */
 const roots = new WeakMap<ReadableStore, StoreRoot>();
@@ -41,14 +44,23 @@ export function openBranchStore(root: StoreRoot, branch: string | undefined): St
   return { store, uri };
 }
 
-/** @throws NOT_FOUND when branch or version do not exist, CORRUPT, UNSUPPORTED, IO, ABORTED */
+/** @throws NOT_FOUND (the branch, naming those there are; the version), CORRUPT, UNSUPPORTED, IO, ABORTED */
 export async function openBranch(
   root: StoreRoot,
   branch: string | undefined,
   options: { readonly version?: number | undefined; readonly signal?: AbortSignal | undefined } = {},
 ): Promise<Snapshot> {
   const { store, uri } = openBranchStore(root, branch);
-  return openSnapshot(store, { uri, ...options });
+  try {
+    return await openSnapshot(store, { uri, ...options });
+  } catch (error) {
+    if (branch === undefined || !isLanceError(error, "NOT_FOUND")) throw error;
+    // Without its table, that is what is missing; a listed branch lacks the version.
+    const table = await findLatestManifest(root.store, { signal: options.signal });
+    if (table === undefined) throw noTable(root.store, root.uri);
+    if ((await readRef(root.store, formatRefPath(BRANCHES_PREFIX, branch), options)) !== undefined) throw error;
+    throw await describeMissingBranch(root.store, branch, options);
+  }
 }
 
 /** Where a store is, as other programs must name it: an absolute path on a disk, the URI elsewhere. */

@@ -1,8 +1,9 @@
-import { isLanceError, LanceError } from "../../errors.ts";
+import { LanceError } from "../../errors.ts";
 import type { ReadableStore, StoreCallOptions } from "../../store/store.ts";
 import { deleteQuietly, requireWritable } from "../commit/publish.ts";
 import type { Snapshot } from "../snapshot.ts";
 import { findRoot } from "./branch-root.ts";
+import { describeMissingBranch } from "./missing-branch.ts";
 import { listTags } from "./read-tags.ts";
 import {
   BRANCHES_PREFIX,
@@ -43,7 +44,7 @@ export async function getBranch(store: ReadableStore, name: string, options: Sto
   checkBranchName(name);
   const path = formatRefPath(BRANCHES_PREFIX, name);
   const json = await readRef(store, path, options);
-  if (json === undefined) throw await noBranch(store, name, options);
+  if (json === undefined) throw await describeMissingBranch(store, name, options);
   return toBranch(json, path);
 }
 
@@ -64,7 +65,7 @@ export async function deleteBranch(
   const store = requireWritable(root.store, root.uri);
   const branches = await listBranches(store, options);
   const branch = branches[name];
-  if (branch === undefined && options.force !== true) throw await noBranch(store, name, options);
+  if (branch === undefined && options.force !== true) throw await describeMissingBranch(store, name, options);
   // What a branch that is not on the list was is not known; its children name it still.
   const isChild = (one: Branch) => (branch ? startsWith(one.identifier, branch.identifier) : one.parentBranch === name);
   const children = Object.entries(branches).filter(([, one]) => isChild(one));
@@ -111,14 +112,4 @@ function readAncestor(value: unknown, path: string): [number, string] {
   const [version, id] = Array.isArray(value) ? (value as unknown[]) : [];
   if (typeof id === "string") return [readVersionNumber(version, path), id];
   throw new LanceError("CORRUPT", `${path} names an ancestor that is no version and id`, { path });
-}
-
-async function noBranch(store: ReadableStore, name: string, options: StoreCallOptions): Promise<LanceError> {
-  const known = await readRefs(store, BRANCHES_PREFIX, options).then(
-    (refs) => refs.map(([branch]) => branch),
-    (error) => (isLanceError(error, "UNSUPPORTED") ? undefined : []),
-  );
-  const there =
-    known === undefined ? "" : `; there ${known.length === 0 ? "is none but main" : `are ${known.join(", ")}`}`;
-  return new LanceError("NOT_FOUND", `there is no branch "${name}"${there}`, { branch: name, known: known ?? null });
 }
