@@ -13,11 +13,11 @@ export interface ReadAheadOptions<T> {
  * consumed. After a failure, and when the consumer stops, nothing further is started and what is under way settles.
  */
 export async function* readAhead<T, R>(
-  items: AsyncIterable<T>,
+  items: AsyncIterable<T> | Iterable<T>,
   work: (item: T) => Promise<R>,
   options: ReadAheadOptions<T>,
 ): AsyncGenerator<R> {
-  const source = items[Symbol.asyncIterator]();
+  const source = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
   const queue: { readonly result: Promise<R>; readonly size: number }[] = [];
   let held = 0;
   let next: T | undefined;

@@ -14,6 +14,7 @@ import { Scanner } from "../../src/query/scanner.ts";
 import { createMemoryStore, type MemoryObjects } from "../../src/store/memory.ts";
 import { createNodeFsStore, nodeFsStoreKind } from "../../src/store/node-fs.ts";
 import { registerStoreKind } from "../../src/store/open-store.ts";
+import { overrideStore } from "../../src/store/override-store.ts";
 import { openSnapshot, openVersion, type Snapshot } from "../../src/table/snapshot.ts";
 import { compactFiles } from "../../src/write/compact/compact-files.ts";
 import type { CompactionOptions } from "../../src/write/compact/compaction-options.ts";
@@ -153,6 +154,37 @@ test("files that end by size are not compacted for ever", async () => {
   const snapshot = await createFragments({ rowsPerFragment: [9000, 9000] });
   const { snapshot: after } = await compactFiles(snapshot, { targetRowsPerFragment: 50_000, maxBytesPerFile: 1 });
   expect(after.fragments.map(({ physicalRows }) => physicalRows)).toEqual([8192, 808, 8192, 808]);
+});
+
+test("tiny fragments are read several at once, and keep their order", async () => {
+  const memory = createMemoryStore();
+  await createTable(
+    memory,
+    await toRecordBatches(
+      Array.from({ length: 60 }, (_, id) => makeRow(id)),
+      { schema },
+    ),
+    {
+      uri,
+      maxRowsPerFile: 1,
+    },
+  );
+  let underWay = 0;
+  let most = 0;
+  const store = overrideStore(memory, {
+    async get(path, range, options) {
+      if (!path.startsWith("data/")) return memory.get(path, range, options);
+      most = Math.max(most, ++underWay);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      return memory.get(path, range, options).finally(() => underWay--);
+    },
+  });
+  const { snapshot } = await compactFiles(await openSnapshot(store, { uri }));
+  expect(most).toBeGreaterThan(4);
+  expect(snapshot.fragments).toHaveLength(1);
+  expect((await query(snapshot, { columns: ["id"] })).map(({ id }) => id)).toEqual(
+    Array.from({ length: 60 }, (_, i) => i),
+  );
 });
 
 describe("the plan", () => {

@@ -22,7 +22,8 @@ import { describe, expect, test } from "vitest";
 import { createIndex } from "../../src/index/create-index.ts";
 import { registerJobHandlers } from "../../src/pool/handlers.ts";
 import { loadJobs } from "../../src/runtime/jobs.ts";
-import { createMemoryStore } from "../../src/store/memory.ts";
+import { createMemoryStore, type MemoryObjects } from "../../src/store/memory.ts";
+import { overrideStore } from "../../src/store/override-store.ts";
 import type { Store } from "../../src/store/store.ts";
 import { openSnapshot, type Snapshot } from "../../src/table/snapshot.ts";
 import { createTable } from "../../src/write/create-table.ts";
@@ -93,6 +94,57 @@ const add = (snapshot: Snapshot, columns: NewColumns, options?: AddColumnsOption
   addColumns(snapshot, columns, options);
 
 describe("addColumns", () => {
+  test("of many small fragments writes several at once; a function sees them one after another", async () => {
+    const source = await toRecordBatches(toTable(rows(0, 40)));
+    const objects: MemoryObjects = new Map();
+    const store = createMemoryStore(objects);
+    await createTable(store, source, { uri, maxRowsPerFile: 1 });
+    let open = 0;
+    let most = 0;
+    const counting = overrideStore(store, {
+      async createWriter(path, options) {
+        const writer = await store.createWriter(path, options);
+        most = Math.max(most, ++open);
+        return {
+          write: (bytes) => writer.write(bytes),
+          abort: () => writer.abort(),
+          async close() {
+            await new Promise((resolve) => setTimeout(resolve, 1));
+            open--;
+            return writer.close();
+          },
+        };
+      },
+    });
+    const progress: number[] = [];
+    const added = await add(
+      await openSnapshot(counting, { uri }),
+      { next: "id + 1" },
+      { onProgress: ({ fragments }) => progress.push(fragments) },
+    );
+    expect(most).toBeGreaterThan(4);
+    expect(most).toBeLessThanOrEqual(16);
+    expect(progress).toEqual(Array.from({ length: 40 }, (_, i) => i + 1));
+    expect(await readPlain(added, ["id", "next"])).toEqual(rows(0, 40).map(({ id }) => ({ id, next: id + 1 })));
+    most = 0;
+    const seen: number[] = [];
+    await add(added, (batch) => {
+      for (const id of batch.getChild("id")!) seen.push(id);
+      return { seen: Array.from({ length: batch.numRows }, () => seen.length) };
+    });
+    expect(most).toBe(1);
+    expect(seen).toEqual(rows(0, 40).map(({ id }) => id));
+  });
+
+  test("of many small fragments leaves nothing when one of them fails", async () => {
+    const source = await toRecordBatches(toTable(rows(0, 40)));
+    const first = await createTable(createMemoryStore(), source, { uri, maxRowsPerFile: 1 });
+    const before = await listPaths(first.store as Store);
+    const adding = add(first, { narrow: "cast(case when id = 23 then 'x' else '1' end as int)" });
+    await expect(adding).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+    expect(await listPaths(first.store as Store)).toEqual(before);
+  });
+
   test("expressions and constants, in new files beside the old ones", async () => {
     const first = await create();
     const before = await listPaths(first.store as Store, "data/");

@@ -16,6 +16,8 @@ export interface Computation {
   /** Columns of the result when a batch has no live row: asked only then. */
   resultSchema(): Schema;
   readonly batchRows?: number | undefined;
+  /** Whether `compute` must be given rows in their order, one call at a time. */
+  readonly isOrdered?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -4,6 +4,7 @@ import type { LanceField } from "../../format/schema.ts";
 import { createLanceFileWriter } from "../../format/write/create-file-writer.ts";
 import type { LanceFileWriter } from "../../format/write/file-writer.ts";
 import { type DataFragment, DataFragmentSchema } from "../../proto/gen/lance/table_pb.ts";
+import { readAhead } from "../../query/read-ahead.ts";
 import type { Store } from "../../store/store.ts";
 import { deleteQuietly } from "../../table/commit/publish.ts";
 import type { Fragment } from "../../table/fragment.ts";
@@ -24,27 +25,42 @@ export interface ColumnsToWrite {
   fields(): readonly LanceField[];
   /** One batch after another, every physical row of the fragment. */
   makeBatches(fragment: Fragment): AsyncIterable<RecordBatch>;
+  /** Whether fragments must be made one after another. Default false. */
+  readonly inOrder?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   /** After each fragment. */
   onFragment?(done: number): void;
 }
 
+/** Small fragments under way at once: a disk's or host's latency, not the work, is what each of them takes. */
+const WIDTH = 16;
+/** Bytes of the files of fragments under way at most; a larger fragment goes alone. */
+const BYTES_UNDER_WAY = 32 * 1024 * 1024;
+
 /**
- * Writes columns fragment by fragment, one new data file each. Memory is the pages being filled. When it fails, nothing
- * is left.
+ * Writes columns to one new data file for each fragment, several at once where they are small. Memory is the pages being
+ * filled, of one large fragment or of 32 MiB of small ones. When it fails, nothing is left.
  *
  * @throws SCHEMA_MISMATCH, UNSUPPORTED, QUOTA_EXCEEDED, IO, ABORTED, and what `makeBatches` throws
  */
 export async function writeColumns(snapshot: Snapshot, store: Store, columns: ColumnsToWrite): Promise<WrittenColumns> {
   const fragments: DataFragment[] = [];
   const paths: string[] = [];
+  const write = async (fragment: Fragment): Promise<DataFragment> => {
+    const name = createDataFileName();
+    const file = await writeFragmentColumns(snapshot, store, { fragment, path: toDataPath(name), columns });
+    paths.push(file.path, ...file.blobPaths);
+    const extended = clone(DataFragmentSchema, fragment.proto);
+    extended.files.push(describeDataFile(name, file));
+    return extended;
+  };
   try {
-    for (const fragment of snapshot.fragments) {
-      const name = createDataFileName();
-      const file = await writeFragmentColumns(snapshot, store, { fragment, path: toDataPath(name), columns });
-      paths.push(toDataPath(name));
-      const extended = clone(DataFragmentSchema, fragment.proto);
-      extended.files.push(describeDataFile(name, file));
+    const written = readAhead(snapshot.fragments, write, {
+      width: columns.inOrder === true ? 1 : WIDTH,
+      maxBytes: BYTES_UNDER_WAY,
+      sizeOf: (fragment) => estimateBytes(fragment) ?? BYTES_UNDER_WAY,
+    });
+    for await (const extended of written) {
       fragments.push(extended);
       columns.onFragment?.(fragments.length);
     }
@@ -53,6 +69,12 @@ export async function writeColumns(snapshot: Snapshot, store: Store, columns: Co
     throw error;
   }
   return { fragments, paths };
+}
+
+/** Bytes of a fragment's files; `undefined` where the manifest does not say. */
+function estimateBytes({ proto }: Fragment): number | undefined {
+  const sizes = proto.files.map(({ fileSizeBytes }) => Number(fileSizeBytes));
+  return sizes.every((size) => size > 0) ? sizes.reduce((sum, size) => sum + size, 0) : undefined;
 }
 
 async function writeFragmentColumns(

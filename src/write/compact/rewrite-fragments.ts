@@ -2,6 +2,7 @@ import type { RecordBatch } from "apache-arrow";
 import { LanceError } from "../../errors.ts";
 import type { RowSelection } from "../../format/read/row-ranges.ts";
 import type { DataFragment } from "../../proto/gen/lance/table_pb.ts";
+import { readAhead } from "../../query/read-ahead.ts";
 import { deleteQuietly, requireWritable } from "../../table/commit/publish.ts";
 import { readDeletions } from "../../table/deletions/deletions.ts";
 import type { Fragment } from "../../table/fragment.ts";
@@ -31,10 +32,15 @@ export interface RewriteContext {
 const BATCH_BYTES = 4 * 1024 * 1024;
 const MAX_BATCH_ROWS = 8192;
 const MIN_BATCH_ROWS = 64;
+/** Small fragments read at once: the latency of opening each is then not waited for one after another. */
+const READ_AHEAD = 16;
+/** What makes a fragment small. Rows count too, since few bytes of file may hold large values many times. */
+const SMALL_BYTES = 256 * 1024;
+const SMALL_ROWS = 1024;
 
 /**
- * Writes the live rows of some fragments, in order, as new files of the table's version. Memory is one batch and the
- * writer's pages. When it fails, nothing is left of it.
+ * Writes the live rows of some fragments, in order, as new files of the table's version. Memory is one batch or
+ * {@link READ_AHEAD} small fragments, and the writer's pages. When it fails, nothing is left of it.
  *
  * @returns fragments without ids; with the stable row ids of their rows where the table has them
  * @throws UNSUPPORTED, CORRUPT, NOT_FOUND, QUOTA_EXCEEDED, IO, ABORTED
@@ -77,22 +83,44 @@ function checkRows(task: RewriteTask, written: readonly DataFragment[], expected
   );
 }
 
+/** Live rows in order. Small fragments are read whole, some ahead; a larger one is streamed when its turn has come. */
 async function* readLiveRows(
   snapshot: Snapshot,
   fragments: readonly Fragment[],
+  context: RewriteContext,
+): AsyncGenerator<RecordBatch> {
+  // Blobs may be in files the manifest does not count.
+  const hasBlobs = findBlobColumns(snapshot.schema.fields).length > 0;
+  const read = async (fragment: Fragment): Promise<AsyncIterable<RecordBatch> | readonly RecordBatch[]> => {
+    const batches = readFragment(snapshot, fragment, context);
+    if (hasBlobs || !isSmall(fragment)) return batches;
+    const whole: RecordBatch[] = [];
+    for await (const batch of batches) whole.push(batch);
+    return whole;
+  };
+  const options = { width: READ_AHEAD, maxBytes: Number.POSITIVE_INFINITY, sizeOf: () => 0 };
+  for await (const batches of readAhead(fragments, read, options)) yield* batches;
+}
+
+function isSmall(fragment: Fragment): boolean {
+  const bytes = countBytes(fragment);
+  return bytes > 0 && bytes <= SMALL_BYTES && fragment.physicalRows <= SMALL_ROWS;
+}
+
+async function* readFragment(
+  snapshot: Snapshot,
+  fragment: Fragment,
   { signal }: RewriteContext,
 ): AsyncGenerator<RecordBatch> {
   const { fields } = snapshot.schema;
   const blobs = findBlobColumns(fields);
-  for (const fragment of fragments) {
-    const ranges = listRangesWithout((await readDeletions(snapshot, fragment, signal)) ?? [], fragment.physicalRows);
-    const rows: RowSelection = fragment.numDeletedRows === 0 ? { kind: "all" } : { kind: "ranges", ranges };
-    const batchRows = chooseBatchRows(fragment);
-    const takeOffsets = createOffsetCursor(ranges);
-    for await (const batch of scanFragment(snapshot, fragment, fields, rows, { batchRows, signal })) {
-      if (blobs.length === 0) yield batch;
-      else yield* readBlobBytes(snapshot, { fragment, batch, offsets: takeOffsets(batch.numRows) }, blobs, signal);
-    }
+  const ranges = listRangesWithout((await readDeletions(snapshot, fragment, signal)) ?? [], fragment.physicalRows);
+  const rows: RowSelection = fragment.numDeletedRows === 0 ? { kind: "all" } : { kind: "ranges", ranges };
+  const batchRows = chooseBatchRows(fragment);
+  const takeOffsets = createOffsetCursor(ranges);
+  for await (const batch of scanFragment(snapshot, fragment, fields, rows, { batchRows, signal })) {
+    if (blobs.length === 0) yield batch;
+    else yield* readBlobBytes(snapshot, { fragment, batch, offsets: takeOffsets(batch.numRows) }, blobs, signal);
   }
 }
 
@@ -110,8 +138,13 @@ function createOffsetCursor(ranges: readonly (readonly [number, number])[]): (co
   };
 }
 
-function chooseBatchRows({ proto, physicalRows }: Fragment): number {
-  const bytes = proto.files.reduce((sum, { fileSizeBytes }) => sum + Number(fileSizeBytes), 0);
+function chooseBatchRows(fragment: Fragment): number {
+  const bytes = countBytes(fragment);
   if (bytes === 0) return MAX_BATCH_ROWS;
-  return Math.max(MIN_BATCH_ROWS, Math.min(MAX_BATCH_ROWS, Math.floor((BATCH_BYTES * physicalRows) / bytes)));
+  return Math.max(MIN_BATCH_ROWS, Math.min(MAX_BATCH_ROWS, Math.floor((BATCH_BYTES * fragment.physicalRows) / bytes)));
+}
+
+/** Bytes of a fragment's files, as far as the manifest says. */
+function countBytes({ proto }: Fragment): number {
+  return proto.files.reduce((sum, { fileSizeBytes }) => sum + Number(fileSizeBytes), 0);
 }

@@ -45,7 +45,7 @@ export interface AddColumnsOptions extends ConflictOptions {
 
 /**
  * Adds columns. Null columns change the schema only; others are written to new files beside the old ones, one per
- * fragment, streaming. Expressions and functions see live rows only. When another writer changed data meanwhile, the
+ * fragment, streaming. Expressions and functions see live rows only; a function sees them in order. When another writer changed data meanwhile, the
  * columns are computed again.
  *
  * @throws INVALID_ARGUMENT (a name there is, a null column that may not be null, an expression), SCHEMA_MISMATCH,
@@ -105,6 +105,8 @@ async function addComputed(
         yield batch;
       }
     },
+    // A function hears of rows in their order, one batch at a time.
+    inOrder: computation.isOrdered,
     signal,
     onFragment: (fragments) =>
       callGuarded("onProgress", onProgress, { fragments, totalFragments: snapshot.fragments.length }),
@@ -177,6 +179,7 @@ function planFunction(snapshot: Snapshot, compute: ColumnFunction, options: AddC
       );
     },
     batchRows: batchSize,
+    isOrdered: true,
     signal,
   };
 }
