@@ -10,7 +10,7 @@ import { checkScannerOptions, type ScannerOptions } from "./scan-options.ts";
 /** Everything a scan will do, decided before any data is read. */
 export interface ScanPlan {
   readonly projection: Projection;
-  /** Ascending, each once. */
+  /** In the order of the answer, each once. */
   readonly fragmentIds: readonly number[];
   readonly filter: FilterPlan | null;
   readonly nearest: NearestPlan | null;
@@ -38,7 +38,7 @@ export async function planScan(snapshot: Snapshot, options: ScannerOptions): Pro
   }
   checkCombinations(options);
   const { indices: catalog, unusable } = await loadCatalog(snapshot);
-  const fragmentIds = chooseFragments(snapshot, options.fragmentIds);
+  const fragmentIds = chooseFragments(snapshot, options);
   const nearestPlan =
     nearest === undefined ? null : planNearest(snapshot, options, nearest, { indices: catalog, unusable }, fragmentIds);
   const prefilter = nearestPlan !== null && options.prefilter === true;
@@ -84,7 +84,9 @@ function searchedFragments(plan: NearestPlan): number[] {
   return [...plan.indexedFragmentIds, ...plan.flatFragmentIds].sort((a, b) => a - b);
 }
 
-function chooseFragments(snapshot: Snapshot, wanted: readonly number[] | undefined): number[] {
-  if (wanted === undefined) return snapshot.fragments.map((fragment) => fragment.id);
-  return [...new Set(wanted)].sort((a, b) => a - b).map((id) => getFragment(snapshot, id).id);
+/** In the order asked for, each once; ascending where distances or `orderBy` decide the order of the answer. */
+function chooseFragments(snapshot: Snapshot, { fragmentIds, nearest, orderBy }: ScannerOptions): number[] {
+  if (fragmentIds === undefined) return snapshot.fragments.map((fragment) => fragment.id);
+  const ids = [...new Set(fragmentIds)].map((id) => getFragment(snapshot, id).id);
+  return nearest === undefined && orderBy === undefined ? ids : ids.sort((a, b) => a - b);
 }

@@ -63,7 +63,7 @@ export interface ScannerOptions {
   readonly orderBy?: string | ColumnOrdering | readonly (string | ColumnOrdering)[] | undefined;
   /** Return deleted rows too, with `_rowid` NULL; needs `withRowId`. */
   readonly includeDeletedRows?: boolean | undefined;
-  /** Read these fragments only. */
+  /** Read these fragments only, in this order. */
   readonly fragmentIds?: readonly number[] | undefined;
   /** With `nearest`: search these segments (by uuid) only. */
   readonly indexSegments?: readonly string[] | undefined;

@@ -107,7 +107,13 @@ describe("filters, limits and projections", () => {
   });
 
   it("reads the fragments asked for", async () => {
-    expect(await scanIds({ fragmentIds: [2, 0], filter: "id % 50 = 1" })).toEqual([1, 51, 201, 251]);
+    expect(await scanIds({ fragmentIds: [2, 0], filter: "id % 50 = 1" })).toEqual([201, 251, 1, 51]);
+    expect(await scanIds({ fragmentIds: [2, 0, 2], filter: "true", limit: 2 })).toEqual(
+      await scanIds({ fragmentIds: [2], limit: 2 }),
+    );
+    expect(await scanIds({ fragmentIds: [2, 0], orderBy: "id", limit: 1 })).toEqual(
+      await scanIds({ fragmentIds: [0], limit: 1 }),
+    );
   });
 });
 
