@@ -26,11 +26,19 @@ export async function completeInput(
   snapshot: Snapshot,
   stored: RecordBatch | null,
   addresses: BigUint64Array,
-  options: { readonly system: readonly SystemColumn[]; readonly signal: AbortSignal | undefined },
+  options: {
+    readonly system: readonly SystemColumn[];
+    /** Bit i set, LSB first: row i is deleted, and has no `_rowid`. */
+    readonly deleted?: Uint8Array | null;
+    readonly signal: AbortSignal | undefined;
+  },
 ): Promise<RecordBatch> {
   const values = await readSystemColumns(snapshot, addresses, options.system, options.signal);
   const length = addresses.length;
   const made = new Map<SystemColumn, Data>();
-  for (const name of options.system) made.set(name, makeSystemData(name, values, { length, deleted: null }));
+  for (const name of options.system) {
+    const deleted = name === "_rowid" ? (options.deleted ?? null) : null;
+    made.set(name, makeSystemData(name, values, { length, deleted }));
+  }
   return joinSystemColumns(stored, made, length);
 }

@@ -20,18 +20,19 @@ export interface MatchedRows {
 
 /**
  * Evaluates a filter on some rows, reading only the columns and fields of structs it names, ahead of the evaluation.
+ * @param options.includeDeletedRows deleted rows are among `rows`; their `_rowid` is NULL
  * @returns where it is true, a batch at a time, in the order of the rows
  */
 export async function* matchRows(
   context: QueryContext,
   filter: BoundExpression,
   rows: AsyncIterable<FragmentRows>,
-  options: { readonly width?: number | undefined } = {},
+  options: { readonly width?: number | undefined; readonly includeDeletedRows?: boolean } = {},
 ): AsyncGenerator<MatchedRows> {
   const evaluate = compileExpression(filter);
   const input = listInputColumns(context.snapshot.schema, [filter]);
   const giveWay = createGiveWay(context.signal);
-  const batches = scanBatches(context, rows, input, { batchRows: FILTER_BATCH_ROWS, width: options.width });
+  const batches = scanBatches(context, rows, input, { ...options, batchRows: FILTER_BATCH_ROWS });
   for await (const { fragment, offsets, batch } of batches) {
     await giveWay();
     const matched = selectIndices(evaluate(batch).values);

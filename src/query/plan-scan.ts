@@ -54,7 +54,11 @@ export async function planScan(snapshot: Snapshot, options: ScannerOptions): Pro
       options.filter === undefined
         ? null
         : planFilter(snapshot, options.filter, catalog, searched, {
-            useScalarIndex: options.useScalarIndex !== false && (nearestPlan === null || prefilter),
+            // Indexes may have forgotten deleted rows: where those are wanted too, every row is looked at.
+            useScalarIndex:
+              options.useScalarIndex !== false &&
+              options.includeDeletedRows !== true &&
+              (nearestPlan === null || prefilter),
             indexedOnly: nearestPlan === null && (options.fastSearch === true || options.includeUnindexed === false),
           }),
     nearest: nearestPlan,
@@ -68,15 +72,15 @@ export async function planScan(snapshot: Snapshot, options: ScannerOptions): Pro
 }
 
 /** @throws INVALID_ARGUMENT on options that do not go together, as native */
-function checkCombinations({ includeDeletedRows, withRowId, filter, nearest, orderBy }: ScannerOptions): void {
+function checkCombinations({ includeDeletedRows, withRowId, nearest, orderBy }: ScannerOptions): void {
   const refuse = (message: string) => {
     throw new LanceError("INVALID_ARGUMENT", message, { options: ["includeDeletedRows", "orderBy"] });
   };
   if (orderBy !== undefined && nearest !== undefined) refuse("orderBy: a nearest query orders its answer by _distance");
   if (includeDeletedRows !== true) return;
   if (withRowId !== true) refuse("includeDeletedRows: deleted rows are told by a NULL _rowid; set withRowId: true");
-  if (filter !== undefined || nearest !== undefined || orderBy !== undefined) {
-    refuse("includeDeletedRows: not with filter, nearest or orderBy; filter the answer instead");
+  if (nearest !== undefined || orderBy !== undefined) {
+    refuse("includeDeletedRows: not with nearest or orderBy; order the answer instead");
   }
 }
 

@@ -2,6 +2,7 @@ import type { RecordBatch } from "apache-arrow";
 import type { Fragment } from "../table/fragment.ts";
 import { addressesOf } from "../table/row-ids/row-addresses.ts";
 import { completeInput, type InputColumns } from "./filter-columns.ts";
+import { markDeleted } from "./mark-deleted.ts";
 import type { QueryContext } from "./query-context.ts";
 import { type FragmentRows, scanPieces } from "./scan-pieces.ts";
 
@@ -27,14 +28,22 @@ export async function* scanBatches(
   context: QueryContext,
   rows: AsyncIterable<FragmentRows>,
   input: InputColumns,
-  options: { readonly batchRows: number; readonly width?: number | undefined },
+  options: {
+    readonly batchRows: number;
+    readonly width?: number | undefined;
+    /** Deleted rows are among `rows`; their `_rowid` is NULL. */
+    readonly includeDeletedRows?: boolean;
+  },
 ): AsyncGenerator<FilterBatch> {
   const { snapshot, signal } = context;
   const maxBytes = boundReadBytes(context.memoryBudgetBytes);
   for await (const piece of scanPieces(snapshot, rows, input.fields, { ...options, maxBytes, signal })) {
     const { fragment, offsets, stored } = piece;
     const addresses = addressesOf(fragment.id, offsets);
-    const batch = await completeInput(snapshot, stored, addresses, { system: input.system, signal });
+    const { system } = input;
+    const marks = options.includeDeletedRows === true && system.includes("_rowid");
+    const deleted = marks ? await markDeleted(context, fragment, offsets) : null;
+    const batch = await completeInput(snapshot, stored, addresses, { system, deleted, signal });
     yield { fragment, offsets, addresses, batch };
   }
 }

@@ -61,7 +61,7 @@ export interface ScannerOptions {
   readonly withRowAddress?: boolean | undefined;
   /** Order the answer by columns or nested fields, which need not be among `columns`. Default: table order. */
   readonly orderBy?: string | ColumnOrdering | readonly (string | ColumnOrdering)[] | undefined;
-  /** Return deleted rows too, with `_rowid` NULL; needs `withRowId`. */
+  /** Return deleted rows too, where `filter` is true for them, with `_rowid` NULL; needs `withRowId`, asks no index. */
   readonly includeDeletedRows?: boolean | undefined;
   /** Read these fragments only, in this order. */
   readonly fragmentIds?: readonly number[] | undefined;

@@ -1,4 +1,4 @@
-import { readDeletions, readLiveRows } from "../table/deletions/deletions.ts";
+import { readLiveRows } from "../table/deletions/deletions.ts";
 import type { Fragment } from "../table/fragment.ts";
 import type { RowSet } from "../table/row-set.ts";
 import { getFragment } from "../table/snapshot.ts";
@@ -70,7 +70,9 @@ async function* matchFlat(
     return { fragment: current, selection };
   };
   const { bound } = plan.filter as FilterPlan;
-  for await (const { fragment, offsets } of matchRows(context, bound, listLive(context, fragments), { width })) {
+  const { includeDeletedRows } = plan;
+  const rows = listCandidates(context, fragments, includeDeletedRows);
+  for await (const { fragment, offsets } of matchRows(context, bound, rows, { width, includeDeletedRows })) {
     if (fragment !== current && count > 0) yield flush();
     current = fragment;
     if (offsets.length === 0) continue;
@@ -81,33 +83,18 @@ async function* matchFlat(
   if (count > 0) yield flush();
 }
 
-async function* listLive(
+async function* listCandidates(
   { snapshot, statistics, signal }: QueryContext,
   fragments: readonly Fragment[],
+  includeDeletedRows: boolean,
 ): AsyncGenerator<FragmentRows> {
   for (const fragment of fragments) {
-    const { id, numDeletedRows, numRows } = fragment;
-    const live = numDeletedRows === 0 ? null : await readLiveRows(snapshot, { fragmentIds: [id], signal });
-    statistics.addFlat(id, numRows);
+    const { id, numDeletedRows, physicalRows, numRows } = fragment;
+    const isWhole = includeDeletedRows || numDeletedRows === 0;
+    const live = isWhole ? null : await readLiveRows(snapshot, { fragmentIds: [id], signal });
+    statistics.addFlat(id, includeDeletedRows ? physicalRows : numRows);
     yield { fragment, selection: selectRows(fragment, live) };
   }
-}
-
-/** A bit for each deleted row among some offsets of a fragment, LSB first; `null` when none is. */
-export async function markDeleted(
-  { snapshot, signal }: QueryContext,
-  fragment: Fragment,
-  offsets: Uint32Array,
-): Promise<Uint8Array | null> {
-  const deleted = await readDeletions(snapshot, fragment, signal);
-  if (deleted === null) return null;
-  const bits = new Uint8Array((offsets.length + 7) >>> 3);
-  let next = 0;
-  offsets.forEach((offset, row) => {
-    while (next < deleted.length && deleted[next]! < offset) next++;
-    if (deleted[next] === offset) bits[row >>> 3]! |= 1 << (row & 7);
-  });
-  return bits;
 }
 
 function concat(parts: readonly Uint32Array[], length: number): Uint32Array {

@@ -115,6 +115,13 @@ const scans: readonly [ScannerOptions, string][] = [
     { columns: ["id", "s"], withRowId: true, includeDeletedRows: true },
     `columns=["id", "s"], with_row_id=True, include_deleted_rows=True`,
   ],
+  // Native refuses such a filter when it reads the other columns later.
+  ...["id % 17 = 3 OR id > 400", "_rowid IS NULL", "n > 0", "true", "s = 'none'"].map(
+    (filter): [ScannerOptions, string] => [
+      { columns: ["id", "s"], withRowId: true, includeDeletedRows: true, filter },
+      `columns=["id", "s"], with_row_id=True, include_deleted_rows=True, late_materialization=False, filter="${filter}"`,
+    ],
+  ),
 ];
 
 test.each(["plain", "stable"])("scans of the table %s answer as native's", async (name) => {

@@ -2,11 +2,14 @@ import { Field, Float64, Int32, Int64, List, Schema, Struct, Table, Utf8, vector
 import { describe, expect, it } from "vitest";
 import type { Dataset } from "../../src/dataset/dataset.ts";
 import { writeDataset } from "../../src/dataset/write-dataset.ts";
+import { registerJobHandlers } from "../../src/pool/handlers.ts";
 import type { ScannerOptions } from "../../src/query/scan-options.ts";
+import { loadJobs } from "../../src/runtime/jobs.ts";
 import { createMemoryStore } from "../../src/store/memory.ts";
 import { createCountingStore } from "../support/counting-store.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
 
+registerJobHandlers(loadJobs);
 useTestRuntime();
 
 const schema = new Schema([
@@ -153,10 +156,25 @@ describe("deleted rows", () => {
     expect(await dataset.scanner({ withRowId: true, includeDeletedRows: true }).countRows()).toBe(240);
   });
 
-  it.each<[ScannerOptions]>([[{}], [{ withRowId: true, filter: "id > 1" }], [{ withRowId: true, orderBy: "id" }]])(
-    "are refused with %j",
-    async (options) => {
-      await expect(scan({ ...options, includeDeletedRows: true })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
-    },
-  );
+  it("are filtered as the others, index or not", async () => {
+    const options = { columns: ["id"], withRowId: true, includeDeletedRows: true, filter: "id > 98 AND id < 103" };
+    const check = async () => {
+      const table = await scan(options);
+      expect(values(table, "id")).toEqual([99, 100, 101, 102]);
+      expect(values(table, "_rowid").map((id) => id === null)).toEqual([false, true, true, false]);
+      expect(await dataset.scanner(options).countRows()).toBe(4);
+      expect(values(await scan({ ...options, filter: "_rowid IS NULL" }), "id")).toEqual([3, 100, 101, 239]);
+      expect(values(await scan({ ...options, filter: "_rowid < 5" }), "id")).toEqual([0, 1, 2, 4]);
+      expect(values(await scan({ ...options, filter: "1 = 1" }), "id")).toHaveLength(240);
+      expect(values(await scan({ ...options, offset: 1, limit: 2 }), "id")).toEqual([100, 101]);
+    };
+    await check();
+    await dataset.createScalarIndex("id", "BTREE");
+    await check();
+    await dataset.dropIndex("id_idx");
+  });
+
+  it.each<[ScannerOptions]>([[{}], [{ withRowId: true, orderBy: "id" }]])("are refused with %j", async (options) => {
+    await expect(scan({ ...options, includeDeletedRows: true })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
+  });
 });
