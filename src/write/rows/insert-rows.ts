@@ -1,4 +1,5 @@
 import { LanceError } from "../../errors.ts";
+import { checkOptionNames } from "../../query/check-options.ts";
 import type { Snapshot } from "../../table/snapshot.ts";
 import { type TabularData, toRecordBatches } from "../input/input.ts";
 import { type AppendRowsOptions, appendRows } from "./append-rows.ts";
@@ -10,8 +11,18 @@ export interface InsertOptions extends AppendRowsOptions {
   readonly mode?: "append" | "overwrite" | undefined;
 }
 
-/** Appends rows, or replaces all. @throws as {@link appendRows} and {@link overwriteTable} */
+const KEYS = new Set<string>([
+  "mode",
+  "maxRowsPerFile",
+  "maxBytesPerFile",
+  "properties",
+  "signal",
+  "onProgress",
+] satisfies (keyof InsertOptions)[]);
+
+/** Appends rows, or replaces all. @throws INVALID_ARGUMENT (an unknown option), and as {@link appendRows} and {@link overwriteTable} */
 export async function insertRows(snapshot: Snapshot, data: TabularData, options: InsertOptions): Promise<Snapshot> {
+  checkOptionNames(options, KEYS, "insert");
   const { mode = "append", ...rest } = options;
   if (mode === "append") return appendRows(snapshot, data, rest);
   if (mode === "overwrite") {
