@@ -67,6 +67,7 @@ export type { VersionReference } from "./table/refs/reference.ts";
 export type { BlobFile } from "./table/rows/blob-file.ts";
 export type { CleanupOptions, CleanupProgress, CleanupStats } from "./write/cleanup/cleanup-versions.ts";
 export type { RetentionPolicy } from "./write/cleanup/retention.ts";
+export type { ColumnFunctionResult } from "./write/columns/udf-result.ts";
 export type { CompactionMetrics, CompactionOptions, CompactionProgress } from "./write/compact/compaction-options.ts";
 export type { HeldBack } from "./write/compact/read-coverage.ts";
 export type { CopyOptions, CopyProgress } from "./write/copy/copy-table.ts";
@@ -75,5 +76,7 @@ export type { MergeInsertOptions, MergeInsertResult } from "./write/merge-insert
 export type { ConflictOptions } from "./write/retry-conflicts.ts";
 export type { InsertOptions } from "./write/rows/insert-rows.ts";
 export type { UpdateResult, UpdateRowsOptions, UpdateSpec } from "./write/rows/update-rows.ts";
+export type { AddColumnsOptions, ColumnFunction, NewColumns } from "./write/schema/add-columns.ts";
+export type { ColumnAlteration } from "./write/schema/alter-columns.ts";
 export type { MetadataChanges, MetadataOptions } from "./write/schema/update-config.ts";
 export type { WriteProgress } from "./write/write-fragments.ts";
