@@ -146,6 +146,10 @@ describe("modes of writing", () => {
     await expect(writeDataset([], store, { mode: "upsert" as never })).rejects.toMatchObject({
       code: "INVALID_ARGUMENT",
     });
+    await expect(dataset.insert([{ a: 1 }], { maxRowPerFile: 2 } as never)).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      message: expect.stringMatching(/no option "maxRowPerFile"; there are mode, maxRowsPerFile/),
+    });
     await expect(dataset.insert([], { mode: "create" as never })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
   });
 

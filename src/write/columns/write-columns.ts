@@ -34,12 +34,12 @@ export interface ColumnsToWrite {
 
 /** Small fragments under way at once: a disk's or host's latency, not the work, is what each of them takes. */
 const WIDTH = 16;
-/** Bytes of the files of fragments under way at most; a larger fragment goes alone. */
-const BYTES_UNDER_WAY = 32 * 1024 * 1024;
+/** Bytes of the files of fragments under way at most, little beside any memory budget; a larger fragment goes alone. */
+const BYTES_UNDER_WAY = 256 * 1024;
 
 /**
  * Writes columns to one new data file for each fragment, several at once where they are small. Memory is the pages being
- * filled, of one large fragment or of 32 MiB of small ones. When it fails, nothing is left.
+ * filled, of one large fragment or of 256 KiB of small ones. When it fails, nothing is left.
  *
  * @throws SCHEMA_MISMATCH, UNSUPPORTED, QUOTA_EXCEEDED, IO, ABORTED, and what `makeBatches` throws
  */
