@@ -52,6 +52,10 @@ beforeAll(async () => {
       return endpoint;
     },
   });
+  // All are up before the first build, or one that started early would take two of its tasks.
+  const jobs = ["a", "b", "c", "d"].map((affinity) => pool.run({ kind: "no such job", payload: null }, { affinity }));
+  for (const job of await Promise.allSettled(jobs)) expect(job.status).toBe("rejected");
+  expect(endpoints).toHaveLength(4);
 });
 afterAll(async () => {
   await pool.close();
