@@ -31,7 +31,7 @@ export function createIvfFamily(subIndex: SubIndex, storage: StorageKind): Index
     distances: storage.isExact ? "exact" : "approximate",
     typeUrl: "/lance.index.pb.VectorIndexDetails",
     displayName: () => indexType,
-    indexVersion: () => 1,
+    indexVersion: () => storage.indexVersion,
     rowIdDomain: "stableRowId",
     listFiles: () => [INDEX_FILE, AUXILIARY_FILE],
 
@@ -158,6 +158,7 @@ async function openCompatible(
     hasSameBytes(tensor, models[0]!.tensor) ? "the first one's" : "others",
   );
   checkSame(segments, "centroids", sameCentroids, SHARE_MODEL);
+  if (models.length > 0) kind.storage.mergeModels(models.map(({ storage }) => storage));
   return headers;
 }
 

@@ -68,7 +68,7 @@ export async function openIvfHeader(
   const centroids = decodeCentroids(tensor, type);
   return {
     model: { metric, type, numPartitions, centroids, tensor, loss: ivf.loss ?? null, storage: learned },
-    storage: kind.storage.open({ type, metric }, learned),
+    storage: kind.storage.open({ type, metric, centroids }, learned),
     offsets,
     lengths,
     file,

@@ -30,6 +30,9 @@ export async function loadPartition(
       rowIds.bytes().set(new Uint8Array(ids.buffer, ids.byteOffset, ids.byteLength), row * 8);
       row += part.rowIds.length;
     }
+    const restored = storage.restoreRows?.(values.bytes(), numRows);
+    if (restored) values.bytes().set(restored);
+    storage.arrange?.(values, numRows);
   } catch (error) {
     free();
     throw error;

@@ -41,52 +41,56 @@ export async function trainIvf(
   options: { readonly type: VectorType; readonly storage: StorageKind; readonly context: FamilyContext },
 ): Promise<IvfModel> {
   const { type, storage: kind, context } = options;
-  const { metric, seed } = params;
+  const { metric } = params;
   const dimension = getCompareDimension(type);
   const maxRows = Math.max(1, Math.floor((context.memoryBudgetBytes * SAMPLE_SHARE) / (4 * dimension)));
   const partitionRows = params.numPartitions * params.sampleRate;
   const sampleRows = Math.min(source.numRows, maxRows, Math.max(partitionRows, kind.countSampleRows({ ...params })));
   const sample = await sampleVectors(source, sampleRows, { type, params, context });
-  const storage = kind.train(sample, { ...params });
-  const finish = (centroids: Float32Array, numPartitions: number, loss: number | null): IvfModel => {
-    const tensor = encodeCentroids(centroids, type.element);
-    return { metric, type, numPartitions, centroids: decodeCentroids(tensor, type), tensor, loss, storage };
-  };
   const vectors = thinRows(sample, dimension, partitionRows);
-  const numVectors = vectors.length / dimension;
-  if (numVectors === 0) {
+  if (vectors.length > 0) checkVectorCount(vectors.length / dimension, params.numPartitions, maxRows);
+  const { centroids: found, loss } =
     // Nothing to learn from (an empty or all-NULL column): one partition takes whatever comes later.
-    return finish(new Float32Array(dimension), 1, null);
-  }
-  if (numVectors < params.numPartitions) {
-    throw new LanceError(
-      "INVALID_ARGUMENT",
-      `cannot train ${params.numPartitions} partitions with ${numVectors} vectors: ask for at most ${numVectors}` +
-        (maxRows < params.numPartitions ? ", or give a larger memoryBudgetBytes" : ""),
-      { numPartitions: params.numPartitions, numVectors },
-    );
-  }
+    vectors.length === 0
+      ? { centroids: new Float32Array(dimension), loss: null }
+      : await trainCentroids(vectors, params, { dimension, context });
+  const tensor = encodeCentroids(found, type.element);
+  const centroids = decodeCentroids(tensor, type);
+  const shape = { type, metric, centroids };
+  const storage = await kind.train(sample, { ...params }, { shape, context });
+  return { ...shape, numPartitions: found.length / dimension, tensor, loss, storage };
+}
+
+function checkVectorCount(numVectors: number, numPartitions: number, maxRows: number): void {
+  if (numVectors >= numPartitions) return;
+  throw new LanceError(
+    "INVALID_ARGUMENT",
+    `cannot train ${numPartitions} partitions with ${numVectors} vectors: ask for at most ${numVectors}` +
+      (maxRows < numPartitions ? ", or give a larger memoryBudgetBytes" : ""),
+    { numPartitions, numVectors },
+  );
+}
+
+async function trainCentroids(
+  vectors: Float32Array,
+  params: IvfParams,
+  options: { readonly dimension: number; readonly context: FamilyContext },
+): Promise<{ centroids: Float32Array; loss: number | null }> {
+  const { dimension, context } = options;
+  const { numPartitions: k, maxIterations: iterations, seed } = params;
   const kernels = await loadBuildKernels();
   const giveWay = createGiveWay(context.signal);
-  const k = params.numPartitions;
-  const training = kernels.createKMeans({
-    vectors,
-    dimension,
-    k,
-    metric: getPartitionMetric(metric),
-    seed,
-    iterations: params.maxIterations,
-  });
+  const metric = getPartitionMetric(params.metric);
+  const training = kernels.createKMeans({ vectors, dimension, k, metric, seed, iterations });
   try {
     let loss = Number.POSITIVE_INFINITY;
     while (!training.done) {
       const progress = training.step();
       loss = progress.loss;
-      const total = params.maxIterations;
-      context.reportProgress?.({ phase: "train", done: progress.iteration, total, unit: "iterations" });
+      context.reportProgress?.({ phase: "train", done: progress.iteration, total: iterations, unit: "iterations" });
       await giveWay();
     }
-    return finish(training.centroids(), k, Number.isFinite(loss) ? loss : null);
+    return { centroids: training.centroids(), loss: Number.isFinite(loss) ? loss : null };
   } finally {
     training.free();
   }

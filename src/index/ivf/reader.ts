@@ -109,8 +109,8 @@ function createReader(
     const mask = options.mask && RowSet.empty(context.domain).or(options.mask);
     const { lower, upper: farthest } = boundDistances(query.distanceRange);
     const upper = tightenUpper(farthest, threshold);
-    const { rowBytes } = storage;
-    const search = { scan: storage.prepareScan(prepared.query), rowBytes, mask, lower, upper };
+    const { rowBytes, blockRows = 1 } = storage;
+    const askPartition = storage.prepareQuery(prepared.query);
     const giveWay = createGiveWay(signal);
     const wanted = mask?.count() ?? Number.POSITIVE_INFINITY;
     const topK = core.createTopK(query.k);
@@ -138,8 +138,9 @@ function createReader(
           throwIfAborted(signal);
           account.metrics[lease.fromCache ? "partsFromCache" : "partsLoaded"]++;
           const inside = mask !== undefined || isInside(lease.part.extent, context.domain);
-          const masked = inside ? search : { ...search, mask: getDomainMask() };
-          seen += await kind.subIndex.searchPartition(topK, lease.part, masked, giveWay);
+          const rows = inside ? mask : getDomainMask();
+          const search = { query: askPartition(partition), rowBytes, blockRows, mask: rows, lower, upper };
+          seen += await kind.subIndex.searchPartition(topK, lease.part, search, giveWay);
           account.metrics.comparisons += lease.part.numRows;
         } finally {
           lease.release();
@@ -225,7 +226,7 @@ function describeIvf(kind: IvfKind, header: IvfHeader): Readonly<Record<string, 
     index_type: kind.indexType,
     metric_type: metric,
     num_partitions: numPartitions,
-    sub_index: { index_type: kind.storage.name, ...JSON.parse(header.storage.metadata), metric_type: metric },
+    sub_index: { index_type: kind.storage.name, ...header.storage.facts, metric_type: metric },
     partitions: Array.from(header.lengths, (size) => ({ size })),
     loss,
     index_file_version: "V3",

@@ -22,9 +22,9 @@ export function createSegmentRun(
   const { keepRows, recode, signal } = options;
   const { rowBytes } = storage;
   const mapRow: RowIdMap = mapRowIds === undefined ? keepRows : chainRowIdMaps([mapRowIds, keepRows]);
-  const readRanges = async (ranges: readonly (readonly [number, number])[]): Promise<StoredRows> => {
-    const rows = await readRows(file, storage, ranges, signal);
-    return recode ? { values: recode(rows.values), rowIds: rows.rowIds } : rows;
+  const convert = ({ values, rowIds }: StoredRows): StoredRows => {
+    const restored = storage.restoreRows?.(values, rowIds.length) ?? values;
+    return mapRows({ values: recode ? recode(restored) : restored, rowIds }, rowBytes, mapRow);
   };
   return {
     lengths,
@@ -37,15 +37,15 @@ export function createSegmentRun(
       });
       const isAscending = ranges.every((range, i) => i === 0 || ranges[i - 1]![1] <= range[0]);
       if (!isAscending) {
-        for (const range of ranges) pieces.push(mapRows(await readRanges([range]), rowBytes, mapRow));
+        for (const range of ranges) pieces.push(convert(await readRows(file, storage, [range], signal)));
         return pieces;
       }
-      const window = await readRanges(ranges);
+      const window = await readRows(file, storage, ranges, signal);
       let row = 0;
       for (const [start, end] of ranges) {
         const next = row + end - start;
         const values = window.values.subarray(row * rowBytes, next * rowBytes);
-        pieces.push(mapRows({ values, rowIds: window.rowIds.subarray(row, next) }, rowBytes, mapRow));
+        pieces.push(convert({ values, rowIds: window.rowIds.subarray(row, next) }));
         row = next;
       }
       return pieces;

@@ -52,7 +52,6 @@ async function writeStorage(
   const { numPartitions, metric } = model;
   const file = await writer.createFile(AUXILIARY_FILE, storage.schema, {
     [DISTANCE_KEY]: metric,
-    [STORAGE_KEY]: JSON.stringify([storage.metadata]),
   });
   const giveWay = createGiveWay(context.signal);
   const lengths = new Uint32Array(numPartitions);
@@ -75,6 +74,7 @@ async function writeStorage(
   const offsets = getOffsets(lengths);
   const ranges = toBinary(IVFSchema, create(IVFSchema, { offsets, lengths: [...lengths] }));
   file.setMetadata(IVF_KEY, String(await file.addGlobalBuffer(ranges)));
+  file.setMetadata(STORAGE_KEY, JSON.stringify([await storage.writeMetadata((bytes) => file.addGlobalBuffer(bytes))]));
   await file.finish();
 }
 

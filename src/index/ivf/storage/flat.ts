@@ -1,17 +1,18 @@
 import type { QueryVector } from "../../../kernels/element.ts";
 import { createListColumn } from "./list-column.ts";
-import type { SliceScan, StorageKind, StorageShape } from "./storage.ts";
+import type { PartitionQuery, StorageKind, StorageShape } from "./storage.ts";
 
 /** Vectors as they are (cosine: scaled to length 1). */
 export const flatStorage: StorageKind = {
   name: "FLAT",
   isExact: true,
+  indexVersion: 1,
   targetPartitionSize: 4096,
   paramNames: [],
   resolveParams: () => ({}),
   encodeDetails: () => ({ case: "flat", value: {} as never }),
   countSampleRows: () => 0,
-  train: () => null,
+  train: async () => null,
   acceptsModel: (model) => model === null,
   readModel: async () => null,
   mergeModels: () => null,
@@ -22,17 +23,24 @@ export const flatStorage: StorageKind = {
     const column = createListColumn("flat", { element, width: dimension, nullable: element === "u8" });
     return {
       ...column,
-      metadata: JSON.stringify({ dim: dimension }),
+      facts: { dim: dimension },
+      writeMetadata: async () => JSON.stringify({ dim: dimension }),
       encode: ({ values }) => new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
-      prepareScan: (query) => createFlatScan({ type, metric }, query),
+      prepareQuery(query) {
+        const prepared = createFlatQuery({ type, metric }, query);
+        return () => prepared;
+      },
     };
   },
 };
 
-function createFlatScan({ type, metric }: StorageShape, query: QueryVector): SliceScan {
+function createFlatQuery({ type, metric }: StorageShape, query: QueryVector): PartitionQuery {
   const { element, dimension } = type;
   // Stored vectors and the query have length 1, so 1 − cos = 1 − dot; halves are too coarse for that.
   const compared = metric === "cosine" && element !== "f16" ? "dot" : metric;
-  return (topK, { values, rowIds, numRows }, limits) =>
-    topK.scanFlat({ metric: compared, element, query, dimension, vectors: values, rowIds, numRows, ...limits });
+  return {
+    scan(topK, { values, rowIds, numRows }, limits) {
+      topK.scanFlat({ metric: compared, element, query, dimension, vectors: values, rowIds, numRows, ...limits });
+    },
+  };
 }

@@ -4,7 +4,7 @@ import type { QueryVector } from "../../../kernels/element.ts";
 import { readIntegerParam } from "../../params.ts";
 import { STORAGE_KEY } from "../ivf-files.ts";
 import { createListColumn } from "./list-column.ts";
-import type { SliceScan, StorageKind, StorageModel, StorageShape } from "./storage.ts";
+import type { PartitionQuery, StorageKind, StorageModel, StorageShape } from "./storage.ts";
 
 /** Values from `start` to `end` become codes from 0 to 255; those outside, the nearest of the two. */
 interface Bounds {
@@ -21,6 +21,7 @@ const SAMPLE_ROWS = 256 * 256;
 export const scalarStorage: StorageKind = {
   name: "SQ",
   isExact: false,
+  indexVersion: 1,
   targetPartitionSize: 8192,
   paramNames: ["numBits"],
 
@@ -37,7 +38,7 @@ export const scalarStorage: StorageKind = {
 
   countSampleRows: () => SAMPLE_ROWS,
 
-  train(vectors) {
+  async train(vectors) {
     let [start, end] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
     for (const value of vectors) {
       if (value < start) start = value;
@@ -90,16 +91,21 @@ export const scalarStorage: StorageKind = {
     const bounds = getBounds(model);
     const { dimension } = type;
     const column = createListColumn("__sq_code", { element: "u8", width: dimension, nullable: true });
+    const facts = { dim: dimension, num_bits: NUM_BITS, bounds };
     return {
       ...column,
-      metadata: JSON.stringify({ dim: dimension, num_bits: NUM_BITS, bounds }),
+      facts,
+      writeMetadata: async () => JSON.stringify(facts),
       encode: ({ vectors }) => encodeValues(vectors, bounds),
-      prepareScan: (query) => createScalarScan({ type, metric }, bounds, query),
+      prepareQuery(query) {
+        const prepared = createScalarQuery({ type, metric }, bounds, query);
+        return () => prepared;
+      },
     };
   },
 };
 
-function createScalarScan({ type, metric }: StorageShape, bounds: Bounds, query: QueryVector): SliceScan {
+function createScalarQuery({ type, metric }: StorageShape, bounds: Bounds, query: QueryVector): PartitionQuery {
   const { dimension } = type;
   const step = (bounds.end - bounds.start) / MAX_CODE;
   const values = Float32Array.from(query);
@@ -108,8 +114,11 @@ function createScalarScan({ type, metric }: StorageShape, bounds: Bounds, query:
     metric === "dot"
       ? { query: values, scale: step, offset: 1 - bounds.start * values.reduce((sum, value) => sum + value, 0) }
       : { query: encodeValues(values, bounds), scale: step * step, offset: 0 };
-  return (topK, { values: codes, rowIds, numRows }, limits) =>
-    topK.scanScalarCodes({ ...compared, dimension, codes, rowIds, numRows, ...limits });
+  return {
+    scan(topK, { values: codes, rowIds, numRows }, limits) {
+      topK.scanScalarCodes({ ...compared, dimension, codes, rowIds, numRows, ...limits });
+    },
+  };
 }
 
 function encodeValues(values: Float32Array, bounds: Bounds): Uint8Array {

@@ -6,6 +6,7 @@ import type { WasmBuffer } from "../../../kernels/memory.ts";
 import type { TopK } from "../../../kernels/top-k.ts";
 import type { VectorIndexDetails } from "../../../proto/gen/lance/index_pb.ts";
 import type { IndexParams } from "../../params.ts";
+import type { FamilyContext } from "../../segment.ts";
 import type { VectorType } from "../../vector-type.ts";
 import type { Metric } from "../metric.ts";
 import type { StoredRows } from "../stored-rows.ts";
@@ -18,6 +19,12 @@ export type StorageModel = Readonly<Record<string, unknown>> | null;
 export interface StorageShape {
   readonly type: VectorType;
   readonly metric: Metric;
+}
+
+/** The same, where rows already have partitions. */
+export interface PlacedShape extends StorageShape {
+  /** In compare space, partition by partition: what the partitions were made by. */
+  readonly centroids: Float32Array;
 }
 
 /** Rows of a partition in WASM memory: some `rowBytes` each. */
@@ -35,19 +42,30 @@ export interface ScanLimits {
   readonly upper?: number | undefined;
 }
 
-/** One query over slices. */
-export type SliceScan = (topK: TopK, slice: StoredSlice, limits: ScanLimits) => void;
+/** One query over rows of one partition. */
+export interface PartitionQuery {
+  /** Offers the rows of a slice that count. */
+  scan(topK: TopK, slice: StoredSlice, limits: ScanLimits): void;
+}
 
 /** Row ranges of a file: ascending, disjoint. */
 export type RowRanges = readonly (readonly [start: number, end: number])[];
 
 /** How vectors are kept, once it is known what was learned. */
 export interface RowStorage {
+  /** Of one row; several columns of the file lie side by side in it. */
   readonly rowBytes: number;
+  /** Slices that are scanned start on a multiple of it. Default 1. */
+  readonly blockRows?: number;
   /** Columns of the storage file. */
   readonly schema: LanceSchema;
-  /** One JSON string, as `storage_metadata` holds it. */
-  readonly metadata: string;
+  /** What `indexStatistics` tells of it. */
+  readonly facts: Readonly<Record<string, unknown>>;
+  /**
+   * The JSON string that `storage_metadata` holds.
+   * @param addBuffer adds a global buffer to the storage file and gives its number
+   */
+  writeMetadata(addBuffer: (bytes: Uint8Array) => Promise<number>): Promise<string>;
   /**
    * Vectors as rows of `rowBytes`. May be a view of them.
    * @param partitions of each row
@@ -60,8 +78,18 @@ export interface RowStorage {
    * @throws CORRUPT when the file has other columns or ends early; IO, ABORTED
    */
   readBatches(file: LanceFile, ranges: RowRanges, signal?: AbortSignal): AsyncIterable<StoredRows>;
-  /** Of unit length under cosine. */
-  prepareScan(query: QueryVector): SliceScan;
+  /**
+   * What a file does to a partition as a whole (transposed codes, packed ones) undone: rows of `rowBytes`, one after
+   * another. Absent: they are that already. May work in place.
+   */
+  restoreRows?(values: Uint8Array, numRows: number): Uint8Array;
+  /** Rearranges the rows of a whole partition into what the scan takes, in place, once when it is loaded. */
+  arrange?(values: WasmBuffer, numRows: number): void;
+  /**
+   * @param query of unit length under cosine
+   * @returns what is asked of each partition
+   */
+  prepareQuery(query: QueryVector): (partition: number) => PartitionQuery;
 }
 
 /** The quantizer axis of a vector index: how a vector becomes a row of its storage file. */
@@ -70,6 +98,8 @@ export interface StorageKind {
   readonly name: string;
   /** Whether its distances are those of the vectors themselves. */
   readonly isExact: boolean;
+  /** Of the segments written (index page, section 1). */
+  readonly indexVersion: number;
   /** Rows of a partition where users name no number. */
   readonly targetPartitionSize: number;
   /** Parameters of its own. */
@@ -80,15 +110,23 @@ export interface StorageKind {
   encodeDetails(params: IndexParams): NonNullable<VectorIndexDetails["compression"]>;
   /** Rows it learns from, at least. */
   countSampleRows(params: IndexParams): number;
-  /** @param vectors a sample in compare space, of unit length under cosine */
-  train(vectors: Float32Array, params: IndexParams): StorageModel;
+  /**
+   * Learns from a sample, after the centroids are trained. Gives way.
+   * @param vectors in compare space, of unit length under cosine
+   * @throws INVALID_ARGUMENT, ABORTED
+   */
+  train(
+    vectors: Float32Array,
+    params: IndexParams,
+    options: { readonly shape: PlacedShape; readonly context: FamilyContext },
+  ): Promise<StorageModel>;
   /** Whether a model is one of this kind. */
   acceptsModel(model: StorageModel): boolean;
   /** What was learned for the segment that owns the file. @throws CORRUPT, UNSUPPORTED, IO, ABORTED */
   readModel(file: LanceFile, shape: StorageShape, signal?: AbortSignal): Promise<StorageModel>;
-  /** The model of a segment merged from others. */
+  /** The model of a segment merged from others. @throws SEGMENT_INCOMPATIBLE where rows of one mean nothing in another */
   mergeModels(models: readonly StorageModel[]): StorageModel;
   /** How rows coded by one model become rows of another; `null`: they are the same. */
   createRecoder(from: StorageModel, to: StorageModel): ((values: Uint8Array) => Uint8Array) | null;
-  open(shape: StorageShape, model: StorageModel): RowStorage;
+  open(shape: PlacedShape, model: StorageModel): RowStorage;
 }

@@ -14,8 +14,9 @@ export const flatSubIndex: SubIndex = {
     "lance:flat": JSON.stringify(Array.from({ length: numPartitions }, () => "")),
   }),
   async searchPartition(topK, partition, search, giveWay) {
-    const { scan, rowBytes, mask, lower, upper } = search;
-    const step = Math.max(256, Math.floor(CALL_BYTES / rowBytes)) & ~7;
+    const { query, rowBytes, blockRows, mask, lower, upper } = search;
+    const unit = Math.max(8, blockRows);
+    const step = Math.max(unit, Math.floor(CALL_BYTES / rowBytes / unit) * unit);
     let selected = 0;
     for (let row = 0; row < partition.numRows; row += step) {
       const numRows = Math.min(step, partition.numRows - row);
@@ -24,7 +25,7 @@ export const flatSubIndex: SubIndex = {
       selected += bits ? bits.count : numRows;
       if (bits && bits.count === 0) continue;
       const values = viewBuffer(partition.values, row * rowBytes, numRows * rowBytes);
-      scan(topK, { values, rowIds, numRows }, { mask: bits?.bytes, lower, upper });
+      query.scan(topK, { values, rowIds, numRows }, { mask: bits?.bytes, lower, upper });
       await giveWay();
     }
     return selected;

@@ -2,12 +2,14 @@ import type { LanceSchema } from "../../../format/schema.ts";
 import type { TopK } from "../../../kernels/top-k.ts";
 import type { RowSet } from "../../../table/row-set.ts";
 import type { GiveWay } from "../../../tasks/give-way.ts";
-import type { SliceScan, StoredSlice } from "../storage/storage.ts";
+import type { PartitionQuery, StoredSlice } from "../storage/storage.ts";
 
 /** One query over one partition. */
 export interface PartitionSearch {
-  readonly scan: SliceScan;
+  readonly query: PartitionQuery;
   readonly rowBytes: number;
+  /** See `RowStorage`. */
+  readonly blockRows: number;
   readonly mask: RowSet | undefined;
   readonly lower: number | undefined;
   readonly upper: number | undefined;
