@@ -109,6 +109,9 @@ export interface SearchMetrics {
   milliseconds: number;
 }
 
+/** How much exactness a comparison of codes may give up for speed. */
+export type ApproxMode = "fast" | "normal" | "accurate";
+
 /** A vector query against one segment. `mask` holds the rows that may be returned; absent = all. */
 export interface VectorQuery {
   readonly kind: "vector";
@@ -117,6 +120,10 @@ export interface VectorQuery {
   readonly k: number;
   readonly minimumNprobes: number;
   readonly maximumNprobes: number | null;
+  /** Rows a graph keeps in view while it is searched; at least `k` of them are. Absent: the family's own rule. */
+  readonly ef?: number | undefined;
+  /** How exactly codes are compared where a family has several ways. Absent: `normal`. */
+  readonly approxMode?: ApproxMode | undefined;
   /** Distances in [lower, upper). */
   readonly distanceRange?: readonly [number | null, number | null] | undefined;
 }
