@@ -1,4 +1,5 @@
 import { LanceError } from "../errors.ts";
+import type { IndexMetadata } from "../proto/gen/lance/table_pb.ts";
 import { decodeBase64 } from "./base64.ts";
 import type { StorageKind } from "./ivf/storage/storage.ts";
 import type { SubIndex } from "./ivf/sub-index/sub-index.ts";
@@ -18,6 +19,11 @@ interface KindEntry {
   /** Message name at the end of a `type_url`, lower case. */
   readonly message: string;
   readonly families: readonly FamilyEntry[];
+  /**
+   * Whether an index of this version answers with row addresses, which a move of rows voids, even where rows have stable
+   * ids; absent: none does.
+   */
+  readonly holdsRowAddresses?: (indexVersion: number) => boolean;
   /** What can be said of an index of any family of the message; absent: its message's name is all. */
   readonly loadKind?: () => Promise<IndexKind>;
 }
@@ -58,7 +64,11 @@ const KINDS: readonly KindEntry[] = [
   {
     message: "btreeindexdetails",
     families: [{ indexType: "BTREE", load: async () => (await import("./btree/family.ts")).btreeFamily }],
+    holdsRowAddresses: (indexVersion) => indexVersion >= 1,
   },
+  { message: "zonemapindexdetails", families: [], holdsRowAddresses: () => true },
+  { message: "bloomfilterindexdetails", families: [], holdsRowAddresses: () => true },
+  { message: "fmindexdetails", families: [], holdsRowAddresses: () => true },
   {
     message: "vectorindexdetails",
     families: [
@@ -126,6 +136,14 @@ export async function nameIndexType(segment: Pick<IndexSegment, "indexDetails">)
   if (family) return family.displayName(details);
   const kind = await loadKind(typeUrl);
   return kind?.nameIndex(details) ?? (getMessageName(typeUrl).replace(/(Index)?Details$/, "") || "Unknown");
+}
+
+/**
+ * Whether an index answers with row addresses on a table of stable row ids, and so cannot follow rows that move. The
+ * rule `commit` is given.
+ */
+export function holdsRowAddresses(index: Pick<IndexMetadata, "indexDetails" | "indexVersion">): boolean {
+  return findKind(index.indexDetails?.typeUrl ?? "")?.holdsRowAddresses?.(index.indexVersion ?? 0) ?? false;
 }
 
 /** What is known of the indexes a `type_url` names, also without a family for them; `undefined` where nothing is. */

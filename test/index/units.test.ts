@@ -7,7 +7,7 @@ import { planProbes } from "../../src/index/ivf/probe-policy.ts";
 import { decodeCentroids, encodeCentroids, getCompareDimension } from "../../src/index/ivf/vectors.ts";
 import { readModel, writeModel } from "../../src/index/model-file.ts";
 import { PartCache } from "../../src/index/part-cache.ts";
-import { findFamily, getFamilyByType } from "../../src/index/registry.ts";
+import { findFamily, getFamilyByType, holdsRowAddresses } from "../../src/index/registry.ts";
 import type { VectorQuery } from "../../src/index/segment.ts";
 import { toHalf } from "../../src/kernels/element.ts";
 import { createMemoryStore } from "../../src/store/memory.ts";
@@ -225,6 +225,27 @@ describe("the registry", () => {
     expect(await findFamily(details(8, 3, 0x42, 0))).toBeDefined();
     expect(await findFamily(details(8, 9, 0x42, 0))).toBeUndefined();
     expect(await findFamily(details(8, 1, 0x42, 0))).toBeDefined();
+  });
+
+  test("knows which hold row addresses though rows have stable ids, those without a family here too", () => {
+    const holds = (typeUrl: string, indexVersion?: number) =>
+      holdsRowAddresses({
+        indexDetails: { $typeName: "lance.any.AnyValue", typeUrl, value: new Uint8Array() },
+        ...(indexVersion === undefined ? {} : { indexVersion }),
+      });
+    for (const name of ["table.ZoneMapIndexDetails", "table.BloomFilterIndexDetails", "index.pb.FMIndexDetails"]) {
+      expect([name, holds(`/lance.${name}`)]).toEqual([name, true]);
+    }
+    expect([undefined, 0, 1, 2].map((version) => holds("/lance.table.BTreeIndexDetails", version))).toEqual([
+      false,
+      false,
+      true,
+      true,
+    ]);
+    for (const name of ["index.pb.VectorIndexDetails", "table.BitmapIndexDetails", "table.FragmentReuseIndexDetails"]) {
+      expect([name, holds(`/lance.${name}`, 1)]).toEqual([name, false]);
+    }
+    expect(holdsRowAddresses({})).toBe(false);
   });
 });
 

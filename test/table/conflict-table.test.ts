@@ -324,6 +324,27 @@ describe("rewrites and the indexes made meanwhile", () => {
     expect((await judge(both, await made("b_idx", [1, 2]), false)).kind).toBe("retry");
   });
 
+  test("with stable row ids only an index known to hold addresses stands beside one that leaves indexes alone", async () => {
+    const fragments = base.map((one) => ({ ...one, inlineRowIds: new Uint8Array(1) }));
+    const both = operation("rewrite", { groups: [{ oldFragments: fragments, newFragments: [stageFragment()] }] });
+    const transaction = await made("b_idx", [1, 2]);
+    const created = transaction.operation as OperationOf<"createIndex">;
+    const judged = async (rule?: () => boolean) =>
+      judgeConflict(
+        {
+          operation: both,
+          readFragments: new Map(fragments.map((one) => [one.id, one])),
+          coverage: await readCoverage(created),
+          defersRemap: true,
+          holdsRowAddresses: rule,
+        },
+        transaction,
+      ).kind;
+    expect(await judged(() => true)).toBe("none");
+    expect(await judged(() => false)).toBe("retry");
+    expect(await judged()).toBe("retry");
+  });
+
   test("the fragment reuse index alone does no harm; together with others nobody knows", async () => {
     const alone = createIndexOf([await stageIndex("__lance_frag_reuse", [])]);
     expect(await against(ours.rewrite, alone)).toBe("-");

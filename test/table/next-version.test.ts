@@ -1,5 +1,6 @@
 import { clone, create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
+import { holdsRowAddresses } from "../../src/index/registry.ts";
 import { FieldSchema } from "../../src/proto/gen/lance/file_pb.ts";
 import {
   type DataFragment,
@@ -151,8 +152,16 @@ describe("update", () => {
     const done = await commit(
       indexed,
       await updateOf(indexed, { 0: [5], 1: [5] }, { newFragments, fieldsForPreservingFragBitmap }),
+      { holdsRowAddresses },
     );
     expect(await coverageOf(done)).toEqual({ a_idx: [0, 1, 2, 3], b_idx: [0, 1, 2], a_part: [0, 2], zones: [0, 1, 2] });
+  });
+
+  test("with nobody to tell which indexes hold addresses, none follows moved rows", async () => {
+    const base = await createTable(createMemoryStore(), 2, { stableRowIds: true });
+    const indexed = await commit(base, createIndexOf([await stageIndex("a_idx", [0, 1])]));
+    const done = await commit(indexed, await updateOf(indexed, { 0: [5] }, { newFragments: [moved(1, [5n])] }));
+    expect(await coverageOf(done)).toEqual({ a_idx: [0, 1] });
   });
 
   test("columns written anew in place: files, lineage of the rows named, coverage withdrawn", async () => {
@@ -448,7 +457,7 @@ describe("rewrite", () => {
     fragment.inlineCreatedAtVersions = old.inlineCreatedAtVersions!;
     fragment.inlineLastUpdatedAtVersions = old.inlineLastUpdatedAtVersions!;
     const groups = [{ oldFragments: [old], newFragments: [fragment] }];
-    const done = await commit(indexed, operation("rewrite", { groups }));
+    const done = await commit(indexed, operation("rewrite", { groups }), { holdsRowAddresses });
     expect(idsOf(done)).toEqual([1, 2]);
     expect(rowIdsOf(protoOf(done, 2))).toEqual(rowIdsOf(old));
     expect(createdOf(protoOf(done, 2))[0]).toBe(1n);

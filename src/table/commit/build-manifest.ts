@@ -21,6 +21,7 @@ import {
   coverMovedRows,
   followRewrite,
   type Indices,
+  type RowAddressRule,
   retainRelevantIndices,
   withdrawRewrittenFields,
 } from "./index-coverage.ts";
@@ -56,6 +57,8 @@ export interface BuildOptions {
   readonly restored?: Snapshot | undefined;
   /** The fragment reuse index a rewrite leaves, where it does not remap indexes. */
   readonly fragmentReuse?: IndexMetadata | undefined;
+  /** Which indexes answer with row addresses and cannot follow rows that move; default: all do. */
+  readonly holdsRowAddresses?: RowAddressRule | undefined;
   /** Version of the data files from an overwrite on; default that of its files, or the table's. */
   readonly storageVersion?: string | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -125,10 +128,11 @@ async function applyOperation(
     case "update":
       return updateIndices(manifest, indices, operation.value, { ...options, fieldIds });
     case "rewrite": {
-      const { fragmentReuse } = options;
+      const { fragmentReuse, holdsRowAddresses = () => true } = options;
       const groups = rewriteFragments(manifest, operation.value, fieldIds);
       const rewritten = operation.value.rewrittenIndices;
-      return followRewrite(indices, { groups, rewritten, stableRowIds: hasStableRowIds(manifest), fragmentReuse });
+      const stableRowIds = hasStableRowIds(manifest);
+      return followRewrite(indices, { groups, rewritten, stableRowIds, fragmentReuse, holdsRowAddresses });
     }
     case "merge": {
       checkNewFieldIds(latest.manifest, operation.value.schema);
@@ -164,7 +168,9 @@ async function updateIndices(
   const withdrawn = await withdrawRewrittenFields(indices, changed.size === 0 ? new Map() : rewrites);
   if (value.updateMode === REWRITE_COLUMNS) return retain(manifest, withdrawn);
   const changedFields = withChildren(manifest, value.fieldsForPreservingFragBitmap);
-  return retain(manifest, await coverMovedRows(withdrawn, { from: touched, to: moved, changedFields }));
+  const { holdsRowAddresses = () => true } = options;
+  const rows = { from: touched, to: moved, changedFields, holdsRowAddresses };
+  return retain(manifest, await coverMovedRows(withdrawn, rows));
 }
 
 /** Rows written anew in place, by fragment; older writers listed them, newer ones store bitmaps. */

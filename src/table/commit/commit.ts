@@ -10,6 +10,7 @@ import { createSnapshot, openVersion, type Snapshot } from "../snapshot.ts";
 import { buildNextVersion } from "./build-manifest.ts";
 import type { Coverage } from "./conflict-verdict.ts";
 import { judgeConflict } from "./conflicts.ts";
+import type { RowAddressRule } from "./index-coverage.ts";
 import { FRAGMENT_REUSE_INDEX, uuidOf } from "./index-identity.ts";
 import type { Operation, RebasableOperation } from "./operation.ts";
 import { createTransaction, deleteQuietly, formatTransactionName, publishVersion, requireWritable } from "./publish.ts";
@@ -27,6 +28,11 @@ export interface CommitOptions {
    * that of the version read.
    */
   readonly fragmentReuse?: IndexMetadata | undefined;
+  /**
+   * Which indexes answer with row addresses, even where rows have stable ids: they let go of rows an update or a rewrite
+   * moves. Default: all do. What index types there are is known above this room.
+   */
+  readonly holdsRowAddresses?: RowAddressRule | undefined;
   /** Version of the data files from an overwrite on, as `2.1`. Default: that of its files, or the table's. */
   readonly storageVersion?: string | undefined;
 }
@@ -62,7 +68,8 @@ export async function commit(snapshot: Snapshot, operation: Operation, options: 
   const coverage = await readCoverage(ours);
   const restored =
     ours.case === "restore" ? await openVersion(snapshot, { version: Number(ours.value.version), signal }) : undefined;
-  const { fragmentReuse, storageVersion } = options;
+  const { fragmentReuse, holdsRowAddresses, storageVersion } = options;
+  const defersRemap = fragmentReuse !== undefined;
   const readFragments = new Map(snapshot.manifest.fragments.map((fragment) => [fragment.id, fragment]));
   let judged = snapshot.version;
   for (let attempt = 0; ; attempt++) {
@@ -79,7 +86,7 @@ export async function commit(snapshot: Snapshot, operation: Operation, options: 
       const theirs = await readTransactions(snapshot, versions, latest, signal);
       for (const [i, version] of versions.entries()) {
         const both: Coverage = new Map([...coverage, ...(await readTheirCoverage(ours, theirs[i]))]);
-        const side = { operation: ours, readFragments, coverage: both, defersRemap: fragmentReuse !== undefined };
+        const side = { operation: ours, readFragments, coverage: both, defersRemap, holdsRowAddresses };
         const verdict = judgeConflict(side, theirs[i]);
         if (verdict.kind === "retry" || verdict.kind === "abort") {
           throw conflict(snapshot, ours, version, verdict.kind === "retry", verdict.reason ?? "");
@@ -101,6 +108,7 @@ export async function commit(snapshot: Snapshot, operation: Operation, options: 
       read: snapshot,
       restored,
       fragmentReuse,
+      holdsRowAddresses,
       storageVersion,
       signal,
     })

@@ -2,7 +2,7 @@ import type { DataFragment } from "../../proto/gen/lance/table_pb.ts";
 import type { Transaction_KeyExistenceFilter } from "../../proto/gen/lance/transaction_pb.ts";
 import { sameDeletions, sameFiles } from "./compare-fragments.ts";
 import { abort, describe, NONE, type OurSide, retry, type Verdict } from "./conflict-verdict.ts";
-import { FRAGMENT_REUSE_INDEX, storesRowAddresses } from "./index-identity.ts";
+import { FRAGMENT_REUSE_INDEX } from "./index-identity.ts";
 import type { KnownOperation, OperationOf } from "./operation.ts";
 
 /** What a delete and an update do to the fragments there are. */
@@ -145,7 +145,8 @@ function judgeRewriteOverIndex(
       if (moved !== undefined) return retry(`it made "${index.name}", which covers fragment ${moved}`);
       continue;
     }
-    if (stable && !storesRowAddresses(index)) return retry(`it made "${index.name}", which holds stable row ids`);
+    if (stable && ours.holdsRowAddresses?.(index) !== true)
+      return retry(`it made "${index.name}", which holds stable row ids`);
     const split = ours.operation.value.groups.some(({ oldFragments }) => {
       const inside = oldFragments.filter((fragment) => covered.has(fragment.id)).length;
       return inside > 0 && inside < oldFragments.length;

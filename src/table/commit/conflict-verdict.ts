@@ -1,4 +1,5 @@
 import type { DataFragment, IndexMetadata } from "../../proto/gen/lance/table_pb.ts";
+import type { RowAddressRule } from "./index-coverage.ts";
 import type { KnownOperation, OperationOf, RebasableOperation } from "./operation.ts";
 
 /**
@@ -22,6 +23,8 @@ export interface OurSide<Case extends RebasableOperation["case"] = RebasableOper
   readonly coverage: Coverage;
   /** A rewrite of ours that leaves indexes as they are and records where rows went in a fragment reuse index. */
   readonly defersRemap?: boolean | undefined;
+  /** Which indexes answer with row addresses; absent: none is known to. */
+  readonly holdsRowAddresses?: RowAddressRule | undefined;
 }
 
 /** Both hold. */

@@ -2,11 +2,14 @@ import { clone } from "@bufbuild/protobuf";
 import { LanceError } from "../../errors.ts";
 import { type DataFragment, type IndexMetadata, IndexMetadataSchema } from "../../proto/gen/lance/table_pb.ts";
 import { decodeFragmentBitmap, encodeFragmentBitmap } from "../fragment-bitmap.ts";
-import { FRAGMENT_REUSE_INDEX, formatUuidBytes, isSystemIndex, storesRowAddresses, uuidOf } from "./index-identity.ts";
+import { FRAGMENT_REUSE_INDEX, formatUuidBytes, isSystemIndex, uuidOf } from "./index-identity.ts";
 import type { OperationOf } from "./operation.ts";
 
 /** The index section of a version being built; what stays as it was stays the same object. */
 export type Indices = readonly IndexMetadata[];
+
+/** Whether an index answers with row addresses, which a move of rows voids, even where rows have stable ids. */
+export type RowAddressRule = (index: IndexMetadata) => boolean;
 
 /**
  * Withdraws fragments from the coverage of the indexes on fields that were written anew there.
@@ -37,11 +40,12 @@ export function coverMovedRows(
     readonly from: readonly bigint[];
     readonly to: readonly bigint[];
     readonly changedFields: ReadonlySet<number>;
+    readonly holdsRowAddresses: RowAddressRule;
   },
 ): Promise<Indices> {
   if (moved.to.length === 0) return Promise.resolve(indices);
   return mapCoverage(indices, (index, covered) => {
-    if (isSystemIndex(index) || storesRowAddresses(index)) return covered;
+    if (isSystemIndex(index) || moved.holdsRowAddresses(index)) return covered;
     if (index.fields.some((field) => moved.changedFields.has(field))) return covered;
     if (!moved.from.every((id) => covered.has(Number(id)))) return covered;
     return new Set([...covered, ...moved.to.map(Number)]);
@@ -61,6 +65,7 @@ export async function followRewrite(
     readonly rewritten: OperationOf<"rewrite">["value"]["rewrittenIndices"];
     readonly stableRowIds: boolean;
     readonly fragmentReuse: IndexMetadata | undefined;
+    readonly holdsRowAddresses: RowAddressRule;
   },
 ): Promise<Indices> {
   const remapped = new Map(rewrite.rewritten.map((entry) => [formatUuidBytes(entry.oldId?.uuid), entry]));
@@ -71,7 +76,7 @@ export async function followRewrite(
     if (index.name === FRAGMENT_REUSE_INDEX) return covered;
     if (!remapped.has(uuidOf(index))) {
       if (!rewrite.stableRowIds) return covered;
-      if (storesRowAddresses(index) && rewrite.fragmentReuse === undefined) {
+      if (rewrite.holdsRowAddresses(index) && rewrite.fragmentReuse === undefined) {
         return without(
           covered,
           rewrite.groups.flatMap((group) => group.oldIds),

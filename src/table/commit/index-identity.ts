@@ -24,15 +24,3 @@ export function uuidOf(index: IndexMetadata): string {
 export function formatUuidBytes(bytes: Uint8Array | undefined): string {
   return Array.from(bytes ?? [], (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
-
-/**
- * Whether an index answers with row addresses, which a rewrite of fragments voids, even where rows have stable ids.
- * BTrees do from version 1 of their format on.
- */
-export function storesRowAddresses(index: IndexMetadata): boolean {
-  const url = index.indexDetails?.typeUrl.toLowerCase() ?? "";
-  if (url.endsWith("btreeindexdetails")) return (index.indexVersion ?? 0) >= 1;
-  return ["zonemapindexdetails", "bloomfilterindexdetails", "lance.index.pb.fmindexdetails"].some((end) =>
-    url.endsWith(end),
-  );
-}

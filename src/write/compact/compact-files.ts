@@ -1,6 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { decodeBase64 } from "../../index/base64.ts";
 import { listSegmentFiles } from "../../index/build.ts";
+import { holdsRowAddresses } from "../../index/registry.ts";
 import type { RewrittenGroup } from "../../index/remap-segment.ts";
 import type { DataFragment } from "../../proto/gen/lance/table_pb.ts";
 import { Transaction_ReserveFragmentsSchema, Transaction_RewriteSchema } from "../../proto/gen/lance/transaction_pb.ts";
@@ -188,7 +189,7 @@ async function compactGroup(
     })),
   });
   const committed = await commitFiles(store, written, () =>
-    commit(snapshot, { case: "rewrite", value }, { signal, fragmentReuse }),
+    commit(snapshot, { case: "rewrite", value }, { signal, fragmentReuse, holdsRowAddresses }),
   );
   return { snapshot: committed, removed, added };
 }

@@ -1,8 +1,8 @@
 import { getEffectiveCoverage, listSegments } from "../../index/metadata.ts";
-import { findFamily, getNewestVersion, nameIndexType } from "../../index/registry.ts";
+import { findFamily, getNewestVersion, holdsRowAddresses, nameIndexType } from "../../index/registry.ts";
 import type { IndexSegment } from "../../index/segment.ts";
 import type { IndexMetadata } from "../../proto/gen/lance/table_pb.ts";
-import { isSystemIndex, storesRowAddresses } from "../../table/commit/index-identity.ts";
+import { isSystemIndex } from "../../table/commit/index-identity.ts";
 import type { Snapshot } from "../../table/snapshot.ts";
 
 /** Fragments a compaction leaves as they are, because an index over them cannot be written anew here. */
@@ -43,7 +43,7 @@ export async function readIndexCoverage(
     const live = isKnown ? getEffectiveCoverage(segment, snapshot) : snapshot.fragments.map(({ id }) => id);
     if (live.length === 0) continue;
     coverages.push(new Set(live));
-    if (options.deferIndexRemap || (snapshot.stableRowIds && !storesRowAddresses(metadata))) continue;
+    if (options.deferIndexRemap || (snapshot.stableRowIds && !holdsRowAddresses(metadata))) continue;
     if (isKnown && (await isRemappable(segment, metadata))) remappable.push(segment);
     // With stable row ids native lets go of them too, without a word: a scan takes over.
     else if (!isKnown || !(options.dropIndexCoverage || snapshot.stableRowIds)) {

@@ -3,6 +3,7 @@ import { LanceError } from "../../errors.ts";
 import { findPrimaryKey } from "../../format/primary-key.ts";
 import type { LanceField } from "../../format/schema.ts";
 import type { LanceFileVersion } from "../../format/write/file-writer.ts";
+import { holdsRowAddresses } from "../../index/registry.ts";
 import { Transaction_UpdateSchema } from "../../proto/gen/lance/transaction_pb.ts";
 import type { ScannerEnvironment } from "../../query/scanner.ts";
 import { commit } from "../../table/commit/commit.ts";
@@ -132,7 +133,7 @@ async function mergeOnce(
     ...(filter === null ? {} : { insertedRows: filter.toMessage() }),
   });
   const committed = await commitFiles(store, staged.paths, () =>
-    commit(snapshot, { case: "update", value }, { signal, properties }),
+    commit(snapshot, { case: "update", value }, { signal, properties, holdsRowAddresses }),
   );
   const files = staged.newFragments.flatMap((fragment) => fragment.files);
   const bytesWritten = files.reduce((sum, file) => sum + Number(file.fileSizeBytes), 0);

@@ -2,6 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { Field, type RecordBatch, Schema } from "apache-arrow";
 import { LanceError } from "../../errors.ts";
 import type { LanceField } from "../../format/schema.ts";
+import { holdsRowAddresses } from "../../index/registry.ts";
 import { Transaction_UpdateSchema } from "../../proto/gen/lance/transaction_pb.ts";
 import { identifyRows } from "../../query/row-ids.ts";
 import { boundReadBytes } from "../../query/scan-batches.ts";
@@ -94,7 +95,7 @@ async function updateOnce(
     fieldsForPreservingFragBitmap: [...changes.keys()].flatMap(listFieldIds),
   });
   const committed = await commitFiles(store, staged.paths, () =>
-    commit(snapshot, { case: "update", value }, { signal, properties }),
+    commit(snapshot, { case: "update", value }, { signal, properties, holdsRowAddresses }),
   );
   return { snapshot: committed, result: { numUpdatedRows: numDeletedRows } };
 }
