@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { isLanceError } from "../../src/errors.ts";
-import { MAX_FILTER_DEPTH, parseFilter } from "../../src/expr/parse.ts";
+import { MAX_FILTER_DEPTH } from "../../src/expr/node-heights.ts";
+import { parseFilter } from "../../src/expr/parse.ts";
 
 function failureOf(sql: string): { code: string; position: unknown; expected: unknown } {
   try {
