@@ -33,7 +33,7 @@ export {
 export type { JobProgress, WorkerPool } from "./pool/pool.ts";
 export type { ColumnOrdering } from "./query/order-by.ts";
 export type { ColumnSelection } from "./query/projection.ts";
-export type { Metric, NearestOptions, ScannerOptions } from "./query/scan-options.ts";
+export type { ApproxMode, Metric, NearestOptions, QueryInput, ScannerOptions } from "./query/scan-options.ts";
 export type { Scanner } from "./query/scanner.ts";
 export type { ScanStatistics, SegmentStatistics } from "./query/statistics.ts";
 export type { TakeOptions } from "./query/take.ts";

@@ -1,22 +1,29 @@
 import type { JobContext, JobHandlers } from "../pool/pool.ts";
 import { withTransfer } from "../pool/with-transfer.ts";
 import { RowSet, type RowSetData } from "../table/row-set.ts";
+import { mapBounded } from "../tasks/settle-all.ts";
 import { openTable, type TableHandle } from "./open-table.ts";
-import type { IndexSegment, ScalarAnswer, SearchMetrics, SegmentQuery } from "./segment.ts";
+import type { IndexSegment, ScalarAnswer, SearchMetrics, SegmentAnswer, SegmentQuery } from "./segment.ts";
 import { openReader, type ReadySegment } from "./segment-readers.ts";
 
-/** One query over one segment, as it crosses to a worker. */
+/** Queries over one segment, as they cross to a worker. */
 export interface SearchRequest {
   readonly segment: IndexSegment;
-  readonly query: SegmentQuery;
+  /** Answered side by side, so that they share what is loaded. */
+  readonly queries: readonly SegmentQuery[];
   readonly mask: RowSetData | null;
   /** Bytes of parts this worker may keep. */
   readonly memoryBudgetBytes: number | undefined;
 }
 
-/** What comes back. */
-export interface SegmentAnswerData {
+/** What comes back, an answer for each query. */
+export interface SegmentAnswers {
   readonly workerIndex: number;
+  readonly answers: readonly SegmentAnswerData[];
+}
+
+/** One answer, as it crosses back. */
+export interface SegmentAnswerData {
   readonly metrics: SearchMetrics;
   readonly data:
     | { readonly kind: "vector"; readonly rowIds: BigUint64Array; readonly distances: Float32Array }
@@ -52,26 +59,36 @@ async function withReader<T>(
   }
 }
 
-async function runSearch(payload: SearchRequest & OnTable, context: JobContext): Promise<SegmentAnswerData> {
+/** Queries of one request that are answered at once: each holds its own best rows, and shares the partitions. */
+const CONCURRENT_QUERIES = 4;
+
+async function runSearch(payload: SearchRequest & OnTable, context: JobContext): Promise<SegmentAnswers> {
   const { signal, workerIndex } = context;
   return withReader(payload, signal, async ({ reader, live }) => {
     const asked = payload.mask ? RowSet.fromTransferable(payload.mask) : undefined;
     const mask = asked && live ? asked.and(live) : (asked ?? live);
-    const answer = await reader.search(payload.query, { mask, signal });
-    if (answer.kind === "vector") {
-      const { rowIds, distances, metrics } = answer;
-      const data = { kind: "vector", rowIds, distances } as const;
-      return withTransfer({ workerIndex, metrics, data }, [
-        rowIds.buffer as ArrayBuffer,
-        distances.buffer as ArrayBuffer,
-      ]);
-    }
-    const trueRows = answer.trueRows.toTransferable();
-    const nullRows = answer.nullRows.toTransferable();
-    const data = { kind: "scalar", trueRows, nullRows, exactness: answer.exactness } as const;
-    const buffers = [...trueRows.words, ...nullRows.words].map((words) => words.buffer);
-    return withTransfer({ workerIndex, metrics: answer.metrics, data }, buffers);
+    const packed = await mapBounded(payload.queries, CONCURRENT_QUERIES, async (query) =>
+      packAnswer(await reader.search(query, { mask, signal })),
+    );
+    const answers = packed.map(({ answer }) => answer);
+    return withTransfer(
+      { workerIndex, answers },
+      packed.flatMap(({ buffers }) => buffers),
+    );
   });
+}
+
+function packAnswer(answer: SegmentAnswer): { answer: SegmentAnswerData; buffers: ArrayBuffer[] } {
+  const { metrics } = answer;
+  if (answer.kind === "vector") {
+    const { rowIds, distances } = answer;
+    const buffers = [rowIds.buffer, distances.buffer] as ArrayBuffer[];
+    return { answer: { metrics, data: { kind: "vector", rowIds, distances } }, buffers };
+  }
+  const trueRows = answer.trueRows.toTransferable();
+  const nullRows = answer.nullRows.toTransferable();
+  const buffers = [...trueRows.words, ...nullRows.words].map((words) => words.buffer as ArrayBuffer);
+  return { answer: { metrics, data: { kind: "scalar", trueRows, nullRows, exactness: answer.exactness } }, buffers };
 }
 
 async function runDescribe(

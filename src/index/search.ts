@@ -7,7 +7,7 @@ import { settleAll } from "../tasks/settle-all.ts";
 import { createSegmentDomain } from "./live-rows.ts";
 import { getFamily } from "./registry.ts";
 import { runTableJob } from "./run-job.ts";
-import type { SearchRequest, SegmentAnswerData } from "./search-job.ts";
+import type { SearchRequest, SegmentAnswerData, SegmentAnswers } from "./search-job.ts";
 import { addSearchMetrics, createSearchMetrics } from "./search-metrics.ts";
 import type { IndexSegment, ScalarAnswer, SearchMetrics, SegmentQuery, VectorAnswer, VectorQuery } from "./segment.ts";
 
@@ -46,19 +46,36 @@ export async function searchSegments<Q extends SegmentQuery>(
   query: Q,
   options: SearchOptions = {},
 ): Promise<SetAnswer<Q extends VectorQuery ? VectorAnswer : ScalarAnswer>> {
+  return (await searchSegmentsEach(snapshot, segments, [query], options))[0]!;
+}
+
+/**
+ * As {@link searchSegments}, for several queries: each segment is asked once for all of them, so that they share the
+ * parts it loads.
+ * @returns an answer for each query, in their order
+ */
+export async function searchSegmentsEach<Q extends SegmentQuery>(
+  snapshot: Snapshot,
+  segments: readonly IndexSegment[],
+  queries: readonly Q[],
+  options: SearchOptions = {},
+): Promise<SetAnswer<Q extends VectorQuery ? VectorAnswer : ScalarAnswer>[]> {
   throwIfAborted(options.signal);
   const pool = await getSearchPool(options.pool);
-  const answers = await settleAll(segments.map((segment) => searchOne(snapshot, segment, query, { ...options, pool })));
-  const contributions = answers.map(({ metrics, workerIndex, data }, i) => ({
-    uuid: segments[i]!.uuid,
-    workerIndex: pool.inline ? null : workerIndex,
-    rows: data.kind === "vector" ? data.rowIds.length : countRows(data.trueRows),
-    metrics,
-  }));
-  const metrics = createSearchMetrics();
-  for (const contribution of contributions) addSearchMetrics(metrics, contribution.metrics);
-  const answer = query.kind === "vector" ? uniteNearest(answers, query.k) : uniteRows(snapshot, answers);
-  return { ...answer, metrics, segments: contributions } as never;
+  const found = await settleAll(segments.map((segment) => searchOne(snapshot, segment, queries, { ...options, pool })));
+  return queries.map((query, at) => {
+    const answers = found.map((one) => one.answers[at]!);
+    const contributions = answers.map(({ metrics, data }, i) => ({
+      uuid: segments[i]!.uuid,
+      workerIndex: pool.inline ? null : found[i]!.workerIndex,
+      rows: data.kind === "vector" ? data.rowIds.length : countRows(data.trueRows),
+      metrics,
+    }));
+    const metrics = createSearchMetrics();
+    for (const contribution of contributions) addSearchMetrics(metrics, contribution.metrics);
+    const answer = query.kind === "vector" ? uniteNearest(answers, query.k) : uniteRows(snapshot, answers);
+    return { ...answer, metrics, segments: contributions } as never;
+  });
 }
 
 /** Reads what searches would read, on the workers that own the segments, up to the budget. */
@@ -93,18 +110,18 @@ export async function getSearchPool(pool: WorkerPool | null | undefined): Promis
 async function searchOne(
   snapshot: Snapshot,
   segment: IndexSegment,
-  query: SegmentQuery,
+  queries: readonly SegmentQuery[],
   options: SearchOptions & { readonly pool: WorkerPool },
-): Promise<SegmentAnswerData> {
+): Promise<SegmentAnswers> {
   const { pool, mask, signal } = options;
   const request: SearchRequest = {
     segment,
-    query,
+    queries,
     mask: mask ? await selectMask(snapshot, segment, mask) : null,
     memoryBudgetBytes: shareBudget(options.memoryBudgetBytes, pool),
   };
   const job = { kind: "index.search", payload: { ...request } };
-  return runTableJob<SegmentAnswerData>(pool, snapshot, job, { affinity: segment.uuid, signal });
+  return runTableJob<SegmentAnswers>(pool, snapshot, job, { affinity: segment.uuid, signal });
 }
 
 /** Only what concerns the segment crosses to its worker. */

@@ -31,3 +31,26 @@ export function checkOptionNames(
     });
   }
 }
+
+/** @throws INVALID_ARGUMENT unless a value is absent, or a whole number of at least `least` */
+export function checkWhole(name: string, value: unknown, least: number): void {
+  if (value === undefined) return;
+  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < least) {
+    throw refuseOption(name, `a whole number of at least ${least}`, value);
+  }
+}
+
+/** @throws INVALID_ARGUMENT unless a value is absent, true or false */
+export function checkSwitch(name: string, value: unknown): void {
+  if (value !== undefined && typeof value !== "boolean") throw refuseOption(name, "true or false", value);
+}
+
+/** What is thrown for an option of a value it cannot have. */
+export function refuseOption(name: string, expected: string, received: unknown): LanceError {
+  const shown = typeof received === "bigint" ? `${received}n` : JSON.stringify(received);
+  return new LanceError("INVALID_ARGUMENT", `${name}: expected ${expected}, received ${shown}`, {
+    name,
+    expected,
+    received: shown,
+  });
+}

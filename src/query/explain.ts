@@ -90,13 +90,12 @@ function explainNearest(add: Add, depth: number, uri: string, plan: ScanPlan, ne
   if (nearest.measuresAgain) {
     add(at++, `KNNVectorDistance: metric=${nearest.metric}, refine_factor=${nearest.refineFactor ?? 1}`);
   }
-  const candidates = nearest.k * (nearest.refineFactor ?? 1);
   const both = nearest.index !== null && nearest.flatFragmentIds.length > 0;
   if (both) add(at++, "UnionExec");
   if (nearest.index !== null) {
     add(
       at,
-      `ANNSubIndex: name=${nearest.index.name}, k=${candidates}, deltas=${nearest.segments.length}, metric=${METRIC_NAMES[nearest.metric]}`,
+      `ANNSubIndex: name=${nearest.index.name}, k=${nearest.candidates}, deltas=${nearest.segments.length}, metric=${METRIC_NAMES[nearest.metric]}`,
     );
     const maximum = nearest.maximumNprobes === null ? "None" : `Some(${nearest.maximumNprobes})`;
     for (const segment of nearest.segments) {

@@ -1,6 +1,5 @@
 import { planBuild } from "../index/plan-build.ts";
 import { runTableJob } from "../index/run-job.ts";
-import type { NearestRows } from "../index/search.ts";
 import type { WorkerPool } from "../pool/pool.ts";
 import { addressDomain } from "../table/row-ids/row-addresses.ts";
 import { RowSet } from "../table/row-set.ts";
@@ -14,17 +13,17 @@ const RANGE_SHARE = 0.25;
 /**
  * A flat search with the fragments spread over the workers of a pool; on this thread where there are none, and where
  * only this thread can read the store.
- * @returns one answer a worker, each with the best k of its fragments
+ * @returns one answer a worker, each with the best k of its fragments for each query
  */
 export async function searchFlatOnPool(
   snapshot: Snapshot,
   query: FlatQuery,
   rows: RowSet | null,
   options: FlatSearchOptions & { readonly pool: WorkerPool | null; readonly memoryBudgetBytes: number },
-): Promise<NearestRows[]> {
+): Promise<Pick<FlatAnswer, "nearest">[]> {
   const { pool, signal, onRows } = options;
   if (pool === null || pool.inline || !isReopenable(snapshot)) {
-    return [await searchFlat(snapshot, query, rows, options)];
+    return [{ nearest: await searchFlat(snapshot, query, rows, options) }];
   }
   const cacheBytes = Math.floor((options.memoryBudgetBytes * RANGE_SHARE) / pool.numWorkers);
   // The same fragments always fall together: what a worker keeps of them is of use to the next query. Deleted rows are

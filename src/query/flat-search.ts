@@ -18,7 +18,8 @@ import { cutBits, VectorScan } from "./vector-scan.ts";
 export interface FlatQuery {
   readonly field: LanceField;
   readonly type: VectorType;
-  readonly q: QueryVector;
+  /** Compared in one pass over the rows. */
+  readonly queries: readonly QueryVector[];
   readonly k: number;
   readonly metric: Metric;
   readonly distanceRange: readonly [number | null, number | null];
@@ -35,19 +36,20 @@ export interface FlatSearchOptions {
 const BATCH_BYTES = 4 * 1024 * 1024;
 
 /**
- * Compares a query with every one of `rows`, a batch at a time. What is no vector (NULL, a NULL item,
+ * Compares queries with every one of `rows`, a batch at a time. What is no vector (NULL, a NULL item,
  * a value that is not finite) is never returned. The
  * next batch, also of the next fragment, is read meanwhile; memory is a few batches. When `rows` are few, only their
  * vectors are read.
  *
  * @param rows `null` = all; no fragment may then have deleted rows
+ * @returns the best k of each query, in their order
  */
 export async function searchFlat(
   snapshot: Snapshot,
   query: FlatQuery,
   rows: RowSet | null,
   options: FlatSearchOptions = {},
-): Promise<NearestRows> {
+): Promise<NearestRows[]> {
   const { signal, onRows } = options;
   const scan = new VectorScan(await loadCoreKernels(), query);
   const giveWay = createGiveWay(signal);

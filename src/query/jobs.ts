@@ -18,7 +18,9 @@ export interface FlatTask {
 }
 
 /** What comes back. */
-export interface FlatAnswer extends NearestRows {
+export interface FlatAnswer {
+  /** Of each query. */
+  readonly nearest: readonly NearestRows[];
   /** Rows compared, by fragment. */
   readonly compared: readonly (readonly [fragmentId: number, rows: number])[];
 }
@@ -46,11 +48,9 @@ async function runFlatSearch(
     const allowed = rows && RowSet.fromTransferable(rows);
     const onRows = (fragmentId: number, count: number) => compared.push([fragmentId, count]);
     const snapshot = keepRanges(table, cacheBytes);
-    const { rowIds, distances } = await searchFlat(snapshot, query, allowed, { signal, onRows });
-    return withTransfer({ rowIds, distances, compared }, [
-      rowIds.buffer as ArrayBuffer,
-      distances.buffer as ArrayBuffer,
-    ]);
+    const nearest = await searchFlat(snapshot, query, allowed, { signal, onRows });
+    const buffers = nearest.flatMap(({ rowIds, distances }) => [rowIds.buffer, distances.buffer] as ArrayBuffer[]);
+    return withTransfer({ nearest, compared }, buffers);
   } finally {
     await table.close();
   }

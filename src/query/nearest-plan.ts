@@ -1,23 +1,31 @@
 import { LanceError } from "../errors.ts";
 import type { LanceField } from "../format/schema.ts";
-import type { IndexSegment } from "../index/segment.ts";
+import type { ApproxMode, IndexSegment } from "../index/segment.ts";
 import { checkMetric, getDefaultMetric, getVectorType, type VectorType } from "../index/vector-type.ts";
-import { listMetrics, type QueryVector, toQueryVector } from "../kernels/element.ts";
+import { listMetrics, type QueryVector } from "../kernels/element.ts";
 import type { Snapshot } from "../table/snapshot.ts";
 import { type Catalog, countCoveredRows, type LogicalIndex, type UnusableIndex } from "./catalog.ts";
 import { resolveFields } from "./projection.ts";
+import { readQueryVectors } from "./query-vectors.ts";
 import { type Metric, type NearestOptions, parseMetric, probesOf, type ScannerOptions } from "./scan-options.ts";
 
 /** How the nearest rows are found: through segments, one by one, or both. */
 export interface NearestPlan {
   readonly field: LanceField;
   readonly type: VectorType;
-  /** As vectors of the column are compared with it. */
-  readonly q: QueryVector;
+  /** Each as vectors of the column are compared with it. */
+  readonly queries: readonly QueryVector[];
+  /** Whether the answer tells by `query_index` which query a row is for. */
+  readonly isBatch: boolean;
+  /** Rows of the answer, of each query. */
   readonly k: number;
+  /** Rows each segment answers, at most. */
+  readonly candidates: number;
   readonly metric: Metric;
   readonly minimumNprobes: number;
   readonly maximumNprobes: number | null;
+  readonly ef: number | undefined;
+  readonly approxMode: ApproxMode | undefined;
   readonly refineFactor: number | null;
   /**
    * Whether the index's candidates are measured again by their vectors: asked for, or needed since its own distances are
@@ -36,6 +44,8 @@ export interface NearestPlan {
 }
 
 const DEFAULT_K = 10;
+/** More than any table a search ends on, and still a number the kernels take. */
+const MAX_ROWS = 2 ** 31 - 1;
 
 /**
  * Plans a nearest-neighbour query over some fragments.
@@ -50,27 +60,33 @@ export function planNearest(
 ): NearestPlan {
   const field = resolveFields(snapshot.schema, [nearest.column])[0]!;
   const type = getVectorType(field, "a nearest search");
-  const q = readQueryVector(nearest, type);
-  const chosen = chooseIndex(snapshot, nearest, field, catalog, fragmentIds);
+  const { vectors: queries, isBatch } = readQueryVectors(nearest.column, nearest.q, type);
+  const wanted = options.indexSegments;
+  const chosen = chooseIndex(snapshot, { nearest, wanted }, field, catalog, fragmentIds);
   const other = catalog.unusable.find((index) => index.fieldIds[0] === field.id && index.metric !== null) ?? null;
   const indexMetric = chosen?.metric ?? other?.metric ?? null;
   const metric = nearest.metric === undefined ? chooseMetric(indexMetric, type) : parseMetric(nearest.metric);
   checkMetric(metric, field, type);
   const reason = whyFlat(nearest, chosen, other, metric);
   const index = reason === null ? chosen : null;
-  if (index === null && options.indexSegments !== undefined) {
+  if (index === null && wanted !== undefined) {
     throw new LanceError("INVALID_ARGUMENT", `indexSegments: no index is searched: ${reason}`, { reason });
   }
-  const segments = index === null ? [] : chooseSegments(index, options.indexSegments);
+  const segments = index === null ? [] : chooseSegments(index, wanted);
   const covered = new Set(segments.flatMap((segment) => segment.fragmentIds));
   const [minimumNprobes, maximumNprobes] = probesOf(nearest);
   const flatFragmentIds = leavesUnindexed(options, index) ? [] : fragmentIds.filter((id) => !covered.has(id));
   const isMixed = index?.family.distances === "approximate" && flatFragmentIds.length > 0;
+  const k = Math.min(nearest.k ?? DEFAULT_K, MAX_ROWS);
   return {
     field,
     type,
-    q,
-    k: nearest.k ?? DEFAULT_K,
+    queries,
+    isBatch,
+    k,
+    candidates: Math.min(Math.ceil(k * (nearest.oversampleFactor ?? 1)) * (nearest.refineFactor ?? 1), MAX_ROWS),
+    ef: nearest.ef,
+    approxMode: nearest.approxMode,
     metric,
     minimumNprobes,
     maximumNprobes,
@@ -85,28 +101,22 @@ export function planNearest(
   };
 }
 
-function readQueryVector(nearest: NearestOptions, { dimension, element }: VectorType): QueryVector {
-  const received = nearest.q?.length;
-  if (received !== dimension) {
-    throw new LanceError(
-      "DIMENSION_MISMATCH",
-      `query vector: column "${nearest.column}" has dimension ${dimension}, received ${received ?? typeof nearest.q}`,
-      { column: nearest.column, expected: dimension, received: received ?? null },
-    );
-  }
-  return toQueryVector(nearest.q, element);
-}
-
 /** `fastSearch` looks at indexed rows only, also where none are; the others leave rows out only beside an index. */
 function leavesUnindexed(options: ScannerOptions, index: LogicalIndex | null): boolean {
   if (options.fastSearch === true) return true;
-  return index !== null && (options.includeUnindexed === false || options.indexSegments !== undefined);
+  if (index === null) return false;
+  // As native: fragments that are asked for by number are searched whatever the segments asked for cover.
+  const isRestricted = options.indexSegments !== undefined && options.fragmentIds === undefined;
+  return options.includeUnindexed === false || isRestricted;
 }
 
-/** The index asked for by name; else, of the column's, one of the query's metric, and the one that covers most rows. */
+/**
+ * The index asked for by name; else, of the column's, the one that has the segments asked for, one of the query's metric,
+ * and the one that covers most rows.
+ */
 function chooseIndex(
   snapshot: Snapshot,
-  nearest: NearestOptions,
+  { nearest, wanted: uuids }: { readonly nearest: NearestOptions; readonly wanted: readonly string[] | undefined },
   field: LanceField,
   catalog: Catalog,
   fragmentIds: readonly number[],
@@ -120,7 +130,9 @@ function chooseIndex(
   const wanted = nearest.metric === undefined ? null : parseMetric(nearest.metric);
   const rank = (index: LogicalIndex): number => (wanted === null || index.metric === wanted ? 1 : 0);
   const rows = (index: LogicalIndex): number => countCoveredRows(snapshot, index, fragmentIds);
-  return [...candidates].sort((a, b) => rank(b) - rank(a) || rows(b) - rows(a))[0] ?? null;
+  const owns = (index: LogicalIndex): number =>
+    uuids === undefined ? 0 : index.segments.filter(({ uuid }) => uuids.includes(uuid)).length;
+  return [...candidates].sort((a, b) => owns(b) - owns(a) || rank(b) - rank(a) || rows(b) - rows(a))[0] ?? null;
 }
 
 function refuseName(nearest: NearestOptions, catalog: Catalog): never {

@@ -3,10 +3,12 @@ import { compileExpression } from "../expr/compile/compile.ts";
 import { mergeNearest, type NearestRows } from "../index/search.ts";
 import { boundDistances } from "../index/vector-rule.ts";
 import { loadCoreKernels } from "../kernels/core.ts";
+import type { QueryVector } from "../kernels/element.ts";
 import { readLiveRows } from "../table/deletions/deletions.ts";
 import type { RowSet } from "../table/row-set.ts";
 import { takeAddresses } from "../table/rows/take.ts";
 import { getFragment } from "../table/snapshot.ts";
+import { mapBounded } from "../tasks/settle-all.ts";
 import { evaluateFilter } from "./evaluate-filter.ts";
 import { completeInput, listInputColumns } from "./filter-columns.ts";
 import { type FilterPlan, isConstantFilter } from "./filter-plan.ts";
@@ -17,44 +19,48 @@ import { searchVectorIndex } from "./search-index.ts";
 import { readVectors } from "./vector-scan.ts";
 
 /**
- * The nearest live rows: segments and the flat scan of what they do not cover give one top-k. With all partitions
- * probed the answer equals brute force over the rows of this version.
+ * The nearest live rows of each query of a plan: segments and the flat scan of what they do not cover give one top-k.
+ * With all partitions probed the answer equals brute force over the rows of this version.
  *
  * @param prefilter rows must satisfy it to be candidates
  * @param postfilter checked on the k nearest, so that fewer may be left
+ * @returns one answer a query, in their order
  */
 export async function findNearest(
   context: QueryContext,
   plan: NearestPlan,
   prefilter: FilterPlan | null,
   postfilter: FilterPlan | null,
-): Promise<NearestRows> {
-  const candidates = plan.k * (plan.refineFactor ?? 1);
+): Promise<NearestRows[]> {
   const allowed = prefilter === null ? null : await evaluateFilter(context, prefilter);
   const settled = await Promise.allSettled([
-    searchSegments(context, plan, candidates, allowed),
-    searchUncovered(context, plan, plan.k, allowed),
+    searchSegments(context, plan, allowed),
+    searchUncovered(context, plan, allowed),
   ]);
   const answers = settled.map((one) => {
     if (one.status === "rejected") throw one.reason;
     return one.value;
   });
-  const [indexed, compared] = answers as [NearestRows, NearestRows];
-  // Approximate distances never meet exact ones.
-  const measured = plan.measuresAgain ? await measureExactly(context, plan, indexed) : indexed;
-  const rows = mergeNearest([measured, compared], plan.k);
-  return postfilter === null ? rows : checkNearest(context, postfilter, rows);
+  const [indexed, compared] = answers as [NearestRows[], NearestRows[]];
+  return mapBounded(plan.queries, CONCURRENT_QUERIES, async (q, i) => {
+    // Approximate distances never meet exact ones.
+    const measured = plan.measuresAgain ? await measureExactly(context, plan, q, indexed[i]!) : indexed[i]!;
+    const rows = mergeNearest([measured, compared[i]!], plan.k);
+    return postfilter === null ? rows : checkNearest(context, postfilter, rows);
+  });
 }
+
+/** Queries whose rows are read at once. */
+const CONCURRENT_QUERIES = 4;
 
 async function searchSegments(
   context: QueryContext,
   plan: NearestPlan,
-  k: number,
   allowed: RowSet | null,
-): Promise<NearestRows> {
-  if (plan.index === null || plan.segments.length === 0) return EMPTY;
+): Promise<NearestRows[]> {
+  if (plan.index === null || plan.segments.length === 0) return plan.queries.map(() => EMPTY);
   const mask = allowed ?? (await readMask(context, plan));
-  return searchVectorIndex(context, plan, k, mask);
+  return searchVectorIndex(context, plan, mask);
 }
 
 /** Live rows, or `null` when nothing is deleted and every covered fragment is asked for. */
@@ -69,33 +75,40 @@ async function readMask(context: QueryContext, plan: NearestPlan): Promise<RowSe
 async function searchUncovered(
   context: QueryContext,
   plan: NearestPlan,
-  k: number,
   allowed: RowSet | null,
-): Promise<NearestRows> {
+): Promise<NearestRows[]> {
   const { snapshot, pool, memoryBudgetBytes, signal, statistics } = context;
-  const { field, type, q, metric, distanceRange, flatFragmentIds: fragmentIds } = plan;
-  if (fragmentIds.length === 0) return EMPTY;
+  const { field, type, queries, k, metric, distanceRange, flatFragmentIds: fragmentIds } = plan;
+  if (fragmentIds.length === 0) return queries.map(() => EMPTY);
   const hasDeletions = fragmentIds.some((id) => getFragment(snapshot, id).numDeletedRows > 0);
   const rows = allowed ?? (hasDeletions ? await readLiveRows(snapshot, { fragmentIds, signal }) : null);
-  const query = { field, type, q, k, metric, distanceRange, fragmentIds };
+  const query = { field, type, queries, k, metric, distanceRange, fragmentIds };
   const answers = await searchFlatOnPool(snapshot, query, rows, {
     pool,
     memoryBudgetBytes,
     signal,
     onRows: (fragmentId, numRows) => statistics.addFlat(fragmentId, numRows),
   });
-  return answers.length === 1 ? answers[0]! : mergeNearest(answers, k);
+  return queries.map((_, i) => {
+    const parts = answers.map(({ nearest }) => nearest[i]!);
+    return parts.length === 1 ? parts[0]! : mergeNearest(parts, k);
+  });
 }
 
 const EMPTY: NearestRows = { rowIds: new BigUint64Array(0), distances: new Float32Array(0) };
 
 /** The same rows with distances to the stored vectors, those out of range left out. */
-async function measureExactly(context: QueryContext, plan: NearestPlan, rows: NearestRows): Promise<NearestRows> {
+async function measureExactly(
+  context: QueryContext,
+  plan: NearestPlan,
+  q: QueryVector,
+  rows: NearestRows,
+): Promise<NearestRows> {
   if (rows.rowIds.length === 0) return rows;
   const batch = await takeAddresses(context.snapshot, rows.rowIds, [plan.field], { signal: context.signal });
   const kernels = await loadCoreKernels();
   const vectors = readVectors(batch.data.children[0]!, plan.type, plan.field);
-  const distances = kernels.distances(plan.metric, plan.q, vectors, plan.type.dimension);
+  const distances = kernels.distances(plan.metric, q, vectors, plan.type.dimension);
   const { lower, upper } = boundDistances(plan.distanceRange);
   const kept = [...rows.rowIds.keys()].filter((i) => {
     const distance = distances[i]!;

@@ -1,4 +1,4 @@
-import { type Data, Field, Float32, makeData, RecordBatch, Schema, Struct, Uint64 } from "apache-arrow";
+import { type Data, Field, Float32, Int32, makeData, RecordBatch, Schema, Struct, Uint64 } from "apache-arrow";
 import { LanceError } from "../errors.ts";
 import type { OutputColumn, Projection } from "./projection.ts";
 import type { SystemColumn, SystemValues } from "./system-columns.ts";
@@ -62,6 +62,7 @@ export function makeSystemData(
       `column ${name}: expected ${length} values, received ${data?.length ?? "none"}`,
     );
   }
+  if (data instanceof Int32Array) return makeData({ type: new Int32(), length, nullCount: 0, data });
   if (data instanceof Float32Array) return makeData({ type: new Float32(), length, nullCount: 0, data });
   if (deleted === null) return makeData({ type: new Uint64(), length, nullCount: 0, data });
   const nullBitmap = deleted.map((byte) => ~byte);

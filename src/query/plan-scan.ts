@@ -41,11 +41,13 @@ export async function planScan(snapshot: Snapshot, options: ScannerOptions): Pro
   const fragmentIds = chooseFragments(snapshot, options);
   const nearestPlan =
     nearest === undefined ? null : planNearest(snapshot, options, nearest, { indices: catalog, unusable }, fragmentIds);
+  if (nearestPlan?.isBatch === true) checkQueryIndex(snapshot);
   const prefilter = nearestPlan !== null && options.prefilter === true;
   const searched = nearestPlan === null ? fragmentIds : searchedFragments(nearestPlan);
   return {
     projection: resolveProjection(snapshot.schema, options.columns, {
       distance: nearestPlan !== null,
+      queryIndex: nearestPlan?.isBatch === true,
       rowId: options.withRowId ?? false,
       rowAddress: options.withRowAddress ?? false,
     }),
@@ -69,6 +71,16 @@ export async function planScan(snapshot: Snapshot, options: ScannerOptions): Pro
     orderBy: options.orderBy === undefined ? [] : resolveOrder(snapshot.schema, options.orderBy),
     includeDeletedRows: options.includeDeletedRows === true,
   };
+}
+
+/** Several queries are told apart by a column of their own. @throws INVALID_ARGUMENT where the table has one of its name */
+function checkQueryIndex({ schema }: Snapshot): void {
+  if (schema.fields.every(({ name }) => name !== "query_index")) return;
+  throw new LanceError(
+    "INVALID_ARGUMENT",
+    'nearest.q: the answer to several query vectors has a column "query_index", which this table has too: rename it, or ask one by one',
+    { column: "query_index" },
+  );
 }
 
 /** @throws INVALID_ARGUMENT on options that do not go together, as native */

@@ -1,4 +1,4 @@
-import { Field, Float32, Schema, Uint64 } from "apache-arrow";
+import { Field, Float32, Int32, Schema, Uint64 } from "apache-arrow";
 import { LanceError } from "../errors.ts";
 import { bindValue } from "../expr/bind.ts";
 import { type BoundExpression, pathsOf } from "../expr/bound.ts";
@@ -32,17 +32,26 @@ export interface Projection {
 
 /**
  * Resolves the columns of a scan against a schema. System columns are appended when asked for and not named: `_distance`
- * first, then `_rowid`, then `_rowaddr`.
+ * first, then `_rowid`, then `_rowaddr`. Only `query_index` is always the first.
  *
  * @throws INVALID_ARGUMENT naming the columns there are; of an expression, as `parseExpression` and `bindValue`
  */
 export function resolveProjection(
   schema: LanceSchema,
   columns: ColumnSelection | undefined,
-  options: { readonly distance: boolean; readonly rowId: boolean; readonly rowAddress: boolean },
+  options: {
+    readonly distance: boolean;
+    readonly queryIndex?: boolean;
+    readonly rowId: boolean;
+    readonly rowAddress: boolean;
+  },
 ): Projection {
   checkSelection(columns);
-  const known = withSystemFields(schema, options.distance ? [...ROW_COLUMNS, "_distance"] : ROW_COLUMNS);
+  const known = withSystemFields(schema, [
+    ...ROW_COLUMNS,
+    ...(options.distance ? (["_distance"] as const) : []),
+    ...(options.queryIndex === true ? (["query_index"] as const) : []),
+  ]);
   const output = listColumns(schema, columns).map(([name, sql]) =>
     sql === null ? resolveName(known, schema, name) : resolveExpression(known, schema, name, sql),
   );
@@ -54,12 +63,21 @@ export function resolveProjection(
   for (const [name, want] of wanted) {
     if (want && !output.some((column) => column.name === name)) output.push({ kind: "system", name, column: name });
   }
+  if (options.queryIndex === true) moveQueryIndex(output);
   const names = output.map((column) => column.name);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined) {
     throw new LanceError("INVALID_ARGUMENT", `column "${twice}" is named twice`, { column: twice });
   }
   return assembleProjection(schema, output);
+}
+
+/** As native: it comes first, wherever it is named, or is not. */
+function moveQueryIndex(output: OutputColumn[]): void {
+  const name = "query_index";
+  const at = output.findIndex((column) => column.name === name && column.kind === "system");
+  const [named] = at < 0 ? [] : output.splice(at, 1);
+  output.unshift(named ?? { kind: "system", name, column: name });
 }
 
 /** The stored fields of these names. @throws INVALID_ARGUMENT naming the columns there are */
@@ -100,6 +118,7 @@ function assembleProjection(schema: LanceSchema, output: readonly OutputColumn[]
 function toOutputField(column: OutputColumn, stored: Schema): Field {
   if (column.kind === "computed") return new Field(column.name, column.value.type, column.value.nullable);
   if (column.kind === "system") {
+    if (column.column === "query_index") return new Field(column.name, new Int32(), false);
     return new Field(column.name, column.column === "_distance" ? new Float32() : new Uint64(), true);
   }
   const field = stored.fields.find((candidate) => candidate.name === column.column)!;

@@ -1,7 +1,8 @@
 import { LanceError } from "../errors.ts";
+import { includesSorted } from "../search-sorted.ts";
 import { readDeletions } from "../table/deletions/deletions.ts";
 import { halvesOf, NO_ROW } from "../table/row-ids/row-addresses.ts";
-import { identifyAddresses, includesSorted, locateStableRows } from "../table/row-ids/row-id-index.ts";
+import { identifyAddresses, locateStableRows } from "../table/row-ids/row-id-index.ts";
 import type { Snapshot } from "../table/snapshot.ts";
 import { createGiveWay } from "../tasks/give-way.ts";
 

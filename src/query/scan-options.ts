@@ -1,39 +1,18 @@
-import { LanceError } from "../errors.ts";
-import type { Metric } from "../kernels/metric.ts";
 import type { WorkerPool } from "../pool/pool.ts";
-import { checkOptionNames } from "./check-options.ts";
+import { checkOptionNames, checkSwitch, checkWhole, refuseOption } from "./check-options.ts";
+import { checkNearestOptions, type NearestOptions } from "./nearest-options.ts";
 import type { ColumnOrdering } from "./order-by.ts";
 import type { ColumnSelection } from "./projection.ts";
 import type { ScanStatistics } from "./statistics.ts";
 
-export type { Metric } from "../kernels/metric.ts";
-
-/** A nearest-neighbour query over one vector column. */
-export interface NearestOptions {
-  readonly column: string;
-  /** The query vector, one number per dimension. */
-  readonly q: ArrayLike<number>;
-  /** Rows wanted. Default 10. */
-  readonly k?: number | undefined;
-  /**
-   * `l2`, `cosine` or `dot`; `hamming` for bytes. Default: the index's metric; without an index l2, or hamming. Another metric than the index's is a flat search.
-   */
-  readonly metric?: string | undefined;
-  /** Ask this index and no other. */
-  readonly indexName?: string | undefined;
-  /** Partitions to probe in each segment: sets the minimum and the maximum. */
-  readonly nprobes?: number | undefined;
-  /** Partitions to probe at least. Default 1. */
-  readonly minimumNprobes?: number | undefined;
-  /** Partitions to probe at most, when fewer than `k` rows were found. Default: all. */
-  readonly maximumNprobes?: number | undefined;
-  /** Fetch `k × refineFactor` candidates and rank them again by the exact distance. */
-  readonly refineFactor?: number | undefined;
-  /** Only distances in [lower, upper); `null` leaves a side open. */
-  readonly distanceRange?: readonly [number | null, number | null] | undefined;
-  /** `false`: compare with every row. Default true. */
-  readonly useIndex?: boolean | undefined;
-}
+export {
+  type ApproxMode,
+  type Metric,
+  type NearestOptions,
+  parseMetric,
+  probesOf,
+  type QueryInput,
+} from "./nearest-options.ts";
 
 /** What a scanner reads. Units: rows for `limit`, `offset` and `batchSize`. */
 export interface ScannerOptions {
@@ -98,23 +77,8 @@ const SCANNER_KEYS = new Set<string>([
   "scanStatsCallback",
 ] satisfies (keyof ScannerOptions)[]);
 
-const NEAREST_KEYS = new Set<string>([
-  "column",
-  "q",
-  "k",
-  "metric",
-  "indexName",
-  "nprobes",
-  "minimumNprobes",
-  "maximumNprobes",
-  "refineFactor",
-  "distanceRange",
-  "useIndex",
-] satisfies (keyof NearestOptions)[]);
-
 /** Options of the design that this version does not have yet. */
 const LATER_SCANNER_KEYS = new Set(["fullTextQuery"]);
-const LATER_NEAREST_KEYS = new Set(["ef", "approxMode", "oversampleFactor"]);
 
 /** Refuses unknown names and values out of range, so that a typing error never changes an answer in silence. */
 export function checkScannerOptions(options: ScannerOptions): void {
@@ -122,58 +86,15 @@ export function checkScannerOptions(options: ScannerOptions): void {
   checkWhole("limit", options.limit, 0);
   checkWhole("offset", options.offset, 0);
   checkWhole("batchSize", options.batchSize, 1);
-  if (options.nearest) checkNearestOptions(options.nearest);
+  for (const name of SWITCHES) checkSwitch(name, options[name]);
+  checkSegmentNames(options.indexSegments);
+  if (options.nearest !== undefined) checkNearestOptions(options.nearest);
 }
 
-function checkNearestOptions(nearest: NearestOptions): void {
-  checkOptionNames(nearest, NEAREST_KEYS, "nearest", LATER_NEAREST_KEYS);
-  if (typeof nearest.column !== "string" || nearest.column === "") {
-    throw invalid("nearest.column", "the name of a vector column", nearest.column);
-  }
-  checkWhole("nearest.k", nearest.k, 1);
-  checkWhole("nearest.nprobes", nearest.nprobes, 1);
-  checkWhole("nearest.minimumNprobes", nearest.minimumNprobes, 1);
-  checkWhole("nearest.maximumNprobes", nearest.maximumNprobes, 1);
-  checkWhole("nearest.refineFactor", nearest.refineFactor, 1);
-  const [minimum, maximum] = probesOf(nearest);
-  if (maximum !== null && minimum > maximum) {
-    throw invalid("nearest.minimumNprobes", `at most maximumNprobes (${maximum})`, minimum);
-  }
-  const range = nearest.distanceRange;
-  if (
-    range &&
-    (range.length !== 2 || range.some((side) => side !== null && (typeof side !== "number" || Number.isNaN(side))))
-  ) {
-    throw invalid("nearest.distanceRange", "[lower or null, upper or null]", range);
-  }
-}
+const SWITCHES = ["prefilter", "fastSearch", "includeUnindexed", "useScalarIndex"] as const;
 
-/** Minimum and maximum partitions to probe; `null` = all. */
-export function probesOf(nearest: NearestOptions): [minimum: number, maximum: number | null] {
-  if (nearest.nprobes !== undefined) return [nearest.nprobes, nearest.nprobes];
-  return [nearest.minimumNprobes ?? 1, nearest.maximumNprobes ?? null];
-}
-
-/** @throws INVALID_ARGUMENT naming the metrics there are */
-export function parseMetric(metric: string): Metric {
-  const name = metric.toLowerCase();
-  if (name === "l2" || name === "euclidean") return "l2";
-  if (name === "cosine" || name === "dot" || name === "hamming") return name;
-  throw invalid("nearest.metric", "l2, cosine, dot or hamming", metric);
-}
-
-function checkWhole(name: string, value: unknown, least: number): void {
-  if (value === undefined) return;
-  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < least) {
-    throw invalid(name, `a whole number of at least ${least}`, value);
-  }
-}
-
-function invalid(name: string, expected: string, received: unknown): LanceError {
-  const shown = typeof received === "bigint" ? `${received}n` : JSON.stringify(received);
-  return new LanceError("INVALID_ARGUMENT", `${name}: expected ${expected}, received ${shown}`, {
-    name,
-    expected,
-    received: shown,
-  });
+function checkSegmentNames(uuids: unknown): void {
+  if (uuids === undefined) return;
+  const isList = Array.isArray(uuids) && uuids.every((uuid) => typeof uuid === "string");
+  if (!isList || uuids.length === 0) throw refuseOption("indexSegments", "one or more uuids of segments", uuids);
 }

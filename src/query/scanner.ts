@@ -1,4 +1,5 @@
 import { type RecordBatch, Table } from "apache-arrow";
+import type { NearestRows } from "../index/search.ts";
 import { getGlobalPool } from "../pool/global-pool.ts";
 import type { WorkerPool } from "../pool/pool.ts";
 import { getRuntime } from "../runtime.ts";
@@ -110,7 +111,7 @@ async function* readNearest(
   nearest: NonNullable<ScanPlan["nearest"]>,
 ): AsyncGenerator<RecordBatch> {
   const { projection, filter, prefilter, offset, limit, batchSize } = plan;
-  const found = await findNearest(context, nearest, prefilter ? filter : null, prefilter ? null : filter);
+  const found = joinAnswers(await findNearest(context, nearest, prefilter ? filter : null, prefilter ? null : filter));
   const end = limit === null ? found.rowIds.length : Math.min(found.rowIds.length, offset + limit);
   const { snapshot, signal } = context;
   for (let from = offset; from < end; from += batchSize) {
@@ -118,9 +119,27 @@ async function* readNearest(
     const addresses = found.rowIds.slice(from, to);
     const stored = await takeAddresses(snapshot, addresses, projection.fields, { signal });
     const system = await readSystemColumns(snapshot, addresses, projection.system, signal);
-    const _distance = found.distances.slice(from, to);
-    yield assembleBatch(projection, stored, { ...system, _distance }, addresses.length);
+    const made = { _distance: found.distances.slice(from, to), query_index: found.queries.slice(from, to) };
+    yield assembleBatch(projection, stored, { ...system, ...made }, addresses.length);
   }
+}
+
+/** Answers one after another, and of each row the query it is for. */
+function joinAnswers(answers: readonly NearestRows[]): NearestRows & { readonly queries: Int32Array } {
+  const total = answers.reduce((sum, { rowIds }) => sum + rowIds.length, 0);
+  const joined = {
+    rowIds: new BigUint64Array(total),
+    distances: new Float32Array(total),
+    queries: new Int32Array(total),
+  };
+  let row = 0;
+  for (const [query, { rowIds, distances }] of answers.entries()) {
+    joined.rowIds.set(rowIds, row);
+    joined.distances.set(distances, row);
+    joined.queries.fill(query, row, row + rowIds.length);
+    row += rowIds.length;
+  }
+  return joined;
 }
 
 /** Physical offsets, by fragment, of the live rows a filter is true for. */

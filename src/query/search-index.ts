@@ -1,8 +1,16 @@
 import { createSegmentDomain, resolveRowIdDomain } from "../index/live-rows.ts";
-import { type NearestRows, type SearchOptions, type SegmentContribution, searchSegments } from "../index/search.ts";
-import type { IndexSegment, ScalarQuery } from "../index/segment.ts";
+import {
+  type NearestRows,
+  type SearchOptions,
+  type SegmentContribution,
+  searchSegments,
+  searchSegmentsEach,
+} from "../index/search.ts";
+import { addSearchMetrics } from "../index/search-metrics.ts";
+import type { IndexSegment, ScalarQuery, VectorQuery } from "../index/segment.ts";
 import { addressDomain } from "../table/row-ids/row-addresses.ts";
 import { RowSet } from "../table/row-set.ts";
+import { mapBounded } from "../tasks/settle-all.ts";
 import type { LogicalIndex } from "./catalog.ts";
 import type { NearestPlan } from "./nearest-plan.ts";
 import type { QueryContext } from "./query-context.ts";
@@ -26,35 +34,53 @@ export async function searchScalarIndex(
 }
 
 /**
- * Asks the segments of a vector index for their nearest rows.
+ * Asks the segments of a vector index for the nearest rows of each query of a plan.
  * @param mask addresses that may be answered; `null` = all live rows
  */
 export async function searchVectorIndex(
   context: QueryContext,
   plan: NearestPlan,
-  k: number,
   mask: RowSet | null,
-): Promise<NearestRows> {
+): Promise<NearestRows[]> {
   const { snapshot, signal } = context;
   const index = plan.index!;
   const stable = resolveRowIdDomain(snapshot, index.family.rowIdDomain) === "stableRowId";
-  const query = {
-    kind: "vector",
-    q: plan.q,
-    k,
-    minimumNprobes: plan.minimumNprobes,
-    maximumNprobes: plan.maximumNprobes,
-    // What is measured again is bounded then.
-    distanceRange: plan.measuresAgain ? undefined : plan.distanceRange,
-  } as const;
+  const queries = plan.queries.map(
+    (q): VectorQuery => ({
+      kind: "vector",
+      q,
+      k: plan.candidates,
+      minimumNprobes: plan.minimumNprobes,
+      maximumNprobes: plan.maximumNprobes,
+      ef: plan.ef,
+      approxMode: plan.approxMode,
+      // What is measured again is bounded then.
+      distanceRange: plan.measuresAgain ? undefined : plan.distanceRange,
+    }),
+  );
   const allowed = mask !== null && stable ? toStableRows(context, plan, mask) : mask;
-  const answer = await searchSegments(snapshot, plan.segments, query, {
+  const answers = await searchSegmentsEach(snapshot, plan.segments, queries, {
     ...toOptions(context),
     ...(allowed === null ? {} : { mask: allowed }),
   });
-  record(context, index, plan.segments, answer.segments);
-  const { rowIds, distances } = answer;
-  return { rowIds: stable ? await locateRowIds(snapshot, rowIds, signal) : rowIds, distances };
+  record(context, index, plan.segments, sumContributions(answers.map(({ segments }) => segments)));
+  return mapBounded(answers, 1, async ({ rowIds, distances }) => ({
+    rowIds: stable ? await locateRowIds(snapshot, rowIds, signal) : rowIds,
+    distances,
+  }));
+}
+
+/** What each segment did for all queries. */
+function sumContributions(queries: readonly (readonly SegmentContribution[])[]): SegmentContribution[] {
+  return (queries[0] ?? []).map((first, i) => {
+    const metrics = { ...first.metrics };
+    let { rows } = first;
+    for (const contributions of queries.slice(1)) {
+      addSearchMetrics(metrics, contributions[i]!.metrics);
+      rows += contributions[i]!.rows;
+    }
+    return { ...first, metrics, rows };
+  });
 }
 
 function toStableRows({ snapshot }: QueryContext, plan: NearestPlan, mask: RowSet): RowSet {

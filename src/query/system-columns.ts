@@ -13,7 +13,8 @@ export type SystemColumn =
   | "_rowoffset"
   | "_row_created_at_version"
   | "_row_last_updated_at_version"
-  | "_distance";
+  | "_distance"
+  | "query_index";
 
 /** Those that every row has, whatever is asked. */
 export const ROW_COLUMNS = [
@@ -25,7 +26,10 @@ export const ROW_COLUMNS = [
 ] as const satisfies readonly SystemColumn[];
 
 /** Values of system columns, by name. */
-export type SystemValues = Partial<Record<SystemColumn, BigUint64Array | Float32Array>>;
+export type SystemValues = Partial<Record<SystemColumn, BigUint64Array | Float32Array | Int32Array>>;
+
+/** Logical types of those that are no row ids, addresses or versions. */
+const LOGICAL_TYPES: Partial<Record<SystemColumn, string>> = { _distance: "float", query_index: "int32" };
 
 /** The schema filters and expressions are bound to: stored columns, then system columns of other names. */
 export function withSystemFields(schema: LanceSchema, names: readonly SystemColumn[] = ROW_COLUMNS): LanceSchema {
@@ -33,7 +37,7 @@ export function withSystemFields(schema: LanceSchema, names: readonly SystemColu
   const added = names
     .filter((name) => !taken.has(name))
     .map((name): LanceField => {
-      const logicalType = name === "_distance" ? "float" : "uint64";
+      const logicalType = LOGICAL_TYPES[name] ?? "uint64";
       return { id: -1, parentId: -1, name, logicalType, nullable: true, metadata: {}, children: [] };
     });
   return { ...schema, fields: [...schema.fields, ...added] };
@@ -41,7 +45,7 @@ export function withSystemFields(schema: LanceSchema, names: readonly SystemColu
 
 /** Whether a name is a system column here: a stored column of this name comes first. */
 export function isSystemColumn(schema: LanceSchema, name: string): name is SystemColumn {
-  const isKnown = name === "_distance" || (ROW_COLUMNS as readonly string[]).includes(name);
+  const isKnown = name === "_distance" || name === "query_index" || (ROW_COLUMNS as readonly string[]).includes(name);
   return isKnown && !schema.fields.some((field) => field.name === name);
 }
 
@@ -57,7 +61,7 @@ export async function readSystemColumns(
     if (name === "_rowid") values[name] = identifyRows(snapshot, addresses);
     else if (name === "_rowaddr") values[name] = addresses;
     else if (name === "_rowoffset") values[name] = await countOffsets(snapshot, addresses, signal);
-    else if (name !== "_distance") values[name] = readVersions(snapshot, addresses, name);
+    else if (name !== "_distance" && name !== "query_index") values[name] = readVersions(snapshot, addresses, name);
   }
   return values;
 }

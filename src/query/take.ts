@@ -1,5 +1,6 @@
 import { type RecordBatch, Table } from "apache-arrow";
 import { LanceError } from "../errors.ts";
+import { findFirst } from "../search-sorted.ts";
 import { readDeletions } from "../table/deletions/deletions.ts";
 import { toRowAddress } from "../table/row-ids/row-addresses.ts";
 import { takeBatches } from "../table/rows/take.ts";
@@ -110,25 +111,11 @@ export async function locateOffsets(
 
 /** Index of the last start that is at most `offset`. */
 function findSlot(starts: readonly number[], offset: number): number {
-  let low = 0;
-  let high = starts.length - 1;
-  while (low < high - 1) {
-    const middle = (low + high) >>> 1;
-    if (starts[middle]! <= offset) low = middle;
-    else high = middle;
-  }
-  return low;
+  return findFirst(starts.length - 2, (i) => starts[i + 1]! > offset);
 }
 
 /** The physical offset of the n-th row that is not deleted: the least p with p − deletions before p = n. */
 function toPhysical(live: number, deleted: Uint32Array | null): number {
   if (deleted === null) return live;
-  let low = 0;
-  let high = deleted.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (deleted[middle]! - middle <= live) low = middle + 1;
-    else high = middle;
-  }
-  return live + low;
+  return live + findFirst(deleted.length, (i) => deleted[i]! - i > live);
 }

@@ -26,10 +26,11 @@ export interface VectorBatch {
 /** Bytes copied into WASM memory and compared at once: they are still in the processor's cache when they are read. */
 const SLICE_BYTES = 256 * 1024;
 
-/** Compares one query with vectors that come batch by batch. Holds {@link SLICE_BYTES} of WASM memory until it ends. */
+/** Compares queries with vectors that come batch by batch. Holds {@link SLICE_BYTES} of WASM memory until it ends. */
 export class VectorScan {
   readonly #query: FlatQuery;
-  readonly #topK: TopK;
+  /** One a query. */
+  readonly #best: readonly TopK[];
   readonly #vectors: WasmBuffer;
   readonly #rowIds: WasmBuffer;
   readonly #sliceRows: number;
@@ -42,12 +43,12 @@ export class VectorScan {
     this.#sliceRows = Math.max(8, Math.floor(SLICE_BYTES / rowBytes) & ~7);
     this.#vectors = kernels.allocate(this.#sliceRows * rowBytes);
     this.#rowIds = kernels.allocate(this.#sliceRows * 8);
-    this.#topK = kernels.createTopK(query.k);
+    this.#best = query.queries.map(() => kernels.createTopK(query.k));
   }
 
   /** Offers the rows of a batch. What is no vector, and distances that are not finite, are never kept. */
   async add(batch: VectorBatch, giveWay: GiveWay): Promise<void> {
-    const { type, metric, q, distanceRange, field } = this.#query;
+    const { type, metric, queries, distanceRange, field } = this.#query;
     const { element, dimension } = type;
     const values = readVectors(batch.data, type, field);
     const mask = intersectBits(batch.mask, findVectors(batch.data, dimension));
@@ -61,10 +62,9 @@ export class VectorScan {
         new Uint8Array(slice.buffer, slice.byteOffset, slice.byteLength),
       );
       writeAddresses(new Uint32Array(buffer, this.#rowIds.pointer, numRows * 2), batch, row);
-      this.#topK.scanFlat({
+      const scan = {
         metric,
         element,
-        query: q,
         vectors: this.#vectors,
         rowIds: this.#rowIds,
         numRows,
@@ -72,19 +72,22 @@ export class VectorScan {
         mask: mask?.subarray(row >> 3, (row + numRows + 7) >> 3),
         lower,
         upper,
-      });
-      const pause = giveWay();
-      if (pause) await pause;
+      };
+      for (const [i, query] of queries.entries()) {
+        this.#best[i]!.scanFlat({ ...scan, query });
+        const pause = giveWay();
+        if (pause) await pause;
+      }
     }
   }
 
-  /** The best rows so far. No other call may follow but `free`. */
-  finish(): NearestRows {
-    return this.#topK.finish();
+  /** The best rows so far of each query. No other call may follow but `free`. */
+  finish(): NearestRows[] {
+    return this.#best.map((best) => best.finish());
   }
 
   free(): void {
-    this.#topK.free();
+    for (const best of this.#best) best.free();
     this.#vectors.free();
     this.#rowIds.free();
   }

@@ -142,7 +142,7 @@ describe("options that would be ignored are refused", () => {
 
   it("options that come later say so", async () => {
     const dataset = await openTable();
-    const ef = dataset.toTable({ nearest: { column: "vector", q, ef: 10 } as never });
-    await expect(ef).rejects.toMatchObject({ code: "UNSUPPORTED", details: { option: "ef" } });
+    const text = dataset.toTable({ fullTextQuery: "x" } as never);
+    await expect(text).rejects.toMatchObject({ code: "UNSUPPORTED", details: { option: "fullTextQuery" } });
   });
 });
