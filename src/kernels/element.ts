@@ -61,18 +61,23 @@ export function elementOf(values: VectorValues): VectorElement {
  * @throws INVALID_ARGUMENT for a value that is not finite, or, for u8, no whole number from 0 to 255
  */
 export function toQueryVector(q: ArrayLike<number>, element: VectorElement): QueryVector {
-  const bad = Array.from(q).findIndex((value) => !(element === "u8" ? isByte(value) : Number.isFinite(value)));
-  if (bad >= 0) {
-    const expected = element === "u8" ? "whole numbers from 0 to 255" : "finite numbers";
-    throw new LanceError(
-      "INVALID_ARGUMENT",
-      `query vector: expected ${expected}, received ${q[bad]} at position ${bad}`,
-      { position: bad, received: String(q[bad]) },
-    );
+  const Values = element === "u8" ? Uint8Array : element === "f64" ? Float64Array : Float32Array;
+  const values = new Values(q.length);
+  for (let i = 0; i < values.length; i++) {
+    const value = q[i]!;
+    if (!(element === "u8" ? isByte(value) : Number.isFinite(value))) throw refuseValue(q, i, element);
+    values[i] = element === "f16" ? fromHalf(toHalf(value)) : value;
   }
-  if (element === "u8") return Uint8Array.from(q);
-  if (element === "f64") return Float64Array.from(q);
-  return element === "f32" ? Float32Array.from(q) : Float32Array.from(q, (value) => fromHalf(toHalf(value)));
+  return values;
+}
+
+function refuseValue(q: ArrayLike<number>, position: number, element: VectorElement): LanceError {
+  const expected = element === "u8" ? "whole numbers from 0 to 255" : "finite numbers";
+  return new LanceError(
+    "INVALID_ARGUMENT",
+    `query vector: expected ${expected}, received ${q[position]} at position ${position}`,
+    { position, received: String(q[position]) },
+  );
 }
 
 /** @throws INVALID_ARGUMENT unless a query is of the type {@link toQueryVector} gives */

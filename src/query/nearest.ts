@@ -1,9 +1,6 @@
 import { selectIndices } from "../expr/bitset.ts";
 import { compileExpression } from "../expr/compile/compile.ts";
 import { mergeNearest, type NearestRows } from "../index/search.ts";
-import { boundDistances } from "../index/vector-rule.ts";
-import { loadCoreKernels } from "../kernels/core.ts";
-import type { QueryVector } from "../kernels/element.ts";
 import { readLiveRows } from "../table/deletions/deletions.ts";
 import type { RowSet } from "../table/row-set.ts";
 import { takeAddresses } from "../table/rows/take.ts";
@@ -15,8 +12,8 @@ import { type FilterPlan, isConstantFilter } from "./filter-plan.ts";
 import { searchFlatOnPool } from "./flat-on-pool.ts";
 import type { NearestPlan } from "./nearest-plan.ts";
 import type { QueryContext } from "./query-context.ts";
+import { measureRows } from "./refine.ts";
 import { searchVectorIndex } from "./search-index.ts";
-import { readVectors } from "./vector-scan.ts";
 
 /**
  * The nearest live rows of each query of a plan: segments and the flat scan of what they do not cover give one top-k.
@@ -44,7 +41,7 @@ export async function findNearest(
   const [indexed, compared] = answers as [NearestRows[], NearestRows[]];
   return mapBounded(plan.queries, CONCURRENT_QUERIES, async (q, i) => {
     // Approximate distances never meet exact ones.
-    const measured = plan.measuresAgain ? await measureExactly(context, plan, q, indexed[i]!) : indexed[i]!;
+    const measured = plan.measuresAgain ? await measureRows(context, plan, { q, rows: indexed[i]! }) : indexed[i]!;
     const rows = mergeNearest([measured, compared[i]!], plan.k);
     return postfilter === null ? rows : checkNearest(context, postfilter, rows);
   });
@@ -96,29 +93,6 @@ async function searchUncovered(
 }
 
 const EMPTY: NearestRows = { rowIds: new BigUint64Array(0), distances: new Float32Array(0) };
-
-/** The same rows with distances to the stored vectors, those out of range left out. */
-async function measureExactly(
-  context: QueryContext,
-  plan: NearestPlan,
-  q: QueryVector,
-  rows: NearestRows,
-): Promise<NearestRows> {
-  if (rows.rowIds.length === 0) return rows;
-  const batch = await takeAddresses(context.snapshot, rows.rowIds, [plan.field], { signal: context.signal });
-  const kernels = await loadCoreKernels();
-  const vectors = readVectors(batch.data.children[0]!, plan.type, plan.field);
-  const distances = kernels.distances(plan.metric, q, vectors, plan.type.dimension);
-  const { lower, upper } = boundDistances(plan.distanceRange);
-  const kept = [...rows.rowIds.keys()].filter((i) => {
-    const distance = distances[i]!;
-    return distance >= lower && distance < upper;
-  });
-  return {
-    rowIds: BigUint64Array.from(kept, (i) => rows.rowIds[i]!),
-    distances: Float32Array.from(kept, (i) => distances[i]!),
-  };
-}
 
 async function checkNearest(context: QueryContext, filter: FilterPlan, rows: NearestRows): Promise<NearestRows> {
   const { bound } = filter;

@@ -72,16 +72,32 @@ export async function openByteSource(
       }
       if (length === 0) return new Uint8Array(0);
       if (isCached(offset, length)) return tail.subarray(offset - tailStart, offset - tailStart + length);
-      const part = await store.get(path, { offset, length }, { signal });
-      if (!part) throw new LanceError("NOT_FOUND", `${path}: the file disappeared while it was read`, { path });
-      if (part.bytes.byteLength !== length) {
-        throw new LanceError(
-          "CORRUPT",
-          `${path}: a read of ${length} bytes at ${offset} gave ${part.bytes.byteLength}; the store or the file is cut off`,
-          { path, offset, expected: length, received: part.bytes.byteLength },
-        );
-      }
-      return part.bytes;
+      return readSlice(store, path, { offset, length, signal });
     },
   };
+}
+
+/**
+ * A slice that a file is known to have.
+ * @throws CORRUPT when the store gives less, NOT_FOUND, IO, ABORTED
+ */
+export async function readSlice(
+  store: ReadableStore,
+  path: string,
+  {
+    offset,
+    length,
+    signal,
+  }: { readonly offset: number; readonly length: number; readonly signal?: AbortSignal | undefined },
+): Promise<Uint8Array> {
+  const part = await store.get(path, { offset, length }, { signal });
+  if (!part) throw new LanceError("NOT_FOUND", `${path}: the file disappeared while it was read`, { path });
+  if (part.bytes.byteLength !== length) {
+    throw new LanceError(
+      "CORRUPT",
+      `${path}: a read of ${length} bytes at ${offset} gave ${part.bytes.byteLength}; the store or the file is cut off`,
+      { path, offset, expected: length, received: part.bytes.byteLength },
+    );
+  }
+  return part.bytes;
 }

@@ -17,15 +17,17 @@ import {
   parsePositions,
   tableBytes,
 } from "./footer.ts";
-import { buildColumnTree, countLeaves, countNodes } from "./leaf-column.ts";
+import { buildColumnTree, countLeaves, countNodes, shapeOfField } from "./leaf-column.ts";
 import { PageCache } from "./page-cache.ts";
 import { planLeaf, planSpans, type ReadPlan } from "./plan.ts";
 import { countBatches, DEFAULT_BATCH_ROWS, type PlannedColumn, readBatches } from "./read-batches.ts";
+import { layoutArrays, layoutPages, type RowLayout } from "./row-layout.ts";
 import { type RowSelection, selectRows } from "./row-ranges.ts";
 import { type ArrayColumnInfo, parseArrayColumn } from "./v20/array-metadata.ts";
 import { planArrayReads, readArrayBatches } from "./v20/read-array-batches.ts";
 
 export type { ReadPlan } from "./plan.ts";
+export type { RowLayout } from "./row-layout.ts";
 export type { RowSelection } from "./row-ranges.ts";
 
 /**
@@ -70,6 +72,8 @@ export interface LanceFile {
   read(columns: readonly FileColumn[], rows: RowSelection, options?: ReadOptions): AsyncIterable<RecordBatch>;
   /** The byte ranges `read` would ask for. Pure: no I/O. */
   plan(columns: readonly FileColumn[], rows: RowSelection): ReadPlan;
+  /** Where the rows of a column lie that need no decoding; nothing where one does, or may be NULL. Pure. */
+  layoutRows(column: FileColumn): RowLayout | undefined;
   /** Bytes of file a row of these columns takes where rows are largest. Pure. */
   estimateRowBytes(columns: readonly FileColumn[]): number;
   /** Frees cached pages. The file stays usable. */
@@ -219,6 +223,10 @@ function createArrayFile(parts: OpenParts, columns: readonly ArrayColumnInfo[]):
       const { spans, numIndirect } = planArrayReads(request);
       return { numRows: request.rows.numRows, auxiliary: [], data: spans, numPagesPending: numIndirect };
     },
+    layoutRows({ field, columnIndices }) {
+      const column = columnIndices.length === 1 ? columns[columnIndices[0]!] : undefined;
+      return column?.numItems === numRows ? layoutArrays(column, shapeOfField(field, field.name)) : undefined;
+    },
     estimateRowBytes: estimate,
     close() {},
   };
@@ -270,6 +278,11 @@ function createPageFile(parts: OpenParts, columns: readonly ColumnInfo[]): Lance
         cache,
         rows.numRows,
       );
+    },
+    layoutRows({ field, columnIndices }) {
+      const { leaves } = buildColumnTree(field, columnIndices);
+      const column = leaves.length === 1 ? columns[leaves[0]!.columnIndex] : undefined;
+      return column?.numRows === numRows ? layoutPages(column, leaves[0]!) : undefined;
     },
     estimateRowBytes: (wanted) => prepare(wanted, { kind: "ranges", ranges: [] }).rowBytes,
     close() {

@@ -1,9 +1,8 @@
 import type { ColumnBuilder, DecodeKernels, PageDecoder } from "../../kernels/decode.ts";
 import { freeDecoder, runDecoder } from "../../kernels/decode.ts";
-import type { CompressiveEncoding, FullZipLayout } from "../../proto/gen/lance/encodings21_pb.ts";
+import type { FullZipLayout } from "../../proto/gen/lance/encodings21_pb.ts";
 import type { ByteSpan } from "./byte-source.ts";
 import { compileFullZip } from "./decode-program.ts";
-import type { LeafColumn } from "./leaf-column.ts";
 import {
   atPage,
   bufferSpan,
@@ -14,6 +13,7 @@ import {
   type PageContext,
 } from "./page-access.ts";
 import { RowIndex } from "./row-index.ts";
+import { isPlainZip } from "./row-layout.ts";
 import type { RowRanges } from "./row-ranges.ts";
 import type { SpanBytes } from "./span-bytes.ts";
 
@@ -38,11 +38,7 @@ export class FullZipPage implements PageAccess {
       this.#rowBytes = controlBytes + layout.details.value / 8;
     }
     this.#index = new RowIndex(context);
-    this.#isPlain =
-      controlBytes === 0 &&
-      layout.details.case === "bitsPerValue" &&
-      layout.details.value === countBits(layout.valueCompression) &&
-      layout.details.value === countShapeBits(context.leaf);
+    this.#isPlain = isPlainZip(layout, context.leaf);
   }
 
   get isOpen(): boolean {
@@ -166,19 +162,4 @@ export class FullZipPage implements PageAccess {
     if (this.#rowBytes !== undefined) return row * this.#rowBytes;
     return this.#index.offsetOf(row);
   }
-}
-
-/** Bits of one value when it is flat, alone or in lists without validity. */
-function countBits(encoding: CompressiveEncoding | undefined): number | undefined {
-  const compression = encoding?.compression;
-  if (compression?.case === "flat" && !compression.value.data) return Number(compression.value.bitsPerValue);
-  if (compression?.case !== "fixedSizeList" || compression.value.hasValidity) return undefined;
-  const inner = countBits(compression.value.values);
-  return inner === undefined ? undefined : inner * Number(compression.value.itemsPerValue);
-}
-
-/** Bits of one value by the column's type; nothing where its rows are not values. */
-function countShapeBits({ shape, listLayers }: LeafColumn): number | undefined {
-  if (shape.variable || listLayers.length !== 1 || listLayers[0]) return undefined;
-  return shape.dimensions.reduce((bits, size) => bits * size, shape.itemBits);
 }

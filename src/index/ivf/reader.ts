@@ -11,11 +11,10 @@ import { boundDistances } from "../vector-rule.ts";
 import { type IvfHeader, openIvfHeader } from "./header.ts";
 import type { IvfKind } from "./kind.ts";
 import { loadPartition } from "./load-partition.ts";
-import { getPartitionMetric } from "./metric.ts";
-import type { IvfModel } from "./model.ts";
 import { planProbes } from "./probe-policy.ts";
+import { createRanking } from "./rank-partitions.ts";
 import type { StoredSlice } from "./storage/storage.ts";
-import { getCompareDimension, prepareQuery } from "./vectors.ts";
+import { prepareQuery } from "./vectors.ts";
 
 type OpenContext = Parameters<IndexFamily["open"]>[1];
 
@@ -54,6 +53,7 @@ function createReader(
   const { model, storage } = header;
   const parts = context.parts ?? new PartCache(context.memoryBudgetBytes);
   const prefix = `${open.segment.uuid}/`;
+  const rankPartitions = createRanking(core, model, { parts, key: `${prefix}centroids` });
 
   let domainMask: RowSet | undefined;
   const getDomainMask = (): RowSet => {
@@ -102,7 +102,7 @@ function createReader(
     const account = startSearchMetrics(counts);
     const prepared = prepareQuery(query.q, model.type, model.metric);
     if (prepared === null) return { ...NO_ROWS(), metrics: account.stop() };
-    const ranked = rankPartitions(core, model, prepared.compare);
+    const ranked = await rankPartitions(prepared.compare);
     const budget = planProbes(query, ranked.distances, model.metric);
     const { threshold, signal } = options;
     // A mask may speak of other fragments too; those are not this segment's.
@@ -183,18 +183,6 @@ function createReader(
 
 /** What a query without a direction finds: no cosine distance to it is a number. */
 const NO_ROWS = () => ({ kind: "vector", rowIds: new BigUint64Array(0), distances: new Float32Array(0) }) as const;
-
-/** Partitions by distance of their centroids to the query, nearest first; equal ones by number. */
-function rankPartitions(
-  core: CoreKernels,
-  { type, metric, centroids, numPartitions }: IvfModel,
-  q: Float32Array,
-): { partitions: Uint32Array; distances: Float32Array } {
-  const all = core.distances(getPartitionMetric(metric), q, centroids, getCompareDimension(type));
-  const partitions = Uint32Array.from({ length: numPartitions }, (_, i) => i);
-  partitions.sort((a, b) => all[a]! - all[b]! || a - b);
-  return { partitions, distances: Float32Array.from(partitions, (partition) => all[partition]!) };
-}
 
 /** @param halves low and high half of each row id */
 function measureExtent(halves: Uint32Array): Map<number, number> {
