@@ -3,7 +3,14 @@ import type { VectorType } from "../index/vector-type.ts";
 import { type QueryVector, toQueryVector } from "../kernels/element.ts";
 
 /** One query vector, or several: an array of vectors, or an Arrow vector of lists. */
-export type QueryInput = ArrayLike<number> | readonly ArrayLike<number>[] | Iterable<ArrayLike<number> | null>;
+export type QueryInput = ArrayLike<number> | readonly ArrayLike<number>[] | ArrowVector;
+
+/** What is used of a vector of Arrow, whichever copy of it made it. */
+interface ArrowVector {
+  readonly type: { readonly typeId: number };
+  readonly length: number;
+  [Symbol.iterator](): Iterator<unknown>;
+}
 
 /** The vectors of a query as those of the column are compared with them. */
 export interface QueryVectors {
@@ -32,7 +39,7 @@ export function readQueryVectors(
     );
   };
   if (!isBatch(q)) return { vectors: [read(q as ArrayLike<number>, null)], isBatch: false };
-  const vectors = Array.from(q as Iterable<ArrayLike<number>>, read);
+  const vectors = Array.from(q as ArrayLike<ArrayLike<number>>, read);
   if (vectors.length > 0) return { vectors, isBatch: true };
   throw new LanceError("INVALID_ARGUMENT", "nearest.q: expected at least one query vector, received none", { column });
 }
