@@ -43,6 +43,7 @@ export default defineConfig({
           environment: "node",
           include: ["test/**/*.test.ts"],
           exclude: [
+            "**/node_modules/**",
             "test/**/*.browser.test.ts",
             "test/interop/**",
             "test/runtime/**",

@@ -3,7 +3,7 @@
  * npm run bench [-- table | vector [...]]: one run, side by side, as ratios against named peers and the physical limit.
  *
  *   table [PARQUET]          reading, writing and size of a table against native LanceDB, hyparquet and duckdb-wasm
- *   vector [TABLE [COLUMN]]  scan, build and search of a vector column
+ *   vector [DATA [COLUMN]]   every vector family as recall over speed, against native LanceDB and vector libraries
  *
  * Nothing here is a test: machines differ, ratios less so. What is given is never written to.
  */

@@ -13,6 +13,15 @@ export async function loadPackage() {
   return import(pathToFileURL(entry).href);
 }
 
+/** What we are measured against lives in a package of its own, installed at the first run. */
+export const peers = join(root, "test/bench/peers");
+
+export function installPeers() {
+  if (existsSync(join(peers, "node_modules"))) return;
+  console.log("Installing what to measure against (test/bench/peers) …");
+  execFileSync("npm", ["install", "--no-audit", "--no-fund", "--no-package-lock"], { cwd: peers, stdio: "inherit" });
+}
+
 /** Seeded, so that every run asks the same. */
 export function createRandom(seed) {
   let state = seed >>> 0;

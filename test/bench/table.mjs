@@ -10,13 +10,12 @@
  * The peers live in a package of their own under test/bench/peers, installed at the first run.
  */
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Table, tableFromIPC, tableToIPC } from "apache-arrow";
-import { serveFolder } from "../../web/serve.mjs";
-import { createRandom, line, loadPackage, root, time } from "./support.mjs";
+import { createRandom, installPeers, line, loadPackage, peers, root, time } from "./support.mjs";
+import { serveCounted } from "./vector/http-reads.mjs";
 
 const REPEAT = 5;
 const TAKE_ROWS = 1000;
@@ -25,11 +24,7 @@ const VERSIONS = ["2.1", "2.2"];
 const ONE_THREAD = { LANCE_CPU_THREADS: "1", TOKIO_WORKER_THREADS: "1", RAYON_NUM_THREADS: "1" };
 const NATIVE_TIMEOUT_MS = 300_000;
 
-const peers = join(root, "test/bench/peers");
-if (!existsSync(join(peers, "node_modules"))) {
-  console.log("Installing what to measure against (test/bench/peers) …");
-  execFileSync("npm", ["install", "--no-audit", "--no-fund"], { cwd: peers, stdio: "inherit" });
-}
+installPeers();
 const { openDuck, readWithHyparquet } = await import(join(peers, "parquet.mjs"));
 const { openDataset, writeDataset } = await loadPackage();
 
@@ -187,39 +182,20 @@ function newestNative(table) {
 
 /** A cold open and one row by address, over a server that counts. */
 async function benchRemote(folder) {
-  const inner = await serveFolder(folder);
-  const log = [];
-  const server = createServer(async (request, response) => {
-    const answer = await fetch(new URL(request.url, inner.url), {
-      method: request.method,
-      headers: forwarded(request),
-    });
-    const bytes = new Uint8Array(await answer.arrayBuffer());
-    log.push(bytes.length);
-    response.writeHead(answer.status, Object.fromEntries(answer.headers)).end(bytes);
-  });
-  await new Promise((resolve) => server.listen(0, "localhost", resolve));
-  const url = `http://localhost:${server.address().port}/`;
+  const server = await serveCounted(folder);
   console.log("\nCold open over HTTP, and one row by address, all columns");
   for (const [name, options] of [
     ["version found", {}],
     ["version pinned", { version: 1 }],
   ]) {
-    log.length = 0;
-    const dataset = await openDataset(url, options);
+    server.log.length = 0;
+    const dataset = await openDataset(server.url, options);
     await dataset.take([4321 % (await dataset.countRows())]);
     await dataset.close();
-    const bytes = log.reduce((sum, each) => sum + each, 0);
+    const bytes = server.log.reduce((sum, each) => sum + each, 0);
     console.log(
-      `  ${name.padEnd(62)} ${String(log.length).padStart(9)} requests, ${(bytes / 1000).toFixed(0)} KB, largest ${(Math.max(...log) / 1000).toFixed(0)} KB`,
+      `  ${name.padEnd(62)} ${String(server.log.length).padStart(9)} requests, ${(bytes / 1000).toFixed(0)} KB, largest ${(Math.max(...server.log) / 1000).toFixed(0)} KB`,
     );
   }
-  server.closeAllConnections();
-  await new Promise((resolve) => server.close(resolve));
-  await inner.close();
-}
-
-function forwarded(request) {
-  const { range } = request.headers;
-  return { "accept-encoding": "identity", ...(range ? { range } : {}) };
+  await server.close();
 }
