@@ -1,3 +1,4 @@
+import { findFirst } from "../search-sorted.ts";
 import { resolveRange } from "./ranges.ts";
 import type { ByteRange, GetResult } from "./store.ts";
 
@@ -100,14 +101,7 @@ export function createRangeCache(maxBytes: number): RangeCache {
 
 /** How many entries start at or before an offset. */
 function countStarts(entries: readonly Entry[], offset: number): number {
-  let low = 0;
-  let high = entries.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (entries[middle]!.start <= offset) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+  return findFirst(entries.length, (i) => entries[i]!.start > offset);
 }
 
 /** A small view of a large buffer would keep all of it alive and uncounted. */

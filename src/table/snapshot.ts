@@ -1,6 +1,7 @@
 import { LanceError } from "../errors.ts";
 import { type LanceSchema, readSchema } from "../format/schema.ts";
 import type { IndexMetadata, Manifest } from "../proto/gen/lance/table_pb.ts";
+import { findFirst } from "../search-sorted.ts";
 import type { ReadableStore } from "../store/store.ts";
 import { withBases } from "../store/with-bases.ts";
 import { createDeletionCache, type DeletionCache } from "./deletions/deletion-cache.ts";
@@ -127,15 +128,8 @@ export function createSnapshot(parts: {
 /** @throws NOT_FOUND naming the fragments there are */
 export function getFragment(snapshot: Snapshot, fragmentId: number): Fragment {
   const { fragments } = snapshot;
-  let low = 0;
-  let high = fragments.length - 1;
-  while (low <= high) {
-    const middle = (low + high) >> 1;
-    const fragment = fragments[middle]!;
-    if (fragment.id === fragmentId) return fragment;
-    if (fragment.id < fragmentId) low = middle + 1;
-    else high = middle - 1;
-  }
+  const fragment = fragments[findFirst(fragments.length, (i) => fragments[i]!.id >= fragmentId)];
+  if (fragment?.id === fragmentId) return fragment;
   const known = fragments.slice(0, 20).map((fragment) => fragment.id);
   throw new LanceError(
     "NOT_FOUND",

@@ -1,4 +1,5 @@
 import type { MiniBlockLayout } from "../../proto/gen/lance/encodings21_pb.ts";
+import { findFirst } from "../../search-sorted.ts";
 import { corruptPage, type PageContext } from "./page-access.ts";
 
 /** Where each chunk of a mini-block page lies, and which rows it holds. */
@@ -101,30 +102,10 @@ function sum(counts: Uint32Array): Uint32Array {
 
 /** The chunk in which a row starts. */
 export function findStartChunk(index: ChunkIndex, row: number): number {
-  return findLast(index.rowStarts, index.numChunks, row);
+  return findFirst(index.numChunks - 1, (chunk) => index.rowStarts[chunk + 1]! > row);
 }
 
 /** The chunk in which a row ends: the last one before which the row had not ended. */
 export function findEndChunk(index: ChunkIndex, row: number): number {
-  // First chunk after which more than `row` rows have ended.
-  let low = 0;
-  let high = index.numChunks - 1;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (index.rowsEnded[middle + 1]! > row) high = middle;
-    else low = middle + 1;
-  }
-  return low;
-}
-
-/** Index of the last entry at most `value`. */
-function findLast(values: Uint32Array, count: number, value: number): number {
-  let low = 0;
-  let high = count - 1;
-  while (low < high) {
-    const middle = (low + high + 1) >>> 1;
-    if (values[middle]! <= value) low = middle;
-    else high = middle - 1;
-  }
-  return low;
+  return findFirst(index.numChunks - 1, (chunk) => index.rowsEnded[chunk + 1]! > row);
 }

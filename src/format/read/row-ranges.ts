@@ -1,4 +1,5 @@
 import { LanceError } from "../../errors.ts";
+import { countAtMost, findFirst } from "../../search-sorted.ts";
 
 /** Which rows of a file to read, in the order of the file. */
 export type RowSelection =
@@ -69,13 +70,7 @@ export class RowRanges {
 
   /** The selected rows from `start` up to `end`, counted from `start`; `position` is where they begin here. */
   clip(start: number, end: number): { ranges: RowRanges; position: number } {
-    let first = 0;
-    let high = this.starts.length;
-    while (first < high) {
-      const middle = (first + high) >>> 1;
-      if (this.ends[middle]! <= start) first = middle + 1;
-      else high = middle;
-    }
+    const first = countAtMost(this.ends, start);
     let last = first;
     while (last < this.starts.length && this.starts[last]! < end) last++;
     const position =
@@ -101,14 +96,7 @@ const EMPTY = new RowRanges(new Uint32Array(0), new Uint32Array(0));
 
 /** Index of the range that holds a position: the last one that starts at or before it. */
 function findRange(positions: Uint32Array, position: number): number {
-  let low = 0;
-  let high = positions.length - 1;
-  while (low + 1 < high) {
-    const middle = (low + high) >>> 1;
-    if (positions[middle]! <= position) low = middle;
-    else high = middle;
-  }
-  return low;
+  return findFirst(positions.length - 2, (i) => positions[i + 1]! > position);
 }
 
 /**

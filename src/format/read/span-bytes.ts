@@ -1,4 +1,5 @@
 import { LanceError } from "../../errors.ts";
+import { findFirst } from "../../search-sorted.ts";
 import type { ByteSpan } from "./byte-source.ts";
 
 /** Several spans laid into one buffer for the decoder. */
@@ -55,13 +56,7 @@ export class SpanBytes {
 
   /** The last span that starts at or before `offset`; spans ascend. */
   #find(offset: number): number {
-    let low = 0;
-    let high = this.#spans.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.#spans[middle]!.offset <= offset) low = middle + 1;
-      else high = middle;
-    }
-    return low - 1;
+    const spans = this.#spans;
+    return findFirst(spans.length, (i) => spans[i]!.offset > offset) - 1;
   }
 }

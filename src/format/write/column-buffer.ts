@@ -1,3 +1,4 @@
+import { findFirst } from "../../search-sorted.ts";
 import type { ArrowData } from "./arrow-data.ts";
 import { DictionaryBuffer } from "./dictionary-buffer.ts";
 import { GrowableBytes } from "./growable.ts";
@@ -79,14 +80,8 @@ export class ColumnBuffer {
     const room = maxBytes - this.byteLength;
     const { from, to } = rows;
     if (this.#measure(chain, from, to) <= room) return to - from;
-    let low = 0;
-    let high = to - from;
-    while (low < high) {
-      const middle = (low + high + 1) >> 1;
-      if (this.#measure(chain, from, from + middle) <= room) low = middle;
-      else high = middle - 1;
-    }
-    return low === 0 && this.#numRows === 0 ? 1 : low;
+    const fitting = findFirst(to - from, (i) => this.#measure(chain, from, from + i + 1) > room);
+    return fitting === 0 && this.#numRows === 0 ? 1 : fitting;
   }
 
   /** Appends rows `[from, to)`. @param chain the column's data at each of its layers */

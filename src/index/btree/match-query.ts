@@ -1,4 +1,5 @@
 import { LanceError } from "../../errors.ts";
+import { findFirst } from "../../search-sorted.ts";
 import type { ScalarQuery } from "../segment.ts";
 import { type CompareRows, createCompareRows, createCompareValues } from "./compare-values.ts";
 import { fromByteStrings, fromLiterals, gatherColumns, isNullAt, type ValueColumn } from "./value-column.ts";
@@ -84,27 +85,20 @@ function matchPoints(type: ValueType, points: ValueColumn): ValueMatcher {
   return {
     matchPage(min, max, page) {
       const minIsNull = isNullAt(min, page);
-      const first = minIsNull ? 0 : findFirst(points, min, page, compare);
+      const first = minIsNull ? 0 : findPoint(points, min, page, compare);
       if (first === points.length || compare(points, first, max, page) > 0) return "none";
       return !minIsNull && compare(min, page, max, page) === 0 ? "all" : "some";
     },
     matchRow(column, i) {
-      const at = findFirst(points, column, i, compare);
+      const at = findPoint(points, column, i, compare);
       return at < points.length && compare(points, at, column, i) === 0;
     },
   };
 }
 
 /** Position of the first point that is not below row `i`. */
-function findFirst(points: ValueColumn, column: ValueColumn, i: number, compare: CompareRows): number {
-  let low = 0;
-  let high = points.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (compare(points, middle, column, i) < 0) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+function findPoint(points: ValueColumn, column: ValueColumn, i: number, compare: CompareRows): number {
+  return findFirst(points.length, (at) => compare(points, at, column, i) >= 0);
 }
 
 function sortPoints(type: ValueType, points: ValueColumn): ValueColumn {

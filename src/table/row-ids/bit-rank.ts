@@ -1,3 +1,4 @@
+import { findFirst } from "../../search-sorted.ts";
 import { listBits } from "../bit-words.ts";
 
 /** Words that share one running count. */
@@ -41,15 +42,9 @@ export function createBitRank(words: Uint32Array, size: number): BitRank {
         : count + countWord(words[word]! & (0xffffffff >>> (32 - rest)));
     },
     select(n) {
-      let low = 0;
-      let high = numBlocks - 1;
-      while (low < high) {
-        const middle = (low + high + 1) >>> 1;
-        if (before[middle]! <= n) low = middle;
-        else high = middle - 1;
-      }
-      let left = n - before[low]!;
-      let at = low * BLOCK_WORDS;
+      const block = findFirst(numBlocks - 1, (i) => before[i + 1]! > n);
+      let left = n - before[block]!;
+      let at = block * BLOCK_WORDS;
       for (let count = countWord(words[at]!); left >= count; count = countWord(words[at]!)) {
         left -= count;
         at++;

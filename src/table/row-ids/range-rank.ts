@@ -1,3 +1,4 @@
+import { findFirst } from "../../search-sorted.ts";
 import type { BitRank } from "./bit-rank.ts";
 
 /**
@@ -17,30 +18,21 @@ export function createRangeRank(ranges: readonly (readonly [start: number, end: 
     ends[i] = end;
     before[i + 1] = before[i]! + end - start;
   }
-  /** The last range whose key is at most `value`, or −1. */
-  const findLast = (keys: ArrayLike<number>, value: number): number => {
-    let low = 0;
-    let high = length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (keys[middle]! <= value) low = middle + 1;
-      else high = middle;
-    }
-    return low - 1;
-  };
+  /** The last range that starts at or before a place, or −1. */
+  const findRange = (at: number): number => findFirst(length, (i) => starts[i]! > at) - 1;
   return {
     size,
     count: before[length]!,
     has(at) {
-      const i = findLast(starts, at);
+      const i = findRange(at);
       return i >= 0 && at < ends[i]!;
     },
     rank(at) {
-      const i = findLast(starts, at);
+      const i = findRange(at);
       return i < 0 ? 0 : before[i]! + Math.min(at, ends[i]!) - starts[i]!;
     },
     select(n) {
-      const i = findLast(before, n);
+      const i = findFirst(length, (range) => before[range]! > n) - 1;
       return starts[i]! + n - before[i]!;
     },
     positions() {

@@ -1,4 +1,5 @@
 import { LanceError } from "../../errors.ts";
+import { findFirst, includesSorted } from "../../search-sorted.ts";
 import { createGiveWay } from "../../tasks/give-way.ts";
 import { readDeletions } from "../deletions/deletions.ts";
 import type { Fragment } from "../fragment.ts";
@@ -111,18 +112,6 @@ export async function locateStableRows(
   return addresses;
 }
 
-/** Whether a value is among ascending ones. */
-export function includesSorted(values: Uint32Array, value: number): boolean {
-  let low = 0;
-  let high = values.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (values[middle]! < value) low = middle + 1;
-    else high = middle;
-  }
-  return values[low] === value;
-}
-
 async function getIndex(snapshot: Snapshot, signal: AbortSignal | undefined): Promise<RowIdIndex> {
   const known = indexes.get(snapshot);
   if (known !== undefined) return known;
@@ -170,14 +159,7 @@ function boundsOf(piece: RowIdPiece): { readonly min: bigint; readonly max: bigi
 
 /** The last entry that starts at or below an id, or −1. */
 function findLast(entries: readonly Entry[], id: bigint): number {
-  let low = 0;
-  let high = entries.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (entries[middle]!.min <= id) low = middle + 1;
-    else high = middle;
-  }
-  return low - 1;
+  return findFirst(entries.length, (i) => entries[i]!.min > id) - 1;
 }
 
 /** Number of the row with an id within a piece, or −1. */
@@ -188,14 +170,7 @@ function findRow({ piece, min }: Entry, id: bigint): number {
     return piece.bits.has(bit) ? piece.bits.rank(bit) : -1;
   }
   const order = getOrder(piece, min);
-  let low = 0;
-  let high = order.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (piece.ids[order[middle]!]! < id) low = middle + 1;
-    else high = middle;
-  }
-  const row = order[low];
+  const row = order[findFirst(order.length, (i) => piece.ids[order[i]!]! >= id)];
   return row !== undefined && piece.ids[row] === id ? row : -1;
 }
 

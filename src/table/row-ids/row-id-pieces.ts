@@ -1,6 +1,7 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { LanceError } from "../../errors.ts";
 import { type EncodedU64Array, RowIdSequenceSchema, type U64Segment } from "../../proto/gen/lance/rowids_pb.ts";
+import { findFirst } from "../../search-sorted.ts";
 import { maskTail, wordsFor } from "../bit-words.ts";
 import { type BitRank, createBitRank } from "./bit-rank.ts";
 import { createRangeRank, listRangesWithout } from "./range-rank.ts";
@@ -118,14 +119,7 @@ export function pickRowIds({ pieces, starts }: RowIdPieces, offsets: ArrayLike<n
 
 /** The last piece that starts at or before an offset and is not empty. */
 function findPiece(starts: Uint32Array, offset: number): number {
-  let low = 0;
-  let high = starts.length - 2;
-  while (low < high) {
-    const middle = (low + high + 1) >>> 1;
-    if (starts[middle]! <= offset) low = middle;
-    else high = middle - 1;
-  }
-  return low;
+  return findFirst(starts.length - 2, (i) => starts[i + 1]! > offset);
 }
 
 /** Writes `first + add` as the id of a row, without a BigInt. */

@@ -1,5 +1,6 @@
 import { LanceError } from "../../errors.ts";
 import type { DataFragment, Manifest } from "../../proto/gen/lance/table_pb.ts";
+import { findFirst } from "../../search-sorted.ts";
 import { createGiveWay, type GiveWay } from "../../tasks/give-way.ts";
 import { FLAG_STABLE_ROW_IDS } from "../manifest/feature-flags.ts";
 import { appendRowIdRange, encodeRowIdRange } from "./encode-row-ids.ts";
@@ -156,16 +157,10 @@ class VersionsById {
   #find(id: number): number {
     const ids = this.#ids;
     if (ids[this.#last + 1] === id) return ++this.#last;
-    let low = 0;
-    let high = ids.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (ids[middle]! < id) low = middle + 1;
-      else high = middle;
-    }
-    if (ids[low] !== id) return -1;
-    this.#last = low;
-    return low;
+    const at = findFirst(ids.length, (i) => ids[i]! >= id);
+    if (ids[at] !== id) return -1;
+    this.#last = at;
+    return at;
   }
 }
 

@@ -1,4 +1,5 @@
 import { LanceError } from "../../errors.ts";
+import { findFirst } from "../../search-sorted.ts";
 import type { BitRank } from "./bit-rank.ts";
 import { halvesOf, NO_ROW } from "./row-addresses.ts";
 
@@ -98,12 +99,5 @@ function mapRowIds(rowIds: BigUint64Array, moved: ReadonlyMap<number, OldFragmen
 
 /** The last fragment that starts at or before a row and is not empty. */
 function findFragment(starts: readonly number[], row: number): number {
-  let low = 0;
-  let high = starts.length - 2;
-  while (low < high) {
-    const middle = (low + high + 1) >>> 1;
-    if (starts[middle]! <= row) low = middle;
-    else high = middle - 1;
-  }
-  return low;
+  return findFirst(starts.length - 2, (i) => starts[i + 1]! > row);
 }

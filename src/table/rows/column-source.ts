@@ -1,6 +1,7 @@
 import type { Data } from "apache-arrow";
 import { LanceError, throwIfAborted } from "../../errors.ts";
 import type { LanceField } from "../../format/schema.ts";
+import { countBelow } from "../../search-sorted.ts";
 import { readDeletions } from "../deletions/deletions.ts";
 import type { Fragment } from "../fragment.ts";
 import { addressesOf } from "../row-ids/row-addresses.ts";
@@ -120,24 +121,13 @@ export function createColumnSource(
 /** Offsets in `[start, end)` that are not deleted. */
 function liveOffsets(start: number, end: number, deleted: Uint32Array | null): Uint32Array<ArrayBuffer> {
   const offsets = new Uint32Array(end - start);
-  let next = deleted === null ? 0 : lowerBound(deleted, start);
+  let next = deleted === null ? 0 : countBelow(deleted, start);
   let count = 0;
   for (let offset = start; offset < end; offset++) {
     if (deleted !== null && deleted[next] === offset) next++;
     else offsets[count++] = offset;
   }
   return offsets.slice(0, count);
-}
-
-function lowerBound(values: Uint32Array, wanted: number): number {
-  let low = 0;
-  let high = values.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (values[middle]! < wanted) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 function createIdentifier(fragment: Fragment, stable: boolean): (offsets: Uint32Array) => BigUint64Array {

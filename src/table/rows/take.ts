@@ -1,6 +1,7 @@
 import type { RecordBatch } from "apache-arrow";
 import { LanceError } from "../../errors.ts";
 import type { LanceField } from "../../format/schema.ts";
+import { findFirst } from "../../search-sorted.ts";
 import { createGiveWay, type GiveWay } from "../../tasks/give-way.ts";
 import { mapBounded } from "../../tasks/settle-all.ts";
 import { halvesOf } from "../row-ids/row-addresses.ts";
@@ -164,14 +165,7 @@ function sortDistinct(values: Uint32Array): Uint32Array {
 
 /** Index of the last value that is at most `wanted`, of ascending values that begin with one. */
 function findLast(values: ArrayLike<number>, wanted: number): number {
-  let low = 0;
-  let high = values.length;
-  while (high - low > 1) {
-    const middle = (low + high) >>> 1;
-    if (values[middle]! <= wanted) low = middle;
-    else high = middle;
-  }
-  return low;
+  return findFirst(values.length - 1, (i) => values[i + 1]! > wanted);
 }
 
 function checkOffsets(snapshot: Snapshot, fragmentId: number, offsets: Uint32Array): void {

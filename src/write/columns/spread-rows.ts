@@ -1,4 +1,5 @@
 import { type Data, type DataType, makeData, type RecordBatch, Type } from "apache-arrow";
+import { countBelow } from "../../search-sorted.ts";
 import { gatherData } from "../../table/rows/gather-data.ts";
 import { createNullData } from "../../table/rows/null-data.ts";
 import { makeBatch } from "../../table/rows/record-batches.ts";
@@ -13,7 +14,7 @@ export interface LiveRows {
 export function findLiveRows(deleted: Uint32Array | null, start: number, numRows: number): LiveRows {
   const offsets = new Uint32Array(numRows);
   let count = 0;
-  let next = deleted === null ? 0 : lowerBound(deleted, start);
+  let next = deleted === null ? 0 : countBelow(deleted, start);
   for (let i = 0; i < numRows; i++) {
     if (deleted !== null && deleted[next] === start + i) next++;
     else offsets[count++] = i;
@@ -57,15 +58,4 @@ function clearNulls(data: Data): Data {
     children: data.children.map(clearNulls),
     child: data.children[0] === undefined ? undefined : clearNulls(data.children[0]),
   } as never) as Data;
-}
-
-function lowerBound(values: Uint32Array, wanted: number): number {
-  let low = 0;
-  let high = values.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (values[middle]! < wanted) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

@@ -4,6 +4,7 @@ import type { LanceField, LanceSchema } from "../../format/schema.ts";
 import { checkArrowSchema } from "../../format/write/check-batch.ts";
 import type { LanceFileVersion } from "../../format/write/file-writer.ts";
 import { planColumns } from "../../format/write/leaf-column.ts";
+import { findFirst } from "../../search-sorted.ts";
 import { gatherData } from "../../table/rows/gather-data.ts";
 import { createGiveWay } from "../../tasks/give-way.ts";
 import { type TabularData, toRecordBatches } from "../input/input.ts";
@@ -89,7 +90,7 @@ export class SourceRows {
     let at = 0;
     for (let i = 0; i < rows.length; i++) {
       const row = rows[i]!;
-      if (row < starts[at]! || row >= (starts[at + 1] ?? Infinity)) at = findLast(starts, row);
+      if (row < starts[at]! || row >= (starts[at + 1] ?? Infinity)) at = findPart(starts, row);
       sources[i] = at;
       local[i] = row - starts[at]!;
     }
@@ -115,15 +116,9 @@ export class SourceRows {
   }
 }
 
-function findLast(starts: readonly number[], row: number): number {
-  let low = 0;
-  let high = starts.length;
-  while (high - low > 1) {
-    const middle = (low + high) >>> 1;
-    if (starts[middle]! <= row) low = middle;
-    else high = middle;
-  }
-  return low;
+/** The last part that starts at or before a row. */
+function findPart(starts: readonly number[], row: number): number {
+  return findFirst(starts.length - 1, (i) => starts[i + 1]! > row);
 }
 
 /** What can be read once only is read now, so that the columns of all rows are known before any is converted. */
