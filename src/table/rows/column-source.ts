@@ -1,8 +1,8 @@
 import type { Data } from "apache-arrow";
 import { LanceError, throwIfAborted } from "../../errors.ts";
 import type { LanceField } from "../../format/schema.ts";
-import { countBelow } from "../../search-sorted.ts";
 import { readDeletions } from "../deletions/deletions.ts";
+import { listLiveOffsets } from "../deletions/live-offsets.ts";
 import type { Fragment } from "../fragment.ts";
 import { addressesOf } from "../row-ids/row-addresses.ts";
 import { readFragmentPieces } from "../row-ids/row-id-index.ts";
@@ -68,7 +68,7 @@ export function createColumnSource(
         let start = 0;
         const options = { batchRows, borrow, signal };
         for await (const batch of scanFragment(snapshot, fragment, [field], { kind: "all" }, options)) {
-          const rows = liveOffsets(start, start + batch.numRows, deleted);
+          const rows = listLiveOffsets(deleted, { start, end: start + batch.numRows });
           const values = batch.data.children[0]!;
           const first = start;
           start += batch.numRows;
@@ -97,7 +97,7 @@ export function createColumnSource(
         const share = Math.round((before * wanted) / total) - from;
         if (share === 0) continue;
         const deleted = await readDeletions(snapshot, fragment, signal);
-        const live = liveOffsets(0, fragment.physicalRows, deleted);
+        const live = listLiveOffsets(deleted, { start: 0, end: fragment.physicalRows });
         // One row out of each of `share` strata, whole rows wide, so that none comes twice.
         const edge = (i: number) => Math.floor((i * live.length) / share);
         const offsets = Uint32Array.from(
@@ -116,18 +116,6 @@ export function createColumnSource(
       return batches;
     },
   };
-}
-
-/** Offsets in `[start, end)` that are not deleted. */
-function liveOffsets(start: number, end: number, deleted: Uint32Array | null): Uint32Array<ArrayBuffer> {
-  const offsets = new Uint32Array(end - start);
-  let next = deleted === null ? 0 : countBelow(deleted, start);
-  let count = 0;
-  for (let offset = start; offset < end; offset++) {
-    if (deleted !== null && deleted[next] === offset) next++;
-    else offsets[count++] = offset;
-  }
-  return offsets.slice(0, count);
 }
 
 function createIdentifier(fragment: Fragment, stable: boolean): (offsets: Uint32Array) => BigUint64Array {

@@ -1,5 +1,5 @@
 import { type Data, type DataType, makeData, type RecordBatch, Type } from "apache-arrow";
-import { countBelow } from "../../search-sorted.ts";
+import { listLiveOffsets } from "../../table/deletions/live-offsets.ts";
 import { gatherData } from "../../table/rows/gather-data.ts";
 import { createNullData } from "../../table/rows/null-data.ts";
 import { makeBatch } from "../../table/rows/record-batches.ts";
@@ -12,14 +12,8 @@ export interface LiveRows {
 
 /** The rows of `[start, start + numRows)` that are not among `deleted`, which ascends. */
 export function findLiveRows(deleted: Uint32Array | null, start: number, numRows: number): LiveRows {
-  const offsets = new Uint32Array(numRows);
-  let count = 0;
-  let next = deleted === null ? 0 : countBelow(deleted, start);
-  for (let i = 0; i < numRows; i++) {
-    if (deleted !== null && deleted[next] === start + i) next++;
-    else offsets[count++] = i;
-  }
-  return { offsets: offsets.subarray(0, count), numRows };
+  const physical = listLiveOffsets(deleted, { start, end: start + numRows });
+  return { offsets: physical.map((offset) => offset - start), numRows };
 }
 
 /** The live rows of a batch; itself where all are. */
