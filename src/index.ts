@@ -61,7 +61,7 @@ export { withCache } from "./store/with-cache.ts";
 export { withCoalescing } from "./store/with-coalescing.ts";
 export { withPrefix } from "./store/with-prefix.ts";
 export type { VersionInfo } from "./table/manifest/versions.ts";
-export type { Branch } from "./table/refs/branches.ts";
+export type { Branch } from "./table/refs/read-branches.ts";
 export type { Tag } from "./table/refs/read-tags.ts";
 export type { VersionReference } from "./table/refs/reference.ts";
 export type { BlobFile } from "./table/rows/blob-file.ts";

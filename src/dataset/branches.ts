@@ -1,5 +1,6 @@
 import { findRoot } from "../table/refs/branch-root.ts";
-import { type Branch, deleteBranch, getBranch, listBranches } from "../table/refs/branches.ts";
+import { deleteBranch } from "../table/refs/delete-branch.ts";
+import { type Branch, getBranch, listBranches } from "../table/refs/read-branches.ts";
 import type { Snapshot } from "../table/snapshot.ts";
 
 /** How long a call may take. */

@@ -7,7 +7,8 @@ import { PREFIX_KIND, withPrefix } from "../../store/with-prefix.ts";
 import { findRootUri } from "../base-paths.ts";
 import { findLatestManifest, noTable } from "../manifest/find-version.ts";
 import { openSnapshot, type Snapshot } from "../snapshot.ts";
-import { describeMissingBranch } from "./missing-branch.ts";
+import { describeMissingRef } from "./named-refs.ts";
+import { BRANCHES } from "./read-branches.ts";
 import { BRANCHES_PREFIX, formatRefPath, readRef } from "./ref-file.ts";
 
 /** The root of each store that was opened for a branch, or found for one. */
@@ -59,7 +60,7 @@ export async function openBranch(
     const table = await findLatestManifest(root.store, { signal: options.signal });
     if (table === undefined) throw noTable(root.store, root.uri);
     if ((await readRef(root.store, formatRefPath(BRANCHES_PREFIX, branch), options)) !== undefined) throw error;
-    throw await describeMissingBranch(root.store, branch, options);
+    throw await describeMissingRef(root.store, BRANCHES, { ...options, name: branch });
   }
 }
 

@@ -19,7 +19,7 @@ import { findLatestManifest } from "../manifest/find-version.ts";
 import type { ManifestFile } from "../manifest/read-manifest.ts";
 import { createSnapshot, type Snapshot } from "../snapshot.ts";
 import { findRoot, getAbsoluteUri, openBranchStore } from "./branch-root.ts";
-import { getBranch } from "./branches.ts";
+import { getBranch } from "./read-branches.ts";
 import { BRANCHES_PREFIX, formatRefPath, readRef, writeRef } from "./ref-file.ts";
 import { checkBranchName } from "./ref-names.ts";
 import { openReference, type VersionReference } from "./reference.ts";

@@ -1,15 +1,6 @@
-import { LanceError } from "../../errors.ts";
 import type { ReadableStore, StoreCallOptions } from "../../store/store.ts";
-import {
-  formatRefPath,
-  type RefJson,
-  readManifestSize,
-  readRef,
-  readRefMetadata,
-  readRefs,
-  readVersionNumber,
-  TAGS_PREFIX,
-} from "./ref-file.ts";
+import { getRef, listRefs, type RefKind } from "./named-refs.ts";
+import { type RefJson, readManifestSize, readRefMetadata, readVersionNumber, TAGS_PREFIX } from "./ref-file.ts";
 import { checkTagName } from "./ref-names.ts";
 
 /** A name for a version, which a clean-up then keeps. */
@@ -24,23 +15,26 @@ export interface Tag {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
+/** Tags among the refs. */
+export const TAGS: RefKind<Tag> = {
+  noun: "tag",
+  prefix: TAGS_PREFIX,
+  none: "none",
+  checkName: checkTagName,
+  read: toTag,
+};
+
 /** All tags by name. One listing, one read each. @throws UNSUPPORTED when the store cannot list, CORRUPT, IO, ABORTED */
-export async function listTags(store: ReadableStore, options: StoreCallOptions = {}): Promise<Record<string, Tag>> {
-  const refs = await readRefs(store, TAGS_PREFIX, options);
-  return Object.fromEntries(refs.map(([name, json]) => [name, toTag(json, formatRefPath(TAGS_PREFIX, name))]));
+export function listTags(store: ReadableStore, options: StoreCallOptions = {}): Promise<Record<string, Tag>> {
+  return listRefs(store, TAGS, options);
 }
 
 /** One tag. @throws INVALID_ARGUMENT, NOT_FOUND naming those there are, CORRUPT, IO, ABORTED */
-export async function getTag(store: ReadableStore, name: string, options: StoreCallOptions = {}): Promise<Tag> {
-  checkTagName(name);
-  const path = formatRefPath(TAGS_PREFIX, name);
-  const json = await readRef(store, path, options);
-  if (json === undefined) throw await noTag(store, name, options);
-  return toTag(json, path);
+export function getTag(store: ReadableStore, name: string, options: StoreCallOptions = {}): Promise<Tag> {
+  return getRef(store, TAGS, { ...options, name });
 }
 
-/** A tag out of its file. @throws CORRUPT */
-export function toTag(json: RefJson, path: string): Tag {
+function toTag(json: RefJson, path: string): Tag {
   const text = (value: unknown): string | null => (typeof value === "string" ? value : null);
   return {
     branch: text(json.branch),
@@ -50,14 +44,4 @@ export function toTag(json: RefJson, path: string): Tag {
     manifestSizeBytes: readManifestSize(json.manifestSize),
     metadata: readRefMetadata(json.metadata, path),
   };
-}
-
-/** A tag that is not there, and those that are, where the store can list. */
-export async function noTag(store: ReadableStore, name: string, options: StoreCallOptions): Promise<LanceError> {
-  const known = await readRefs(store, TAGS_PREFIX, options).then(
-    (refs) => refs.map(([tag]) => tag),
-    () => undefined,
-  );
-  const there = known === undefined ? "" : `; there ${known.length === 0 ? "is none" : `are ${known.join(", ")}`}`;
-  return new LanceError("NOT_FOUND", `there is no tag "${name}"${there}`, { tag: name, known: known ?? null });
 }

@@ -3,7 +3,8 @@ import type { StoreCallOptions } from "../../store/store.ts";
 import { requireWritable } from "../commit/publish.ts";
 import type { Snapshot } from "../snapshot.ts";
 import { findRoot } from "./branch-root.ts";
-import { noTag, type Tag, toTag } from "./read-tags.ts";
+import { describeMissingRef } from "./named-refs.ts";
+import { TAGS, type Tag } from "./read-tags.ts";
 import { formatRefPath, type RefJson, readRef, TAGS_PREFIX, writeRef } from "./ref-file.ts";
 import { checkTagName } from "./ref-names.ts";
 import { openReference, type VersionReference } from "./reference.ts";
@@ -27,7 +28,7 @@ export async function createTag(
     const message = `there is a tag "${name}" already; update it, or choose another name`;
     throw new LanceError("ALREADY_EXISTS", message, { tag: name }, { cause });
   }
-  return toTag(json, path);
+  return TAGS.read(json, path);
 }
 
 /** Moves a tag to another version; when it was made stays. @throws as {@link createTag}, and NOT_FOUND (no such tag) */
@@ -41,10 +42,10 @@ export async function updateTag(
   const store = requireWritable(root.store, root.uri);
   const path = formatRefPath(TAGS_PREFIX, name);
   const before = await readRef(store, path, options);
-  if (before === undefined) throw await noTag(store, name, options);
+  if (before === undefined) throw await describeMissingRef(store, TAGS, { ...options, name });
   const json = await describeReference(snapshot, options, { ...before, updatedAt: new Date().toISOString() });
   await writeRef(store, path, { json, mode: "overwrite", signal: options.signal });
-  return toTag(json, path);
+  return TAGS.read(json, path);
 }
 
 /** @throws NOT_FOUND naming the tags there are, INVALID_ARGUMENT, UNSUPPORTED, IO, ABORTED */
@@ -53,7 +54,8 @@ export async function deleteTag(snapshot: Snapshot, name: string, options: Store
   const root = await findRoot(snapshot);
   const store = requireWritable(root.store, root.uri);
   const path = formatRefPath(TAGS_PREFIX, name);
-  if ((await readRef(store, path, options)) === undefined) throw await noTag(store, name, options);
+  if ((await readRef(store, path, options)) === undefined)
+    throw await describeMissingRef(store, TAGS, { ...options, name });
   await store.delete(path, { signal: options.signal });
 }
 

@@ -1,5 +1,5 @@
 import type { ListedObject, Store } from "../../store/store.ts";
-import { listBranches } from "../../table/refs/branches.ts";
+import { listBranches } from "../../table/refs/read-branches.ts";
 import { listTags } from "../../table/refs/read-tags.ts";
 import { classifyFile, type FileKind } from "./references.ts";
 

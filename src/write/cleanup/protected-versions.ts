@@ -1,6 +1,6 @@
 import type { Store } from "../../store/store.ts";
 import { findRoot } from "../../table/refs/branch-root.ts";
-import { listBranches } from "../../table/refs/branches.ts";
+import { listBranches } from "../../table/refs/read-branches.ts";
 import { listTags } from "../../table/refs/read-tags.ts";
 import type { Snapshot } from "../../table/snapshot.ts";
 

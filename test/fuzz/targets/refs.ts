@@ -1,6 +1,6 @@
 import { createMemoryStore } from "../../../src/store/memory.ts";
 import { readVersionHint } from "../../../src/table/manifest/find-version.ts";
-import { getBranch, listBranches } from "../../../src/table/refs/branches.ts";
+import { getBranch, listBranches } from "../../../src/table/refs/read-branches.ts";
 import { getTag, listTags } from "../../../src/table/refs/read-tags.ts";
 import { expectThat, type Input, type Seed, type Target } from "../target.ts";
 
