@@ -5,24 +5,23 @@ import { mapBounded } from "../../tasks/settle-all.ts";
 import { getFragment, type Snapshot } from "../snapshot.ts";
 import { locateColumns } from "./fragment-columns.ts";
 
-/** A column of one fragment whose rows lie in a file one after another, just as Arrow holds them. */
+/** How rows of a column of one fragment are read. */
 export interface FixedColumn {
-  readonly path: string;
-  readonly columnIndex: number;
+  /** Names what is read: files are write-once, so it says all. */
+  readonly key: string;
   readonly numRows: number;
-  readonly layout: RowLayout;
+  /** Where they lie one after another, just as Arrow holds them; `null`: they must be decoded. */
+  readonly plain: { readonly path: string; readonly layout: RowLayout } | null;
 }
 
 /** Fragments looked up at once. */
 const CONCURRENCY = 8;
 
-const known = new WeakMap<Snapshot, Map<number, Map<number, FixedColumn | null>>>();
+const known = new WeakMap<Snapshot, Map<number, Map<number, FixedColumn>>>();
 
 /**
- * Where the rows of a column lie, by fragment. Opens a fragment's file the first time; what it told is kept with the
+ * How rows of a column are read, by fragment. Opens a fragment's file the first time; what it told is kept with the
  * snapshot.
- *
- * @returns nothing where a fragment has the column in another way: compressed, with NULLs, in several files, in none
  * @throws NOT_FOUND for an unknown fragment, CORRUPT, UNSUPPORTED, IO, ABORTED
  */
 export async function locateFixedColumn(
@@ -30,22 +29,21 @@ export async function locateFixedColumn(
   field: LanceField,
   fragmentIds: ReadonlySet<number>,
   signal?: AbortSignal,
-): Promise<ReadonlyMap<number, FixedColumn> | undefined> {
+): Promise<ReadonlyMap<number, FixedColumn>> {
   const columns = getColumns(snapshot, field.id);
   const unknown = [...fragmentIds].filter((id) => !columns.has(id));
   if (unknown.length > 0) {
     await mapBounded(unknown, CONCURRENCY, async (id) => {
-      columns.set(id, (await findColumn(snapshot, field, id, signal)) ?? null);
+      columns.set(id, await findColumn(snapshot, field, id, signal));
     });
   }
-  for (const id of fragmentIds) if (columns.get(id) === null) return undefined;
-  return columns as ReadonlyMap<number, FixedColumn>;
+  return columns;
 }
 
-function getColumns(snapshot: Snapshot, fieldId: number): Map<number, FixedColumn | null> {
-  const byField = known.get(snapshot) ?? new Map<number, Map<number, FixedColumn | null>>();
+function getColumns(snapshot: Snapshot, fieldId: number): Map<number, FixedColumn> {
+  const byField = known.get(snapshot) ?? new Map<number, Map<number, FixedColumn>>();
   known.set(snapshot, byField);
-  const columns = byField.get(fieldId) ?? new Map<number, FixedColumn | null>();
+  const columns = byField.get(fieldId) ?? new Map<number, FixedColumn>();
   byField.set(fieldId, columns);
   return columns;
 }
@@ -55,22 +53,21 @@ async function findColumn(
   field: LanceField,
   fragmentId: number,
   signal: AbortSignal | undefined,
-): Promise<FixedColumn | undefined> {
+): Promise<FixedColumn> {
   const fragment = getFragment(snapshot, fragmentId);
   const { files, scattered } = locateColumns(snapshot, fragment, [field]);
+  const names = files.map(({ path, columns }) => `${path}:${columns[0]!.columnIndices.join(",")}`);
+  const column = { key: names.join(" "), numRows: fragment.physicalRows, plain: null };
   const [only, ...more] = files;
-  if (!only || more.length > 0 || scattered.size > 0) return undefined;
-  const { path, sizeBytes, columns } = only;
-  const file = await snapshot.files.open(path, { sizeBytes, signal });
+  if (!only || more.length > 0 || scattered.size > 0) return column;
+  const file = await snapshot.files.open(only.path, { sizeBytes: only.sizeBytes, signal });
   if (file.numRows !== fragment.physicalRows) {
     throw new LanceError(
       "CORRUPT",
-      `${path} has ${file.numRows} rows, fragment ${fragmentId} is said to have ${fragment.physicalRows}`,
-      { path, fragmentId },
+      `${only.path} has ${file.numRows} rows, fragment ${fragmentId} is said to have ${fragment.physicalRows}`,
+      { path: only.path, fragmentId },
     );
   }
-  const [column] = columns;
-  const [columnIndex, ...others] = column!.columnIndices;
-  const layout = others.length === 0 ? file.layoutRows(column!) : undefined;
-  return layout && { path, columnIndex: columnIndex!, numRows: file.numRows, layout };
+  const layout = file.layoutRows(only.columns[0]!);
+  return layout ? { ...column, plain: { path: only.path, layout } } : column;
 }

@@ -1,46 +1,43 @@
+import type { Data } from "apache-arrow";
 import { LanceError } from "../../errors.ts";
 import { readSlice } from "../../format/read/byte-source.ts";
 import type { LanceField } from "../../format/schema.ts";
-import { mapBounded } from "../../tasks/settle-all.ts";
+import { mapBounded, settleAll } from "../../tasks/settle-all.ts";
 import type { FileCache } from "../file-cache.ts";
 import { halvesOf } from "../row-ids/row-addresses.ts";
 import type { Snapshot } from "../snapshot.ts";
 import { type FixedColumn, locateFixedColumn } from "./fixed-column.ts";
+import { planRuns, type Run } from "./plan-runs.ts";
 import { type CachedRows, RowCache } from "./row-cache.ts";
+import { takeAddresses } from "./take.ts";
 
-/** What rows are taken of, and how many bytes of them are kept for the next time. */
+/** What rows are taken of. */
 export interface TakeFixedOptions {
+  /** A column of fixed-size lists of numbers. */
   readonly field: LanceField;
   readonly rowBytes: number;
+  /** Bytes of rows kept for the next time. */
   readonly maxBytes: number;
+  /** Which rows of the column hold a value: bit i, LSB first; `undefined` = all. Asked where rows must be decoded. */
+  readonly findValid: (values: Data) => Uint8Array | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A row to read, and where it goes in the answer. */
-interface MissingRow {
-  readonly row: number;
-  readonly at: number;
+/** Values of rows, in the order asked for. */
+export interface FixedRows {
+  readonly bytes: Uint8Array;
+  /** Positions of rows that hold none; their bytes mean nothing. */
+  readonly invalid: ReadonlySet<number>;
 }
 
-/** A column rows are missing of. */
+/** What is read of one fragment. */
 interface Source {
   readonly column: FixedColumn;
   readonly cached: CachedRows;
-  readonly missing: MissingRow[];
+  /** Positions in the answer of the rows that are not kept. */
+  readonly missing: number[];
 }
 
-/** Rows of a file that are read as one. */
-interface Run {
-  readonly source: Source;
-  readonly start: number;
-  end: number;
-  readonly offset: number;
-  readonly rows: MissingRow[];
-}
-
-/** A store that names no gap reads so much about as fast as a row, and neighbours may be asked for next. */
-const BLOCK_BYTES = 64 * 1024;
-const MAX_RUN_BYTES = 8 * 1024 * 1024;
 /** Reads under way at once. */
 const CONCURRENCY = 64;
 
@@ -48,58 +45,44 @@ const CONCURRENCY = 64;
 const caches = new WeakMap<FileCache, RowCache>();
 
 /**
- * Rows by address, in their order, of a column whose rows lie in its files one after another, just as Arrow holds them.
- * Rows that are kept cost a copy; the others are read from where they lie, those near to each other at once.
+ * Rows by address, of a column of fixed width. Rows that are kept cost a copy. Others are read from where they lie, those
+ * near to each other at once; where they must be decoded, as {@link takeAddresses} does.
  *
- * @returns the bytes of all rows; nothing where a fragment has the column in another way (see {@link locateFixedColumn})
  * @throws NOT_FOUND naming the fragment or row that is not there, CORRUPT, UNSUPPORTED, IO, ABORTED
  */
 export async function takeFixedRows(
   snapshot: Snapshot,
   addresses: BigUint64Array,
   options: TakeFixedOptions,
-): Promise<Uint8Array | undefined> {
+): Promise<FixedRows> {
   const { field, rowBytes, maxBytes, signal } = options;
   const halves = halvesOf(addresses);
   const fragmentIds = new Set<number>();
   for (let i = 1; i < halves.length; i += 2) fragmentIds.add(halves[i]!);
   const columns = await locateFixedColumn(snapshot, field, fragmentIds, signal);
-  if (!columns) return undefined;
   const cache = getRowCache(snapshot.files);
   cache.bound(maxBytes);
   const sources = new Map<number, Source>();
   for (const id of fragmentIds) {
     const column = columns.get(id)!;
-    if (column.layout.rowBytes !== rowBytes) return undefined;
-    const cached = cache.open(`${column.columnIndex}/${rowBytes}/${column.path}`, rowBytes);
-    sources.set(id, { column, cached, missing: [] });
+    sources.set(id, { column, cached: cache.open(`${rowBytes} ${column.key}`, rowBytes), missing: [] });
   }
   const bytes = new Uint8Array(addresses.length * rowBytes);
   let isComplete = true;
   for (let i = 0; i < addresses.length; i++) {
     const row = halves[2 * i]!;
     const source = sources.get(halves[2 * i + 1]!)!;
-    if (row >= source.column.numRows) throw noRow(halves[2 * i + 1]!, row, source.column);
+    if (row >= source.column.numRows) throw refuseRow(halves[2 * i + 1]!, row, source.column);
     if (source.cached.copy(row, bytes, i * rowBytes)) continue;
-    source.missing.push({ row, at: i * rowBytes });
+    source.missing.push(i);
     isComplete = false;
   }
-  if (isComplete) return bytes;
-  const blockRows = snapshot.store.capabilities?.gapBytes === undefined ? Math.floor(BLOCK_BYTES / rowBytes) : 1;
-  const gapBytes = snapshot.store.capabilities?.gapBytes ?? BLOCK_BYTES;
-  const runs = [...sources.values()].flatMap((source) => planRuns(source, { blockRows, gapBytes }));
-  await mapBounded(runs, CONCURRENCY, async (run) => {
-    const { column, cached } = run.source;
-    const length = (run.end - run.start) * rowBytes;
-    const read = await readSlice(snapshot.store, column.path, { offset: run.offset, length, signal });
-    const rowAt = (row: number) => read.subarray((row - run.start) * rowBytes, (row - run.start + 1) * rowBytes);
-    for (const { row, at } of run.rows) bytes.set(rowAt(row), at);
-    for (let row = run.start; row < run.end; row++) cached.add(row, rowAt(row));
-  });
-  return bytes;
+  const rows = { bytes, invalid: new Set<number>() };
+  if (!isComplete) await readMissing(snapshot, addresses, { rows, sources: [...sources.values()], options });
+  return rows;
 }
 
-/** Bytes of rows kept for a table's files. */
+/** Bytes of rows kept of a table's files. */
 export function getKeptRowBytes(snapshot: Snapshot): number {
   return getRowCache(snapshot.files).bytes;
 }
@@ -110,36 +93,69 @@ function getRowCache(files: FileCache): RowCache {
   return cache;
 }
 
-/** Reads that bring the missing rows: whole blocks of neighbours, joined where they are near. */
-function planRuns(source: Source, limits: { readonly blockRows: number; readonly gapBytes: number }): Run[] {
-  const { rowBytes, starts, offsets } = source.column.layout;
-  const blockRows = Math.max(1, limits.blockRows);
-  const runs: Run[] = [];
-  let page = 0;
-  let lastPage = -1;
-  for (const missing of source.missing.sort((a, b) => a.row - b.row)) {
-    while (starts[page + 1]! <= missing.row) page++;
-    const first = starts[page]!;
-    const start = first + Math.floor((missing.row - first) / blockRows) * blockRows;
-    const end = Math.min(start + blockRows, starts[page + 1]!);
-    const last = runs.at(-1);
-    const isNear =
-      last !== undefined &&
-      page === lastPage &&
-      (start - last.end) * rowBytes <= limits.gapBytes &&
-      (end - last.start) * rowBytes <= MAX_RUN_BYTES;
-    if (isNear) {
-      last.end = Math.max(last.end, end);
-      last.rows.push(missing);
-    } else {
-      runs.push({ source, start, end, offset: offsets[page]! + (start - first) * rowBytes, rows: [missing] });
-    }
-    lastPage = page;
-  }
-  return runs;
+interface Reading {
+  readonly rows: { readonly bytes: Uint8Array; readonly invalid: Set<number> };
+  readonly sources: readonly Source[];
+  readonly options: TakeFixedOptions;
 }
 
-function noRow(fragmentId: number, row: number, { numRows }: FixedColumn): LanceError {
+async function readMissing(snapshot: Snapshot, addresses: BigUint64Array, reading: Reading): Promise<void> {
+  const { sources, options } = reading;
+  const halves = halvesOf(addresses);
+  const isPlain = ({ column }: Source) => column.plain?.layout.rowBytes === options.rowBytes;
+  const runs = sources.filter(isPlain).flatMap((source) => {
+    const missing = source.missing.map((at) => ({ row: halves[2 * at]!, at }));
+    return planRuns(source.column.plain!.layout, missing, snapshot.store.capabilities?.gapBytes).map((run) => ({
+      source,
+      run,
+    }));
+  });
+  const decoded = sources.filter((source) => !isPlain(source) && source.missing.length > 0);
+  await settleAll([
+    mapBounded(runs, CONCURRENCY, ({ source, run }) => readRun(snapshot, source, { run, reading })),
+    decodeRows(snapshot, addresses, { ...reading, sources: decoded }),
+  ]);
+}
+
+async function readRun(
+  { store }: Snapshot,
+  { column, cached }: Source,
+  { run, reading: { rows, options } }: { readonly run: Run; readonly reading: Reading },
+): Promise<void> {
+  const { rowBytes, signal } = options;
+  const length = (run.end - run.start) * rowBytes;
+  const read = await readSlice(store, column.plain!.path, { offset: run.offset, length, signal });
+  const rowAt = (row: number) => read.subarray((row - run.start) * rowBytes, (row - run.start + 1) * rowBytes);
+  for (const { row, at } of run.rows) rows.bytes.set(rowAt(row), at * rowBytes);
+  for (let row = run.start; row < run.end; row++) cached.add(row, rowAt(row));
+}
+
+async function decodeRows(snapshot: Snapshot, addresses: BigUint64Array, reading: Reading): Promise<void> {
+  const { rows, sources, options } = reading;
+  const { field, rowBytes, findValid, signal } = options;
+  const wanted = sources.flatMap(({ cached, missing }) => missing.map((at) => ({ cached, at })));
+  if (wanted.length === 0) return;
+  const picked = BigUint64Array.from(wanted, ({ at }) => addresses[at]!);
+  const batch = await takeAddresses(snapshot, picked, [field], { signal });
+  const data = batch.data.children[0]!;
+  const items = data.children[0]!.values as ArrayBufferView;
+  if (items.byteLength < wanted.length * rowBytes) {
+    throw new LanceError("SCHEMA_MISMATCH", `column "${field.name}": expected ${rowBytes} bytes a row`, {
+      column: field.name,
+    });
+  }
+  const values = new Uint8Array(items.buffer, items.byteOffset, items.byteLength);
+  const valid = findValid(data);
+  const halves = halvesOf(picked);
+  for (const [i, { cached, at }] of wanted.entries()) {
+    const row = values.subarray(i * rowBytes, (i + 1) * rowBytes);
+    rows.bytes.set(row, at * rowBytes);
+    if (valid && ((valid[i >> 3]! >> (i & 7)) & 1) === 0) rows.invalid.add(at);
+    else cached.add(halves[2 * i]!, row);
+  }
+}
+
+function refuseRow(fragmentId: number, row: number, { numRows }: FixedColumn): LanceError {
   return new LanceError("NOT_FOUND", `fragment ${fragmentId} has rows 0 to ${numRows - 1}; row ${row} was asked for`, {
     fragmentId,
     row,
