@@ -1,5 +1,4 @@
 import {
-  TimeUnit as ArrowUnit,
   Binary,
   Bool,
   type DataType,
@@ -26,17 +25,10 @@ import {
   Utf8,
 } from "apache-arrow";
 import { LanceError } from "../errors.ts";
-import { toArrowField } from "../format/arrow-schema.ts";
+import { toArrowField, toArrowUnit } from "../format/arrow-schema.ts";
 import { fromArrowSchema } from "../format/from-arrow-schema.ts";
 import { type BoundExpression, typeOf } from "./bound.ts";
-import { readFieldType, type TimeUnit, timeBits, type ValueType } from "./value-type.ts";
-
-const UNITS: Readonly<Record<TimeUnit, ArrowUnit>> = {
-  s: ArrowUnit.SECOND,
-  ms: ArrowUnit.MILLISECOND,
-  us: ArrowUnit.MICROSECOND,
-  ns: ArrowUnit.NANOSECOND,
-};
+import { readFieldType, timeBits, type ValueType } from "./value-type.ts";
 
 /** The Arrow type of an expression's result. A column or a field keeps the type it is stored in, dictionaries too. */
 export function arrowTypeOf(bound: BoundExpression): DataType {
@@ -64,11 +56,11 @@ export function toArrowValueType(type: ValueType): DataType {
     case "date":
       return type.unit === "day" ? new DateDay() : new DateMillisecond();
     case "time":
-      return new Time(UNITS[type.unit], timeBits(type.unit));
+      return new Time(toArrowUnit(type.unit), timeBits(type.unit));
     case "timestamp":
-      return new Timestamp(UNITS[type.unit], type.timezone);
+      return new Timestamp(toArrowUnit(type.unit), type.timezone);
     case "duration":
-      return new Duration(UNITS[type.unit]);
+      return new Duration(toArrowUnit(type.unit));
     case "decimal":
       return new Decimal(type.scale, type.precision, type.bits);
     case "list": {

@@ -2,6 +2,7 @@ import { LanceError } from "../errors.ts";
 import type { ArithmeticOperator } from "./ast.ts";
 import { makeCast } from "./bind-cast.ts";
 import { type BoundExpression, type BoundLiteral, typeOf } from "./bound.ts";
+import { finer } from "./common-type.ts";
 import { combineDecimals, promoteDecimals } from "./decimal-arithmetic.ts";
 import { roundHalf } from "./half.ts";
 import { combine } from "./integer-arithmetic.ts";
@@ -13,12 +14,10 @@ import {
   INT64,
   integerBounds,
   isSameType,
-  type TimeUnit,
   type ValueType,
 } from "./value-type.ts";
 
 const DATE: ValueType = { kind: "date", unit: "day" };
-const UNITS: readonly TimeUnit[] = ["s", "ms", "us", "ns"];
 
 /** `left operator right` in the type both promote to. Integers wrap; a division by zero is an error where it happens. */
 export function bindArithmetic(
@@ -130,10 +129,6 @@ function bindTemporal(
   const unit = a.kind === "timestamp" && b.kind === "timestamp" ? finer(a.unit, b.unit) : "ns";
   const type: ValueType = { kind: "timestamp", unit, timezone: null };
   return make(type, type, { kind: "duration", unit });
-}
-
-function finer(a: TimeUnit, b: TimeUnit): TimeUnit {
-  return UNITS[Math.max(UNITS.indexOf(a), UNITS.indexOf(b))]!;
 }
 
 function fold(node: Extract<BoundExpression, { kind: "arithmetic" }>): BoundExpression {

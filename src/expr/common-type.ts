@@ -1,4 +1,5 @@
 import { LanceError } from "../errors.ts";
+import { TIME_UNITS } from "../format/logical-type.ts";
 import {
   type DecimalType,
   describeCastType,
@@ -88,13 +89,11 @@ function uniteTemporal(a: ValueType, b: ValueType): ValueType | undefined {
   return undefined;
 }
 
-const UNITS: readonly TimeUnit[] = ["s", "ms", "us", "ns"];
-
 function coarser(a: TimeUnit, b: TimeUnit): TimeUnit {
-  return UNITS[Math.min(UNITS.indexOf(a), UNITS.indexOf(b))]!;
+  return TIME_UNITS[Math.min(TIME_UNITS.indexOf(a), TIME_UNITS.indexOf(b))]!;
 }
 
 /** The finer of two units. */
 export function finer(a: TimeUnit, b: TimeUnit): TimeUnit {
-  return UNITS[Math.max(UNITS.indexOf(a), UNITS.indexOf(b))]!;
+  return TIME_UNITS[Math.max(TIME_UNITS.indexOf(a), TIME_UNITS.indexOf(b))]!;
 }

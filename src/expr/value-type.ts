@@ -1,3 +1,4 @@
+import type { TimeUnitName } from "../format/logical-type.ts";
 import type { LanceField } from "../format/schema.ts";
 
 /** The type of a column or of an expression's result. A dictionary column has the type of its values. */
@@ -21,7 +22,8 @@ export type ValueType =
 export type DecimalType = Extract<ValueType, { kind: "decimal" }>;
 export type ListType = Extract<ValueType, { kind: "list" }>;
 
-export type TimeUnit = "s" | "ms" | "us" | "ns";
+/** What a time, a duration or a timestamp counts. */
+export type TimeUnit = TimeUnitName;
 
 export const BOOLEAN: ValueType = { kind: "boolean" };
 export const INT32: ValueType = { kind: "int", bits: 32, signed: true };

@@ -24,19 +24,17 @@ import {
   Struct,
   Time,
   Timestamp,
-  TimeUnit,
+  type TimeUnit,
   Utf8,
 } from "apache-arrow";
 import { LanceError } from "../errors.ts";
-import { type LogicalType, parseLogicalType, type TimeUnitName } from "./logical-type.ts";
+import { type LogicalType, parseLogicalType, TIME_UNITS, type TimeUnitName } from "./logical-type.ts";
 import type { LanceField, LanceSchema } from "./schema.ts";
 
-const UNITS: Readonly<Record<TimeUnitName, TimeUnit>> = {
-  s: TimeUnit.SECOND,
-  ms: TimeUnit.MILLISECOND,
-  us: TimeUnit.MICROSECOND,
-  ns: TimeUnit.NANOSECOND,
-};
+/** Arrow's number for a unit. */
+export function toArrowUnit(unit: TimeUnitName): TimeUnit {
+  return TIME_UNITS.indexOf(unit);
+}
 
 /** The Arrow field of a Lance field, children and metadata included. @throws UNSUPPORTED for an unknown type */
 export function toArrowField(field: LanceField): Field {
@@ -122,11 +120,11 @@ function toLeafType(logical: LogicalType): DataType {
     case "date":
       return logical.unit === "day" ? new DateDay() : new DateMillisecond();
     case "time":
-      return new Time(UNITS[logical.unit], logical.bits);
+      return new Time(toArrowUnit(logical.unit), logical.bits);
     case "duration":
-      return new Duration(UNITS[logical.unit]);
+      return new Duration(toArrowUnit(logical.unit));
     case "timestamp":
-      return new Timestamp(UNITS[logical.unit], logical.timezone);
+      return new Timestamp(toArrowUnit(logical.unit), logical.timezone);
     case "decimal":
       return new Decimal(logical.scale, logical.precision, logical.bits);
     case "fixed_size_list":
@@ -146,5 +144,3 @@ function toLeafType(logical: LogicalType): DataType {
 function decodeText(bytes: Uint8Array): string {
   return new TextDecoder().decode(bytes);
 }
-
-export { fromArrowSchema } from "./from-arrow-schema.ts";

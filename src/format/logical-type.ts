@@ -16,7 +16,11 @@ export type LogicalType =
   | { readonly kind: "struct" | "map" | "blob" }
   | { readonly kind: "list" | "large_list" };
 
-export type TimeUnitName = "s" | "ms" | "us" | "ns";
+/** The units of times, coarsest first: each stands where Arrow's number for it is. */
+export const TIME_UNITS = ["s", "ms", "us", "ns"] as const;
+
+/** What a time, a duration or a timestamp counts. */
+export type TimeUnitName = (typeof TIME_UNITS)[number];
 
 const SIMPLE: Readonly<Record<string, LogicalType>> = {
   null: { kind: "null" },
@@ -109,7 +113,7 @@ export function parseLogicalType(text: string): LogicalType {
 }
 
 function isTimeUnit(text: string): text is TimeUnitName {
-  return text === "s" || text === "ms" || text === "us" || text === "ns";
+  return (TIME_UNITS as readonly string[]).includes(text);
 }
 
 function readSize(text: string, whole: string): number {

@@ -1,6 +1,7 @@
 import { Field, Int32, List, Schema, Struct, Utf8 } from "apache-arrow";
 import { describe, expect, test } from "vitest";
-import { fromArrowSchema, toArrowField, toArrowSchema } from "../../src/format/arrow-schema.ts";
+import { toArrowField, toArrowSchema } from "../../src/format/arrow-schema.ts";
+import { fromArrowSchema } from "../../src/format/from-arrow-schema.ts";
 import { parseLogicalType } from "../../src/format/logical-type.ts";
 import { type LanceField, readSchema, writeFields } from "../../src/format/schema.ts";
 import { FIXTURES, listLanceFiles, openFixture } from "./support.ts";

@@ -1,3 +1,5 @@
+import { TIME_UNITS } from "../logical-type.ts";
+
 /**
  * Arrow columns by shape. Nothing here asks `instanceof`: batches may come from another copy of apache-arrow.
  * Values and offsets of a sliced column are already cut; its `offset` counts for bitmaps and booleans only.
@@ -32,7 +34,6 @@ export interface ArrowData {
   readonly variadicBuffers?: readonly Uint8Array[];
 }
 
-const TIME_UNITS = ["s", "ms", "us", "ns"];
 const FLOATS = ["halffloat", "float", "double"];
 
 /**
