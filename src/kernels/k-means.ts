@@ -47,8 +47,12 @@ export interface KMeans {
 }
 
 /**
- * Starts Lloyd's k-means with k-means++ seeds over 32 × k candidates. An empty cluster takes half of the largest.
- * Holds the vectors once in WASM memory, plus 12 bytes × k × dimension.
+ * Starts a k-means. Few clusters: Lloyd's, with k-means++ seeds over 32 × k candidates. More than 64 of long vectors:
+ * rows mostly meet the 32 centroids nearest to their own, with a pass over all of them now and then; more than 256: over
+ * the leaves of a tree, without such passes. An empty cluster takes half of the largest.
+ *
+ * 61,436 vectors of 384 values, 240 clusters: 2.9 s (12.6 s over all pairs, for a loss 0.1 % higher), 1,024: 2.2 s.
+ * Holds the vectors once in WASM memory, plus 16 bytes × k × dimension and 16 bytes a vector.
  *
  * @throws INVALID_ARGUMENT, QUOTA_EXCEEDED
  */

@@ -144,6 +144,47 @@ test("equal vectors, and more clusters than vectors, end with finite centroids",
   }
 });
 
+/** Neighbourhoods after seeds; neighbourhoods after a tree. */
+describe.each([
+  { k: 96, dimension: 176, numRows: 600 },
+  { k: 270, dimension: 64, numRows: 1100 },
+])("$k clusters of $dimension values", ({ k, dimension, numRows }) => {
+  const vectors = clustered(numRows, dimension, k / 2, 4).map((value) => value + 20);
+  const base = { vectors, dimension, k, seed: 3 } as const;
+
+  test("lose at most 3 % more than textbook Lloyd in f64 does from random rows", () => {
+    const { centroids } = train({ ...base, metric: "l2" });
+    const rows = Array.from({ length: k }, (_, i) => Math.floor((i * numRows) / k));
+    const seeds = Float32Array.from(
+      rows.flatMap((row) => [...vectors.subarray(row * dimension, (row + 1) * dimension)]),
+    );
+    expect(lossOf(vectors, centroids, dimension)).toBeLessThanOrEqual(
+      referenceLloyd(vectors, seeds, dimension, 4) * 1.03,
+    );
+  });
+
+  test("are the same to the bit for one seed, others for another", () => {
+    const first = train({ ...base, metric: "l2" }).centroids;
+    expect(train({ ...base, metric: "l2" }).centroids).toEqual(first);
+    expect(train({ ...base, metric: "l2", seed: 4 }).centroids).not.toEqual(first);
+  });
+
+  test("run no more iterations than asked for, in steps of their own", () => {
+    for (const iterations of [0, 1, 4]) {
+      const found = train({ ...base, metric: "l2", iterations });
+      expect(found.iterations.length).toBeLessThanOrEqual(iterations);
+      expect(found.centroids.every(Number.isFinite)).toBe(true);
+    }
+  });
+
+  test("are directions under dot", () => {
+    const { centroids } = train({ ...base, metric: "dot" });
+    for (let c = 0; c < k; c++) {
+      expect(Math.hypot(...centroids.subarray(c * dimension, (c + 1) * dimension))).toBeCloseTo(1, 5);
+    }
+  });
+});
+
 test("dot gives directions of length 1 that groups of directions share", () => {
   const random = createRandom(6);
   const vectors = Float32Array.from({ length: 900 * 3 }, (_, i) =>

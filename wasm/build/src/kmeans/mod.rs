@@ -1,14 +1,29 @@
-//! Partition training and assignment. Lloyd's k-means (Lloyd 1982) with k-means++ seeds (Arthur and Vassilvitskii 2007)
-//! drawn on a subsample, in bounded steps.
+//! Partition training and assignment: Lloyd's k-means (Lloyd 1982) with k-means++ seeds (Arthur and Vassilvitskii 2007)
+//! for few clusters, for many a tree of them, whose leaves then move among their neighbours. All in bounded steps.
 
 mod assign;
+mod centroids;
 mod lloyd;
+mod members;
+mod nearby;
+mod pairs;
+mod panels;
+mod progress;
 mod random;
+mod rows;
+mod sample;
 mod seeds;
 mod split;
+mod training;
+mod tree;
+mod work;
 
-pub use assign::{assign_rows, Centroids, Metric, UNASSIGNED};
-pub use lloyd::{Lloyd, Options};
+pub use random::Random;
+
+use assign::assign_rows;
+use centroids::Metric;
+use progress::Limits;
+use training::{Options, Training};
 
 use lancelet_common::error::{KernelError, Result};
 use lancelet_common::memory::{view, view_mut};
@@ -17,7 +32,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 /// One training, advanced by `step` until `done`. The host writes the vectors at `vectorsPointer` before the first step.
 #[wasm_bindgen]
 pub struct KMeans {
-    lloyd: Lloyd,
+    training: Training,
 }
 
 #[wasm_bindgen]
@@ -38,53 +53,55 @@ impl KMeans {
             k,
             dimension,
             seed: seed.to_bits(),
-            max_iterations,
-            tolerance,
+            limits: Limits {
+                max_iterations,
+                tolerance,
+            },
         };
         Ok(KMeans {
-            lloyd: Lloyd::new(num_rows, options)?,
+            training: Training::new(num_rows, options)?,
         })
     }
 
     #[wasm_bindgen(js_name = vectorsPointer)]
     pub fn vectors_pointer(&mut self) -> usize {
-        self.lloyd.vectors_mut().as_mut_ptr() as usize
+        self.training.vectors_mut().as_mut_ptr() as usize
     }
 
     /// A bounded piece of work.
     pub fn step(&mut self) -> Result<()> {
-        self.lloyd.step()
+        self.training.step()
     }
 
     #[wasm_bindgen(getter)]
     pub fn done(&self) -> bool {
-        self.lloyd.done()
+        self.training.done()
     }
 
     /// Summed distance in the last whole iteration; infinite before.
     #[wasm_bindgen(getter)]
     pub fn loss(&self) -> f64 {
-        self.lloyd.loss()
+        self.training.progress().loss
     }
 
     /// Rows that moved in the last whole iteration.
     #[wasm_bindgen(getter)]
     pub fn changed(&self) -> u32 {
-        self.lloyd.changed()
+        self.training.progress().changed
     }
 
     /// Whole iterations so far.
     #[wasm_bindgen(getter)]
     pub fn iteration(&self) -> u32 {
-        self.lloyd.iteration()
+        self.training.progress().iteration
     }
 
     /// Writes `k × dimension` f32 to a host buffer.
     #[wasm_bindgen(js_name = centroidsInto)]
     pub fn centroids_into(&self, output: usize) -> Result<()> {
         // SAFETY: the typed face passes a buffer of its own.
-        self.lloyd
-            .write_centroids(unsafe { view_mut::<f32>(output, self.lloyd.centroid_values())? });
+        self.training
+            .write_centroids(unsafe { view_mut::<f32>(output, self.training.centroid_values())? });
         Ok(())
     }
 }
@@ -114,6 +131,12 @@ pub fn assign_partitions(
             view_mut::<f32>(distances, num_rows)?,
         )
     };
-    let centroids = Centroids::centred(Metric::from_code(metric)?, centroids, dimension)?;
-    assign_rows(&centroids, vectors, partitions, distances)
+    let metric = Metric::from_code(metric)?;
+    assign_rows(
+        metric,
+        centroids,
+        vectors,
+        dimension,
+        (partitions, distances),
+    )
 }

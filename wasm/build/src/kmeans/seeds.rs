@@ -1,4 +1,5 @@
 use super::random::Random;
+use super::rows::Rows;
 use lancelet_common::error::{try_zeroed, Result};
 use lancelet_common::simd::squared_l2;
 
@@ -36,20 +37,17 @@ impl Seeding {
         self.nearest.len() * dimension
     }
 
-    fn row(&self, candidate: usize) -> usize {
+    fn position(&self, candidate: usize) -> usize {
         (candidate as u64 * self.num_rows as u64 / self.nearest.len() as u64) as usize
     }
 
     /// Draws the next seed and writes it to `seed`.
-    pub fn draw(&mut self, vectors: &[f32], seed: &mut [f32], random: &mut Random) {
-        let dimension = seed.len();
+    pub fn draw(&mut self, rows: Rows<'_>, seed: &mut [f32], random: &mut Random) {
         let candidate = self.pick(random);
-        let start = self.row(candidate) * dimension;
-        seed.copy_from_slice(&vectors[start..start + dimension]);
+        seed.copy_from_slice(rows.row(self.position(candidate)));
         self.chosen += 1;
         for candidate in 0..self.nearest.len() {
-            let start = self.row(candidate) * dimension;
-            let distance = squared_l2(seed, &vectors[start..start + dimension]);
+            let distance = squared_l2(seed, rows.row(self.position(candidate)));
             self.nearest[candidate] = self.nearest[candidate].min(distance);
         }
     }
