@@ -1,3 +1,4 @@
+import { checkOptionNames } from "../query/check-options.ts";
 import type { TabularData } from "../write/input/input.ts";
 import type { MergeInsertOptions, MergeInsertResult } from "../write/merge-insert/merge-insert.ts";
 import type { MergeSpec } from "../write/merge-insert/merge-spec.ts";
@@ -8,6 +9,8 @@ export type RunMerge = (
   data: TabularData,
   options: MergeInsertOptions | undefined,
 ) => Promise<MergeInsertResult>;
+
+const ARM_KEYS = new Set(["where"]);
 
 /**
  * A merge of new rows into a table by key, told arm by arm. What no arm names stays as it is.
@@ -28,6 +31,7 @@ export class MergeInsertBuilder {
    * @param options.where an SQL condition over `source.column` and `target.column`: `source.version > target.version`
    */
   whenMatchedUpdateAll(options: { readonly where?: string | undefined } = {}): MergeInsertBuilder {
+    checkOptionNames(options, ARM_KEYS, "whenMatchedUpdateAll");
     return this.#with({ matched: { action: "update", where: options.where } });
   }
 
@@ -51,6 +55,7 @@ export class MergeInsertBuilder {
    * @param options.where an SQL predicate over the table's columns; all where it is left out
    */
   whenNotMatchedBySourceDelete(options: { readonly where?: string | undefined } = {}): MergeInsertBuilder {
+    checkOptionNames(options, ARM_KEYS, "whenNotMatchedBySourceDelete");
     return this.#with({ notMatchedBySource: { action: "delete", where: options.where } });
   }
 

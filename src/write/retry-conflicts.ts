@@ -10,6 +10,9 @@ export interface ConflictOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Names of {@link ConflictOptions}, for calls that refuse others. */
+export const CONFLICT_KEYS: readonly string[] = ["conflictRetries", "signal"] satisfies (keyof ConflictOptions)[];
+
 const DEFAULT_RETRIES = 10;
 /** No further computation is begun after this. */
 const RETRY_BUDGET_MS = 30_000;

@@ -153,6 +153,37 @@ describe("modes of writing", () => {
     await expect(dataset.insert([], { mode: "create" as never })).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
   });
 
+  test("names nobody knows are refused, of options and of what is to be done", async () => {
+    const { dataset } = await create(3);
+    const version = dataset.version;
+    const wrong = { conflictRetrys: 3 } as never;
+    const merge = dataset.mergeInsert("id");
+    const calls: [string, () => unknown][] = [
+      ["were", () => dataset.update({ were: "id = 1", values: { name: "x" } } as never)],
+      ["conflictRetrys", () => dataset.update({ values: { name: "x" } }, wrong)],
+      ["conflictRetrys", () => dataset.delete("id = 1", wrong)],
+      ["conflictRetrys", () => dataset.addColumns({ twice: "id * 2" }, wrong)],
+      ["conflictRetrys", () => dataset.alterColumns([{ path: "name", rename: "title" }], wrong)],
+      ["dataTyp", () => dataset.alterColumns([{ path: "name", rename: "title", dataTyp: 1 } as never])],
+      ["conflictRetrys", () => dataset.dropColumns(["name"], wrong)],
+      ["conflictRetrys", () => dataset.updateConfig({ a: "1" }, wrong)],
+      ["conflictRetrys", () => merge.whenNotMatchedInsertAll().execute(rows(3, 4), wrong)],
+      ["were", () => merge.whenMatchedUpdateAll({ were: "true" } as never)],
+      ["were", () => merge.whenNotMatchedBySourceDelete({ were: "true" } as never)],
+      ["targetRows", () => dataset.optimize.compactFiles({ targetRows: 10 } as never)],
+      ["dryrun", () => dataset.cleanupOldVersions({ dryrun: true } as never)],
+    ];
+    for (const [option, call] of calls) {
+      await expect((async () => call())(), `${call}`).rejects.toMatchObject({
+        code: "INVALID_ARGUMENT",
+        message: expect.stringMatching(new RegExp(`no option "${option}"; there are \\w+`)),
+        details: { option, known: expect.any(Array) },
+      });
+    }
+    await dataset.checkoutLatest();
+    expect(dataset.version).toBe(version);
+  });
+
   test("a failed overwrite leaves the table and no file", async () => {
     const { store, dataset } = await create(3);
     const before = await listPaths(store);

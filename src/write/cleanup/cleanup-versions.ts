@@ -1,4 +1,5 @@
 import { isLanceError, LanceError, throwIfAborted } from "../../errors.ts";
+import { checkOptionNames } from "../../query/check-options.ts";
 import type { ListedObject, Store } from "../../store/store.ts";
 import { requireWritable } from "../../table/commit/publish.ts";
 import { canList } from "../../table/manifest/find-version.ts";
@@ -30,6 +31,16 @@ export interface CleanupOptions extends RetentionPolicy {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: CleanupProgress) => void) | undefined;
 }
+
+const OPTION_KEYS = new Set<string>([
+  "olderThanMs",
+  "retainVersions",
+  "deleteUnverified",
+  "errorIfTaggedOldVersions",
+  "dryRun",
+  "signal",
+  "onProgress",
+] satisfies (keyof CleanupOptions)[]);
 
 /** What was removed, or would be. */
 export interface CleanupStats {
@@ -66,6 +77,7 @@ const FILE_PREFIXES = ["data/", "_deletions/", "_transactions/", "_indices/"];
  * CORRUPT (an unreadable manifest: what it names cannot be told), IO, ABORTED
  */
 export async function cleanupOldVersions(snapshot: Snapshot, options: CleanupOptions = {}): Promise<CleanupStats> {
+  checkOptionNames(options, OPTION_KEYS, "cleanupOldVersions");
   const store = requireListable(snapshot, options.dryRun === true);
   const { signal } = options;
   const nowMs = Date.now();

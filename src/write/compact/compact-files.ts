@@ -52,10 +52,11 @@ export async function compactFiles(
   } = {},
 ): Promise<CompactionResult> {
   requireWritable(snapshot.store, snapshot.uri);
-  const { signal } = options;
+  const { onCommitted, ...chosen } = options;
+  const { signal } = chosen;
   let current = await openVersion(snapshot, { signal });
   checkWriterFlags(current.manifest);
-  const resolved = resolveOptions(options, current.manifest.config);
+  const resolved = resolveOptions(chosen, current.manifest.config);
   // Files may be smaller than the target because of their size: what was made here is not looked at again.
   const made = new Set<number>();
   let metrics: CompactionMetrics = {
@@ -76,16 +77,16 @@ export async function compactFiles(
         if (tasks.length === 0) return { ...plan, done: undefined };
         const rowsToRewrite = rowsBefore + plan.tasks.reduce((sum, { numRows }) => sum + numRows, 0);
         const report = (rows: number): void =>
-          callGuarded("onProgress", options.onProgress, { rowsRewritten: rowsBefore + rows, rowsToRewrite, commits });
+          callGuarded("onProgress", chosen.onProgress, { rowsRewritten: rowsBefore + rows, rowsToRewrite, commits });
         return { ...plan, done: await compactGroup(at, tasks, plan.coverage, { ...resolved, report }) };
       },
-      { conflictRetries: options.conflictRetries, signal },
+      { conflictRetries: chosen.conflictRetries, signal },
     );
     metrics = { ...metrics, heldBack: round.heldBack };
     if (round.done === undefined) return { snapshot: current, metrics };
     const { added, removed } = round.done;
     current = round.done.snapshot;
-    options.onCommitted?.(current);
+    onCommitted?.(current);
     commits++;
     rowsBefore += added.reduce((sum, { physicalRows }) => sum + Number(physicalRows), 0);
     for (const { id } of added) made.add(Number(id));

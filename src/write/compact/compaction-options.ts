@@ -1,5 +1,7 @@
 import { LanceError } from "../../errors.ts";
 import type { WorkerPool } from "../../pool/pool.ts";
+import { checkOptionNames } from "../../query/check-options.ts";
+import { CONFLICT_KEYS } from "../retry-conflicts.ts";
 import type { HeldBack } from "./read-coverage.ts";
 
 /** How far a compaction is. */
@@ -44,6 +46,24 @@ export interface CompactionOptions {
   readonly onProgress?: ((progress: CompactionProgress) => void) | undefined;
 }
 
+const KEYS = new Set<string>([
+  ...CONFLICT_KEYS,
+  ...([
+    "targetRowsPerFragment",
+    "maxRowsPerGroup",
+    "maxBytesPerFile",
+    "materializeDeletions",
+    "materializeDeletionsThreshold",
+    "numThreads",
+    "deferIndexRemap",
+    "dropIndexCoverage",
+    "maxRowsPerCommit",
+    "pool",
+    "memoryBudgetBytes",
+    "onProgress",
+  ] satisfies (keyof CompactionOptions)[]),
+]);
+
 /** What a compaction did, in native's figures. */
 export interface CompactionMetrics {
   readonly fragmentsRemoved: number;
@@ -70,9 +90,10 @@ const CONFIG_PREFIX = "lance.compaction.";
 
 /**
  * Options as given, else as the table's config has them, else native's defaults.
- * @throws INVALID_ARGUMENT for a number that is none
+ * @throws INVALID_ARGUMENT for a number that is none, or an unknown option
  */
 export function resolveOptions(options: CompactionOptions, config: Readonly<Record<string, string>>): ResolvedOptions {
+  checkOptionNames(options, KEYS, "compactFiles");
   const numberOf = (key: string): number | undefined => {
     const text = config[CONFIG_PREFIX + key];
     if (text === undefined) return undefined;

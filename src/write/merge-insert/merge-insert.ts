@@ -5,6 +5,7 @@ import type { LanceField } from "../../format/schema.ts";
 import type { LanceFileVersion } from "../../format/write/file-writer.ts";
 import { holdsRowAddresses } from "../../index/registry.ts";
 import { Transaction_UpdateSchema } from "../../proto/gen/lance/transaction_pb.ts";
+import { checkOptionNames } from "../../query/check-options.ts";
 import type { ScannerEnvironment } from "../../query/scanner.ts";
 import { commit } from "../../table/commit/commit.ts";
 import { commitFiles } from "../../table/commit/commit-files.ts";
@@ -13,7 +14,7 @@ import { checkWriterFlags } from "../../table/manifest/feature-flags.ts";
 import type { Snapshot } from "../../table/snapshot.ts";
 import { checkStorageVersion } from "../create-table.ts";
 import type { TabularData } from "../input/input.ts";
-import { type ConflictOptions, retryConflicts } from "../retry-conflicts.ts";
+import { CONFLICT_KEYS, type ConflictOptions, retryConflicts } from "../retry-conflicts.ts";
 import { IdCollector } from "../rows/id-collector.ts";
 import { stageRows } from "../rows/stage-rows.ts";
 import { listFieldIds } from "../schema/field-ids.ts";
@@ -33,6 +34,17 @@ export interface MergeInsertOptions
   readonly useIndex?: boolean | undefined;
   readonly properties?: Readonly<Record<string, string>> | undefined;
 }
+
+const OPTION_KEYS = new Set<string>([
+  ...CONFLICT_KEYS,
+  ...([
+    "useIndex",
+    "maxRowsPerFile",
+    "maxBytesPerFile",
+    "properties",
+    "onProgress",
+  ] satisfies (keyof MergeInsertOptions)[]),
+]);
 
 /** What a merge did. */
 export interface MergeInsertResult {
@@ -65,6 +77,7 @@ export async function mergeInsert(
   environment: ScannerEnvironment,
   options: MergeInsertOptions = {},
 ): Promise<{ readonly snapshot: Snapshot; readonly result: MergeInsertResult }> {
+  checkOptionNames(options, OPTION_KEYS, "mergeInsert");
   checkMergeSpec(spec);
   checkWriterFlags(snapshot.manifest);
   requireWritable(snapshot.store, snapshot.uri);

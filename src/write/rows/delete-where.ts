@@ -1,8 +1,11 @@
 import { LanceError } from "../../errors.ts";
+import { checkOptionNames } from "../../query/check-options.ts";
 import { findMatches, type ScannerEnvironment } from "../../query/scanner.ts";
 import type { Snapshot } from "../../table/snapshot.ts";
-import { type ConflictOptions, retryConflicts } from "../retry-conflicts.ts";
+import { CONFLICT_KEYS, type ConflictOptions, retryConflicts } from "../retry-conflicts.ts";
 import { type DeleteResult, deleteRows } from "./delete-rows.ts";
+
+const OPTION_KEYS = new Set(CONFLICT_KEYS);
 
 /**
  * Deletes the rows a predicate is true for. Scalar indexes find them where they can. When another writer changed some
@@ -24,6 +27,7 @@ export async function deleteWhere(
       { received: String(predicate) },
     );
   }
+  checkOptionNames(options, OPTION_KEYS, "delete");
   const { signal } = options;
   const attempt = async (current: Snapshot): Promise<DeleteResult> =>
     deleteRows(current, await findMatches(current, predicate, environment, signal), { predicate, signal });

@@ -4,6 +4,7 @@ import { LanceError } from "../../errors.ts";
 import type { LanceField } from "../../format/schema.ts";
 import { holdsRowAddresses } from "../../index/registry.ts";
 import { Transaction_UpdateSchema } from "../../proto/gen/lance/transaction_pb.ts";
+import { checkOptionNames } from "../../query/check-options.ts";
 import { identifyRows } from "../../query/row-ids.ts";
 import { boundReadBytes } from "../../query/scan-batches.ts";
 import { type FragmentRows, scanPieces } from "../../query/scan-pieces.ts";
@@ -19,7 +20,7 @@ import { DEFAULT_BATCH_ROWS } from "../../table/rows/scan-fragment.ts";
 import { getFragment, type Snapshot } from "../../table/snapshot.ts";
 import { type ColumnValues, planConstant, planSqlValue } from "../column-values.ts";
 import { findBlobColumns, readBlobBytes } from "../compact/blob-columns.ts";
-import { type ConflictOptions, retryConflicts } from "../retry-conflicts.ts";
+import { CONFLICT_KEYS, type ConflictOptions, retryConflicts } from "../retry-conflicts.ts";
 import { listFieldIds } from "../schema/field-ids.ts";
 import type { WriteFragmentsOptions } from "../write-fragments.ts";
 import { IdCollector } from "./id-collector.ts";
@@ -42,6 +43,12 @@ export interface UpdateRowsOptions
   readonly properties?: Readonly<Record<string, string>> | undefined;
 }
 
+const SPEC_KEYS = new Set<string>(["where", "values", "valuesSql"] satisfies (keyof UpdateSpec)[]);
+const OPTION_KEYS = new Set<string>([
+  ...CONFLICT_KEYS,
+  ...(["maxRowsPerFile", "maxBytesPerFile", "properties", "onProgress"] satisfies (keyof UpdateRowsOptions)[]),
+]);
+
 /** What an update did. */
 export interface UpdateResult {
   readonly numUpdatedRows: number;
@@ -52,7 +59,7 @@ export interface UpdateResult {
  * Scalar indexes find the rows where they can. Rows keep their stable ids. Memory is the pages being filled, what is
  * read ahead, one bit a row, and eight bytes a changed row of a table with stable ids. No row to change makes no version.
  *
- * @throws INVALID_ARGUMENT (an unknown column, nothing to change, a value or expression that does not fit),
+ * @throws INVALID_ARGUMENT (an unknown column or option, nothing to change, a value or expression that does not fit),
  * SCHEMA_MISMATCH, UNSUPPORTED, COMMIT_CONFLICT, QUOTA_EXCEEDED, IO, ABORTED; the table is then as it was
  */
 export async function updateRows(
@@ -61,6 +68,8 @@ export async function updateRows(
   environment: ScannerEnvironment,
   options: UpdateRowsOptions = {},
 ): Promise<{ readonly snapshot: Snapshot; readonly result: UpdateResult }> {
+  checkOptionNames(spec, SPEC_KEYS, "update");
+  checkOptionNames(options, OPTION_KEYS, "update");
   return retryConflicts(snapshot, (current) => updateOnce(current, spec, environment, options), options);
 }
 

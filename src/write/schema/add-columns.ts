@@ -6,6 +6,7 @@ import { type CompiledValue, compileValue } from "../../expr/compile/value.ts";
 import { parseExpression } from "../../expr/parse.ts";
 import { fromArrowSchema } from "../../format/from-arrow-schema.ts";
 import type { LanceField } from "../../format/schema.ts";
+import { checkOptionNames } from "../../query/check-options.ts";
 import { commitFiles } from "../../table/commit/commit-files.ts";
 import { requireWritable } from "../../table/commit/publish.ts";
 import { checkWriterFlags } from "../../table/manifest/feature-flags.ts";
@@ -18,7 +19,7 @@ import { resolveFieldPath } from "../columns/field-path.ts";
 import { type ColumnFunctionResult, readFunctionResult } from "../columns/udf-result.ts";
 import { writeColumns } from "../columns/write-columns.ts";
 import { toPlainSchema } from "../input/plain-schema.ts";
-import { type ConflictOptions, retryConflicts } from "../retry-conflicts.ts";
+import { CONFLICT_KEYS, type ConflictOptions, retryConflicts } from "../retry-conflicts.ts";
 import { checkColumnNames } from "./check-column-names.ts";
 
 /** A function from some live rows to the values of new columns for them, in the same order. */
@@ -43,6 +44,11 @@ export interface AddColumnsOptions extends ConflictOptions {
     | undefined;
 }
 
+const OPTION_KEYS = new Set<string>([
+  ...CONFLICT_KEYS,
+  ...(["readColumns", "schema", "batchSize", "onProgress"] satisfies (keyof AddColumnsOptions)[]),
+]);
+
 /**
  * Adds columns. Null columns change the schema only; others are written to new files beside the old ones, one per
  * fragment, streaming. Expressions and functions see live rows only; a function sees them in order. When another writer changed data meanwhile, the
@@ -56,6 +62,7 @@ export async function addColumns(
   columns: NewColumns,
   options: AddColumnsOptions = {},
 ): Promise<Snapshot> {
+  checkOptionNames(options, OPTION_KEYS, "addColumns");
   const attempt = (current: Snapshot): Promise<Snapshot> => {
     checkWriterFlags(current.manifest);
     requireWritable(current.store, current.uri);

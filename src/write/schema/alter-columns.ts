@@ -4,6 +4,7 @@ import { toArrowField, toArrowType } from "../../format/arrow-schema.ts";
 import { fromArrowSchema } from "../../format/from-arrow-schema.ts";
 import type { LanceField } from "../../format/schema.ts";
 import type { DataFragment } from "../../proto/gen/lance/table_pb.ts";
+import { checkOptionNames } from "../../query/check-options.ts";
 import { commitFiles } from "../../table/commit/commit-files.ts";
 import { requireWritable } from "../../table/commit/publish.ts";
 import { checkWriterFlags } from "../../table/manifest/feature-flags.ts";
@@ -17,7 +18,7 @@ import { computeColumns } from "../columns/compute-columns.ts";
 import { replaceField, resolveFieldPath } from "../columns/field-path.ts";
 import { writeColumns } from "../columns/write-columns.ts";
 import { toPlainSchema } from "../input/plain-schema.ts";
-import { type ConflictOptions, retryConflicts } from "../retry-conflicts.ts";
+import { CONFLICT_KEYS, type ConflictOptions, retryConflicts } from "../retry-conflicts.ts";
 import { checkColumnNames } from "./check-column-names.ts";
 import { listFieldIds } from "./field-ids.ts";
 
@@ -33,6 +34,14 @@ export interface ColumnAlteration {
   readonly nullable?: boolean | undefined;
 }
 
+const ALTERATION_KEYS = new Set<string>([
+  "path",
+  "rename",
+  "dataType",
+  "nullable",
+] satisfies (keyof ColumnAlteration)[]);
+const OPTION_KEYS = new Set(CONFLICT_KEYS);
+
 /**
  * Renames columns, lets them be null or not, or casts them. Names and nullability are the schema's alone; a cast writes
  * the column anew, under a new field id, to files beside the old ones. Indexes stay, and a column that has one is not
@@ -46,6 +55,7 @@ export async function alterColumns(
   alterations: readonly ColumnAlteration[],
   options: ConflictOptions = {},
 ): Promise<Snapshot> {
+  checkOptionNames(options, OPTION_KEYS, "alterColumns");
   checkAlterations(alterations);
   const attempt = async (current: Snapshot): Promise<Snapshot> => {
     checkWriterFlags(current.manifest);
@@ -210,6 +220,7 @@ function checkAlterations(alterations: readonly ColumnAlteration[]): void {
     typeof each?.path !== "string" ||
     (each.rename === undefined && each.dataType === undefined && each.nullable === undefined);
   if (Array.isArray(alterations) && alterations.length > 0 && !alterations.some(isWrong)) {
+    for (const each of alterations) checkOptionNames(each, ALTERATION_KEYS, "alterColumns");
     const paths = alterations.map(({ path }) => path);
     const twice = paths.find((path, i) => paths.indexOf(path) !== i);
     if (twice === undefined) return;

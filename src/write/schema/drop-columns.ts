@@ -1,11 +1,14 @@
 import { LanceError } from "../../errors.ts";
 import type { LanceField } from "../../format/schema.ts";
+import { checkOptionNames } from "../../query/check-options.ts";
 import { requireWritable } from "../../table/commit/publish.ts";
 import { checkWriterFlags } from "../../table/manifest/feature-flags.ts";
 import type { Snapshot } from "../../table/snapshot.ts";
 import { commitProject } from "../columns/commit-columns.ts";
 import { replaceField, resolveFieldPath } from "../columns/field-path.ts";
-import { type ConflictOptions, retryConflicts } from "../retry-conflicts.ts";
+import { CONFLICT_KEYS, type ConflictOptions, retryConflicts } from "../retry-conflicts.ts";
+
+const OPTION_KEYS = new Set(CONFLICT_KEYS);
 
 /**
  * Takes columns out of the schema, with the indexes on them. No data is written or removed: a compaction does that. A
@@ -22,6 +25,7 @@ export async function dropColumns(
   if (!Array.isArray(paths) || paths.length === 0) {
     throw new LanceError("INVALID_ARGUMENT", "dropColumns: expected the names of the columns to drop", {});
   }
+  checkOptionNames(options, OPTION_KEYS, "dropColumns");
   const attempt = async (current: Snapshot): Promise<Snapshot> => {
     checkWriterFlags(current.manifest);
     requireWritable(current.store, current.uri);

@@ -4,12 +4,13 @@ import {
   Transaction_UpdateConfigSchema,
   type Transaction_UpdateMapSchema,
 } from "../../proto/gen/lance/transaction_pb.ts";
+import { checkOptionNames } from "../../query/check-options.ts";
 import { commit } from "../../table/commit/commit.ts";
 import { requireWritable } from "../../table/commit/publish.ts";
 import { checkWriterFlags } from "../../table/manifest/feature-flags.ts";
 import type { Snapshot } from "../../table/snapshot.ts";
 import { resolveFieldPath } from "../columns/field-path.ts";
-import { type ConflictOptions, retryConflicts } from "../retry-conflicts.ts";
+import { CONFLICT_KEYS, type ConflictOptions, retryConflicts } from "../retry-conflicts.ts";
 
 /** New values by key; `null` takes a key out. */
 export type MetadataChanges = Readonly<Record<string, string | null>>;
@@ -19,6 +20,8 @@ export interface MetadataOptions extends ConflictOptions {
   /** Keys that are not given go. Default: they stay. */
   readonly replace?: boolean | undefined;
 }
+
+const OPTION_KEYS = new Set<string>([...CONFLICT_KEYS, "replace" satisfies keyof MetadataOptions]);
 
 /** Which of a table's texts by key. */
 export type MetadataTarget = "config" | "tableMetadata" | "schemaMetadata" | { readonly field: string };
@@ -37,6 +40,7 @@ export async function updateMetadata(
   changes: MetadataChanges,
   options: MetadataOptions = {},
 ): Promise<Snapshot> {
+  checkOptionNames(options, OPTION_KEYS, "metadata");
   const updates = toUpdateMap(changes, options.replace ?? false);
   const attempt = (current: Snapshot): Promise<Snapshot> => {
     checkWriterFlags(current.manifest);
