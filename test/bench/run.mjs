@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 /**
- * npm run bench [-- table | vector [...]]: one run, side by side, as ratios against named peers and the physical limit.
+ * npm run bench [-- table | vector | browser [...]]: one run, side by side, as ratios against named peers and the physical limit.
  *
  *   table [PARQUET]          reading, writing and size of a table against native LanceDB, hyparquet and duckdb-wasm
+ *   browser [DATA [COLUMN]]  memory of a whole Chromium that indexes and searches
  *   vector [DATA [COLUMN]]   every vector family as recall over speed, against native LanceDB and vector libraries
  *
  * Nothing here is a test: machines differ, ratios less so. What is given is never written to.
@@ -10,10 +11,10 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
-const BENCHES = ["table", "vector"];
+const BENCHES = ["table", "vector", "browser"];
 const [name, ...rest] = process.argv.slice(2);
 if (name !== undefined && !BENCHES.includes(name)) {
-  console.error(`unknown bench "${name}": expected ${BENCHES.join(" or ")}`);
+  console.error(`unknown bench "${name}": expected ${BENCHES.join(", ")}`);
   process.exit(1);
 }
 for (const each of name === undefined ? BENCHES : [name]) {

@@ -26,8 +26,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, cpus, tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
-import { installPeers, root } from "./support.mjs";
+import { installPeers } from "./support.mjs";
 import { judgeAims, printAims } from "./vector/aims.mjs";
 import { findFrontier } from "./vector/curve.mjs";
 import { loadData } from "./vector/data.mjs";
@@ -35,19 +34,18 @@ import { describePinning } from "./vector/engine-process.mjs";
 import { findExact } from "./vector/exact.mjs";
 import { measureC, measureStream } from "./vector/limits.mjs";
 import { measureCurves, measureThroughput } from "./vector/measure.mjs";
+import { readOptions } from "./vector/options.mjs";
 import { listVectorFamilies } from "./vector/ours.mjs";
 import { printBuilds, printCurves, printFlat, printRatios, printReads, printSkipped } from "./vector/report.mjs";
-import { ENGINES, preparePool, prepareSubjects } from "./vector/subjects.mjs";
+import { preparePool, prepareSubjects } from "./vector/subjects.mjs";
 import { countFragmentRows, writeTable } from "./vector/tables.mjs";
 
 const K = 10;
 const CHUNK = 20;
 const TINY_ROWS = 2000;
-const QUICK = { rows: 6000, queries: 100, rounds: 2, budget: 0.15 };
-const FULL = { queries: 500, rounds: 3, budget: 0.8 };
 const READ_QUERIES = 20;
 
-const run = readOptions();
+const run = readOptions(process.argv.slice(3));
 installPeers();
 const work = mkdtempSync(join(tmpdir(), "lancelet-bench-"));
 const engines = [];
@@ -155,61 +153,4 @@ function writeJson({ data, rows, numQueries, limits, subjects, pooled, aims, ski
 function report(text) {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text ? `… ${text}` : ""}`);
   else if (process.env.BENCH_PROGRESS && text) process.stderr.write(`… ${text}\n`);
-}
-
-function readOptions() {
-  const whole = (name, text) => {
-    const value = Number(text);
-    if (!Number.isSafeInteger(value) || value < 1)
-      throw new Error(`--${name}: expected a whole number, received ${text}`);
-    return value;
-  };
-  const { positionals, values } = parseArgs({
-    args: process.argv.slice(3),
-    allowPositionals: true,
-    allowNegative: true,
-    options: {
-      ...Object.fromEntries(
-        [
-          "column",
-          "dimension",
-          "rows",
-          "queries",
-          "partitions",
-          "families",
-          "only",
-          "rounds",
-          "clock",
-          "memory",
-          "json",
-        ].map((name) => [name, { type: "string" }]),
-      ),
-      quick: { type: "boolean", default: false },
-      pool: { type: "boolean", default: true },
-    },
-  });
-  const number = (name) => (values[name] === undefined ? undefined : whole(name, values[name]));
-  const only = values.only?.split(",") ?? ENGINES;
-  const unknown = only.find((name) => !ENGINES.includes(name));
-  if (unknown) throw new Error(`--only: expected some of ${ENGINES.join(", ")}, received ${unknown}`);
-  const clock = values.clock ?? "wall";
-  if (clock !== "wall" && clock !== "cpu") throw new Error(`--clock: expected wall or cpu, received ${clock}`);
-  const defaults = values.quick ? QUICK : FULL;
-  return {
-    path: positionals[0] ?? join(root, "web/public/packages.lance"),
-    quick: values.quick,
-    pool: values.pool,
-    column: values.column ?? positionals[1],
-    dimension: number("dimension"),
-    rows: number("rows") ?? defaults.rows,
-    queries: number("queries") ?? defaults.queries,
-    rounds: number("rounds") ?? defaults.rounds,
-    budget: defaults.budget,
-    numPartitions: number("partitions"),
-    memoryBudgetBytes: values.memory && whole("memory", values.memory) * 1e6,
-    families: values.families?.split(","),
-    only,
-    clock,
-    json: values.json,
-  };
 }

@@ -76,7 +76,7 @@ function widenHalves(halves) {
 }
 
 async function readParquet(path, wanted) {
-  const { readListColumn } = await import("../peers/parquet.mjs");
+  const { readListColumn } = await import("../peers/parquet-vectors.mjs");
   const { column, lists } = await readListColumn(readFileSync(path), wanted);
   const dimension = lists[0]?.length ?? 0;
   const vectors = new Float32Array(lists.length * dimension);

@@ -12,10 +12,11 @@ export async function createEngine({ base, tiny, k, fragmentRows, workers, memor
   const budget = memoryBudgetBytes ? { memoryBudgetBytes } : {};
   const pool = workers > 1 ? createPool({ numWorkers: workers }) : undefined;
   const opened = new Map();
-  const open = async ({ path }) => {
-    const dataset = opened.get(path) ?? (await openDataset(path, { ...budget, ...(pool ? { pool } : {}) }));
-    opened.set(path, dataset);
-    return dataset;
+  const open = async ({ path, openOptions }) => {
+    const key = JSON.stringify([path, openOptions]);
+    if (!opened.has(key))
+      opened.set(key, await openDataset(path, { ...budget, ...(pool ? { pool } : {}), ...openOptions }));
+    return opened.get(key);
   };
   const ask = (q, setting) => ({
     columns: [],

@@ -104,12 +104,12 @@ export function printFlat(subjects, { stream, c }) {
     ["C loop, -O3 -march=native -ffast-math", c],
     ...subjects
       .filter(({ family, points }) => family === "no index" && points.length > 0)
-      .map(({ label, points }) => [label, 1000 / points[0].qps]),
+      .map(({ label, points }) => [label, 1000 / points[0].qps, points[0].recall]),
   ];
   console.log("Nearest of all rows without an index, one thread");
   printTable(
-    ["by", "ms", "÷ reading"],
-    rows.map(([name, ms]) => [name, round(ms), round(ms === undefined ? undefined : ms / stream)]),
+    ["by", "ms", "÷ reading", "recall"],
+    rows.map(([name, ms, recall]) => [name, round(ms), ms && round(ms / stream), recall && round(recall)]),
   );
 }
 

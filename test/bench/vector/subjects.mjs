@@ -53,7 +53,12 @@ export async function prepareSubjects(run) {
     wanted("lancedb") || wanted("lancedb-own")
       ? await start("LanceDB", peer("lancedb"), { oneThread: true })
       : undefined;
-  if (ours && wanted("ours")) subjects.push(flatSubject("lancelet", "ours", ours, job));
+  if (ours && wanted("ours")) {
+    subjects.push(flatSubject("lancelet, from files", "ours", ours, job));
+    const kept = flatSubject("lancelet, file ranges kept (cacheBytes)", "ours kept", ours, job);
+    kept.index.openOptions = keepColumn(job);
+    subjects.push(kept);
+  }
   if (native) subjects.push(flatSubject("LanceDB", "lancedb", native, job));
   if (wanted("plain-loop")) {
     const engine = await start("plain loop", peer("plain-loop"), { oneThread: true });
@@ -90,7 +95,13 @@ export async function prepareSubjects(run) {
 export async function preparePool(run, single, workers) {
   const { job, report } = run;
   const [engines, subjects, skipped] = [[], [], []];
-  const scripts = { ours: OURS, lancedb: peer("lancedb"), "lancedb own": peer("lancedb"), usearch: peer("usearch") };
+  const scripts = {
+    ours: OURS,
+    "ours kept": OURS,
+    lancedb: peer("lancedb"),
+    "lancedb own": peer("lancedb"),
+    usearch: peer("usearch"),
+  };
   const started = new Map();
   const startOnce = async (name) => {
     const script = scripts[name];
@@ -129,6 +140,12 @@ function bestSettings({ points }) {
 
 function flatSubject(label, engineName, engine, { base }) {
   return { family: "no index", label, engineName, engine, index: { path: base }, settings: FLAT_SETTINGS };
+}
+
+/** Twice the bytes: a range above half of the cache is not kept. Over several workers a budget is shared. */
+function keepColumn({ rows, dimension }) {
+  const bytes = 4 * rows * dimension;
+  return { cacheBytes: 2 * bytes + 64e6, memoryBudgetBytes: 8 * bytes + 256e6 };
 }
 
 function firstLine(text) {

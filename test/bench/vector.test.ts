@@ -1,5 +1,9 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { findFrontier, interpolateQps, measureRecall, sumBestChunks } from "./vector/curve.mjs";
+import { loadData } from "./vector/data.mjs";
 import { findExact } from "./vector/exact.mjs";
 import { describeFamily } from "./vector/families.mjs";
 import { summarizeReads } from "./vector/http-reads.mjs";
@@ -66,4 +70,33 @@ test("a family not known by name is measured too, graphs in one partition", () =
   expect(describeFamily("IVF_HNSW_PQ", shape).params).toMatchObject({ numPartitions: 1, numSubVectors: 16 });
   const { settings } = describeFamily("IVF_PQ", shape);
   expect(settings.every(({ nprobes }: { nprobes: number }) => nprobes <= 100)).toBe(true);
+});
+
+test("matrices are read by the dimension in their name, with the queries beside them", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "lancelet-bench-data-"));
+  try {
+    writeFileSync(join(folder, "words-2.f16"), Uint16Array.of(0x3c00, 0xc000, 0x0001, 0x3555));
+    writeFileSync(join(folder, "queries-2.f16"), Uint16Array.of(0x3c00, 0x7bff));
+    const { vectors, queries } = await loadData(folder, { queries: 5 });
+    expect([...vectors]).toEqual([1, -2, 2 ** -24, Math.fround(0.333251953125)]);
+    expect([...queries]).toEqual([1, 65_504]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("without stored queries a tenth of the rows at most is held out", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "lancelet-bench-data-"));
+  try {
+    const path = join(folder, "numbers-1.f32");
+    writeFileSync(
+      path,
+      Float32Array.from({ length: 50 }, (_, i) => i),
+    );
+    const { vectors, queries } = await loadData(path, { queries: 100 });
+    expect(queries.length).toBe(5);
+    expect([...vectors, ...queries].sort((a, b) => a - b)).toEqual(Array.from({ length: 50 }, (_, i) => i));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
