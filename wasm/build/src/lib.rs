@@ -2,6 +2,8 @@
 
 pub mod encode;
 pub mod kmeans;
+pub mod product;
+pub mod rabit;
 pub mod sort;
 
 pub use lancelet_common::memory::{allocate_bytes, free_bytes};

@@ -3,6 +3,8 @@
 pub mod bitmap;
 pub mod decode;
 pub mod distance;
+pub mod product;
+pub mod rabit;
 pub mod search;
 
 pub use lancelet_common::memory::{allocate_bytes, free_bytes};

@@ -2,6 +2,29 @@
 /* eslint-disable */
 
 /**
+ * One training, advanced by `step` until `done`. The host writes the vectors at `vectorsPointer` before the first step.
+ */
+export class CodebookTraining {
+    free(): void;
+    [Symbol.dispose](): void;
+    /**
+     * Writes `num_sub_vectors × 2^bits × (dimension / num_sub_vectors)` f32 to a host buffer.
+     */
+    codebookInto(output: number): void;
+    constructor(num_rows: number, dimension: number, num_sub_vectors: number, bits: number, seed: number, max_iterations: number, tolerance: number);
+    /**
+     * A bounded piece of work.
+     */
+    step(): void;
+    vectorsPointer(): number;
+    readonly done: boolean;
+    /**
+     * Sub-vectors that are trained.
+     */
+    readonly trained: number;
+}
+
+/**
  * A page as the host takes it.
  */
 export class EncodedPage {
@@ -108,6 +131,23 @@ export class PageEncoder {
 }
 
 /**
+ * A codebook prepared for encoding.
+ */
+export class ProductEncoder {
+    free(): void;
+    [Symbol.dispose](): void;
+    /**
+     * Codes of `num_rows` vectors, in host buffers. `partitions` 0 = of the vectors; otherwise a u32 a row, and the
+     * codes are of the residuals to the `k` centroids.
+     */
+    encode(vectors: number, num_rows: number, partitions: number, centroids: number, k: number, codes: number): void;
+    /**
+     * `codebook`: as `codebookInto` writes it.
+     */
+    constructor(dimension: number, num_sub_vectors: number, bits: number, codebook: number);
+}
+
+/**
  * Allocates `byte_length` zeroed bytes, 16-byte aligned. Returns 0 when memory cannot grow.
  */
 export function allocateBytes(byte_length: number): number;
@@ -136,11 +176,19 @@ export type InitInput = RequestInfo | URL | Response | BufferSource | WebAssembl
 
 export interface InitOutput {
     readonly memory: WebAssembly.Memory;
+    readonly __wbg_codebooktraining_free: (a: number, b: number) => void;
     readonly __wbg_encodedpage_free: (a: number, b: number) => void;
     readonly __wbg_kmeans_free: (a: number, b: number) => void;
     readonly __wbg_pageencoder_free: (a: number, b: number) => void;
+    readonly __wbg_productencoder_free: (a: number, b: number) => void;
     readonly allocateBytes: (a: number) => number;
     readonly assignPartitions: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number) => [number, number];
+    readonly codebooktraining_codebookInto: (a: number, b: number) => [number, number];
+    readonly codebooktraining_done: (a: number) => number;
+    readonly codebooktraining_new: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => [number, number, number];
+    readonly codebooktraining_step: (a: number) => [number, number];
+    readonly codebooktraining_trained: (a: number) => number;
+    readonly codebooktraining_vectorsPointer: (a: number) => number;
     readonly encodedpage_numBuffers: (a: number) => number;
     readonly encodedpage_table: (a: number) => [number, number];
     readonly encodedpage_takeBuffer: (a: number, b: number) => [number, number, number, number];
@@ -165,6 +213,8 @@ export interface InitOutput {
     readonly pageencoder_setNulls: (a: number, b: number, c: number) => void;
     readonly pageencoder_setVariable: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number];
     readonly pageencoder_setVariableDictionary: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number];
+    readonly productencoder_encode: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => [number, number];
+    readonly productencoder_new: (a: number, b: number, c: number, d: number) => [number, number, number];
     readonly sortBytes: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number];
     readonly sortFixed: (a: number, b: number, c: number, d: number, e: number) => [number, number];
     readonly __wbindgen_externrefs: WebAssembly.Table;

@@ -1,6 +1,82 @@
 /* @ts-self-types="./build.d.ts" */
 
 /**
+ * One training, advanced by `step` until `done`. The host writes the vectors at `vectorsPointer` before the first step.
+ */
+export class CodebookTraining {
+    __destroy_into_raw() {
+        const ptr = this.__wbg_ptr;
+        this.__wbg_ptr = 0;
+        CodebookTrainingFinalization.unregister(this);
+        return ptr;
+    }
+    free() {
+        const ptr = this.__destroy_into_raw();
+        wasm.__wbg_codebooktraining_free(ptr, 0);
+    }
+    /**
+     * Writes `num_sub_vectors × 2^bits × (dimension / num_sub_vectors)` f32 to a host buffer.
+     * @param {number} output
+     */
+    codebookInto(output) {
+        const ret = wasm.codebooktraining_codebookInto(this.__wbg_ptr, output);
+        if (ret[1]) {
+            throw takeFromExternrefTable0(ret[0]);
+        }
+    }
+    /**
+     * @returns {boolean}
+     */
+    get done() {
+        const ret = wasm.codebooktraining_done(this.__wbg_ptr);
+        return ret !== 0;
+    }
+    /**
+     * @param {number} num_rows
+     * @param {number} dimension
+     * @param {number} num_sub_vectors
+     * @param {number} bits
+     * @param {number} seed
+     * @param {number} max_iterations
+     * @param {number} tolerance
+     */
+    constructor(num_rows, dimension, num_sub_vectors, bits, seed, max_iterations, tolerance) {
+        const ret = wasm.codebooktraining_new(num_rows, dimension, num_sub_vectors, bits, seed, max_iterations, tolerance);
+        if (ret[2]) {
+            throw takeFromExternrefTable0(ret[1]);
+        }
+        this.__wbg_ptr = ret[0];
+        CodebookTrainingFinalization.register(this, this.__wbg_ptr, this);
+        return this;
+    }
+    /**
+     * A bounded piece of work.
+     */
+    step() {
+        const ret = wasm.codebooktraining_step(this.__wbg_ptr);
+        if (ret[1]) {
+            throw takeFromExternrefTable0(ret[0]);
+        }
+    }
+    /**
+     * Sub-vectors that are trained.
+     * @returns {number}
+     */
+    get trained() {
+        const ret = wasm.codebooktraining_trained(this.__wbg_ptr);
+        return ret >>> 0;
+    }
+    /**
+     * @returns {number}
+     */
+    vectorsPointer() {
+        const ret = wasm.codebooktraining_vectorsPointer(this.__wbg_ptr);
+        return ret >>> 0;
+    }
+}
+if (Symbol.dispose) CodebookTraining.prototype[Symbol.dispose] = CodebookTraining.prototype.free;
+
+/**
  * A page as the host takes it.
  */
 export class EncodedPage {
@@ -321,6 +397,55 @@ export class PageEncoder {
 if (Symbol.dispose) PageEncoder.prototype[Symbol.dispose] = PageEncoder.prototype.free;
 
 /**
+ * A codebook prepared for encoding.
+ */
+export class ProductEncoder {
+    __destroy_into_raw() {
+        const ptr = this.__wbg_ptr;
+        this.__wbg_ptr = 0;
+        ProductEncoderFinalization.unregister(this);
+        return ptr;
+    }
+    free() {
+        const ptr = this.__destroy_into_raw();
+        wasm.__wbg_productencoder_free(ptr, 0);
+    }
+    /**
+     * Codes of `num_rows` vectors, in host buffers. `partitions` 0 = of the vectors; otherwise a u32 a row, and the
+     * codes are of the residuals to the `k` centroids.
+     * @param {number} vectors
+     * @param {number} num_rows
+     * @param {number} partitions
+     * @param {number} centroids
+     * @param {number} k
+     * @param {number} codes
+     */
+    encode(vectors, num_rows, partitions, centroids, k, codes) {
+        const ret = wasm.productencoder_encode(this.__wbg_ptr, vectors, num_rows, partitions, centroids, k, codes);
+        if (ret[1]) {
+            throw takeFromExternrefTable0(ret[0]);
+        }
+    }
+    /**
+     * `codebook`: as `codebookInto` writes it.
+     * @param {number} dimension
+     * @param {number} num_sub_vectors
+     * @param {number} bits
+     * @param {number} codebook
+     */
+    constructor(dimension, num_sub_vectors, bits, codebook) {
+        const ret = wasm.productencoder_new(dimension, num_sub_vectors, bits, codebook);
+        if (ret[2]) {
+            throw takeFromExternrefTable0(ret[1]);
+        }
+        this.__wbg_ptr = ret[0];
+        ProductEncoderFinalization.register(this, this.__wbg_ptr, this);
+        return this;
+    }
+}
+if (Symbol.dispose) ProductEncoder.prototype[Symbol.dispose] = ProductEncoder.prototype.free;
+
+/**
  * Allocates `byte_length` zeroed bytes, 16-byte aligned. Returns 0 when memory cannot grow.
  * @param {number} byte_length
  * @returns {number}
@@ -414,6 +539,9 @@ function __wbg_get_imports() {
     };
 }
 
+const CodebookTrainingFinalization = (typeof FinalizationRegistry === 'undefined')
+    ? { register: () => {}, unregister: () => {} }
+    : new FinalizationRegistry(ptr => wasm.__wbg_codebooktraining_free(ptr, 1));
 const EncodedPageFinalization = (typeof FinalizationRegistry === 'undefined')
     ? { register: () => {}, unregister: () => {} }
     : new FinalizationRegistry(ptr => wasm.__wbg_encodedpage_free(ptr, 1));
@@ -423,6 +551,9 @@ const KMeansFinalization = (typeof FinalizationRegistry === 'undefined')
 const PageEncoderFinalization = (typeof FinalizationRegistry === 'undefined')
     ? { register: () => {}, unregister: () => {} }
     : new FinalizationRegistry(ptr => wasm.__wbg_pageencoder_free(ptr, 1));
+const ProductEncoderFinalization = (typeof FinalizationRegistry === 'undefined')
+    ? { register: () => {}, unregister: () => {} }
+    : new FinalizationRegistry(ptr => wasm.__wbg_productencoder_free(ptr, 1));
 
 function getArrayU32FromWasm0(ptr, len) {
     ptr = ptr >>> 0;

@@ -1,11 +1,19 @@
 /* tslint:disable */
 /* eslint-disable */
 export const memory: WebAssembly.Memory;
+export const __wbg_codebooktraining_free: (a: number, b: number) => void;
 export const __wbg_encodedpage_free: (a: number, b: number) => void;
 export const __wbg_kmeans_free: (a: number, b: number) => void;
 export const __wbg_pageencoder_free: (a: number, b: number) => void;
+export const __wbg_productencoder_free: (a: number, b: number) => void;
 export const allocateBytes: (a: number) => number;
 export const assignPartitions: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number) => [number, number];
+export const codebooktraining_codebookInto: (a: number, b: number) => [number, number];
+export const codebooktraining_done: (a: number) => number;
+export const codebooktraining_new: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => [number, number, number];
+export const codebooktraining_step: (a: number) => [number, number];
+export const codebooktraining_trained: (a: number) => number;
+export const codebooktraining_vectorsPointer: (a: number) => number;
 export const encodedpage_numBuffers: (a: number) => number;
 export const encodedpage_table: (a: number) => [number, number];
 export const encodedpage_takeBuffer: (a: number, b: number) => [number, number, number, number];
@@ -30,6 +38,8 @@ export const pageencoder_setLevels: (a: number, b: number, c: number, d: number,
 export const pageencoder_setNulls: (a: number, b: number, c: number) => void;
 export const pageencoder_setVariable: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number];
 export const pageencoder_setVariableDictionary: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number];
+export const productencoder_encode: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => [number, number];
+export const productencoder_new: (a: number, b: number, c: number, d: number) => [number, number, number];
 export const sortBytes: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number];
 export const sortFixed: (a: number, b: number, c: number, d: number, e: number) => [number, number];
 export const __wbindgen_externrefs: WebAssembly.Table;

@@ -99,6 +99,22 @@ export class PageDecoder {
 }
 
 /**
+ * A codebook, and the query it was prepared for last.
+ */
+export class ProductCodebook {
+    free(): void;
+    [Symbol.dispose](): void;
+    /**
+     * Copies `num_sub_vectors × 2^bits × (dimension / num_sub_vectors)` f32 from a host buffer.
+     */
+    constructor(metric: number, dimension: number, num_sub_vectors: number, bits: number, codebook: number);
+    /**
+     * Makes the table of a query of `dimension` f32 in a host buffer: for l2 of its residual to a partition's centroid.
+     */
+    prepare(query: number): void;
+}
+
+/**
  * Best-k over any number of scans, ascending by distance, then by row id.
  */
 export class TopK {
@@ -119,6 +135,11 @@ export class TopK {
      */
     scanFlat(element: number, metric: number, query: number, vectors: number, row_ids: number, num_rows: number, dimension: number, mask: number, lower: number, upper: number): void;
     /**
+     * As `scanFlat`, over product codes, by the query the codebook was prepared for. `blocked`: they are 4-bit ones
+     * that `arrangeProductBlocks` rearranged, from the beginning of a block on.
+     */
+    scanProductCodes(codebook: ProductCodebook, blocked: boolean, codes: number, row_ids: number, num_rows: number, mask: number, lower: number, upper: number): void;
+    /**
      * As `scanFlat`, over 8-bit scalar codes. l2: `query` is `dimension` codes, the distance Σ(Δcode)² × `scale`;
      * dot: `dimension` f32, the distance `offset` − `scale` × Σ code·q.
      */
@@ -133,6 +154,11 @@ export class TopK {
  * Allocates `byte_length` zeroed bytes, 16-byte aligned. Returns 0 when memory cannot grow.
  */
 export function allocateBytes(byte_length: number): number;
+
+/**
+ * Puts 4-bit codes of `row_bytes` a row into blocks of 16 rows, in place.
+ */
+export function arrangeProductBlocks(codes: number, num_rows: number, row_bytes: number): void;
 
 /**
  * Distances of one query to `num_rows` vectors, in host buffers.
@@ -190,8 +216,10 @@ export interface InitOutput {
     readonly memory: WebAssembly.Memory;
     readonly __wbg_columnbuilder_free: (a: number, b: number) => void;
     readonly __wbg_pagedecoder_free: (a: number, b: number) => void;
+    readonly __wbg_productcodebook_free: (a: number, b: number) => void;
     readonly __wbg_topk_free: (a: number, b: number) => void;
     readonly allocateBytes: (a: number) => number;
+    readonly arrangeProductBlocks: (a: number, b: number, c: number) => [number, number];
     readonly columnbuilder_appendConstant: (a: number, b: number, c: number, d: number) => [number, number];
     readonly columnbuilder_appendFullZip: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => [number, number];
     readonly columnbuilder_appendMiniBlock: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number) => [number, number];
@@ -219,18 +247,21 @@ export interface InitOutput {
     readonly pagedecoder_setConstant: (a: number, b: number, c: number, d: number) => [number, number];
     readonly pagedecoder_setDictionary: (a: number, b: number, c: number) => [number, number];
     readonly pagedecoder_setLevels: (a: number, b: number, c: number, d: number, e: number) => [number, number];
+    readonly productcodebook_new: (a: number, b: number, c: number, d: number, e: number) => [number, number, number];
+    readonly productcodebook_prepare: (a: number, b: number) => [number, number];
     readonly takeField: (a: number, b: number, c: number, d: number, e: number) => [number, number, number, number];
     readonly topk_count: (a: number) => number;
     readonly topk_finishInto: (a: number, b: number, c: number) => [number, number];
     readonly topk_new: (a: number) => number;
     readonly topk_scanFlat: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number) => [number, number];
+    readonly topk_scanProductCodes: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number) => [number, number];
     readonly topk_scanScalarCodes: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number) => [number, number];
     readonly topk_threshold: (a: number) => number;
     readonly unpackBitBlocks: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number, number, number];
     readonly unpackBits: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => [number, number, number, number];
     readonly __wbindgen_externrefs: WebAssembly.Table;
-    readonly __wbindgen_malloc: (a: number, b: number) => number;
     readonly __externref_table_dealloc: (a: number) => void;
+    readonly __wbindgen_malloc: (a: number, b: number) => number;
     readonly __wbindgen_free: (a: number, b: number, c: number) => void;
     readonly __wbindgen_start: () => void;
 }

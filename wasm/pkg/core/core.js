@@ -300,6 +300,50 @@ export class PageDecoder {
 if (Symbol.dispose) PageDecoder.prototype[Symbol.dispose] = PageDecoder.prototype.free;
 
 /**
+ * A codebook, and the query it was prepared for last.
+ */
+export class ProductCodebook {
+    __destroy_into_raw() {
+        const ptr = this.__wbg_ptr;
+        this.__wbg_ptr = 0;
+        ProductCodebookFinalization.unregister(this);
+        return ptr;
+    }
+    free() {
+        const ptr = this.__destroy_into_raw();
+        wasm.__wbg_productcodebook_free(ptr, 0);
+    }
+    /**
+     * Copies `num_sub_vectors × 2^bits × (dimension / num_sub_vectors)` f32 from a host buffer.
+     * @param {number} metric
+     * @param {number} dimension
+     * @param {number} num_sub_vectors
+     * @param {number} bits
+     * @param {number} codebook
+     */
+    constructor(metric, dimension, num_sub_vectors, bits, codebook) {
+        const ret = wasm.productcodebook_new(metric, dimension, num_sub_vectors, bits, codebook);
+        if (ret[2]) {
+            throw takeFromExternrefTable0(ret[1]);
+        }
+        this.__wbg_ptr = ret[0];
+        ProductCodebookFinalization.register(this, this.__wbg_ptr, this);
+        return this;
+    }
+    /**
+     * Makes the table of a query of `dimension` f32 in a host buffer: for l2 of its residual to a partition's centroid.
+     * @param {number} query
+     */
+    prepare(query) {
+        const ret = wasm.productcodebook_prepare(this.__wbg_ptr, query);
+        if (ret[1]) {
+            throw takeFromExternrefTable0(ret[0]);
+        }
+    }
+}
+if (Symbol.dispose) ProductCodebook.prototype[Symbol.dispose] = ProductCodebook.prototype.free;
+
+/**
  * Best-k over any number of scans, ascending by distance, then by row id.
  */
 export class TopK {
@@ -362,6 +406,25 @@ export class TopK {
         }
     }
     /**
+     * As `scanFlat`, over product codes, by the query the codebook was prepared for. `blocked`: they are 4-bit ones
+     * that `arrangeProductBlocks` rearranged, from the beginning of a block on.
+     * @param {ProductCodebook} codebook
+     * @param {boolean} blocked
+     * @param {number} codes
+     * @param {number} row_ids
+     * @param {number} num_rows
+     * @param {number} mask
+     * @param {number} lower
+     * @param {number} upper
+     */
+    scanProductCodes(codebook, blocked, codes, row_ids, num_rows, mask, lower, upper) {
+        _assertClass(codebook, ProductCodebook);
+        const ret = wasm.topk_scanProductCodes(this.__wbg_ptr, codebook.__wbg_ptr, blocked, codes, row_ids, num_rows, mask, lower, upper);
+        if (ret[1]) {
+            throw takeFromExternrefTable0(ret[0]);
+        }
+    }
+    /**
      * As `scanFlat`, over 8-bit scalar codes. l2: `query` is `dimension` codes, the distance Σ(Δcode)² × `scale`;
      * dot: `dimension` f32, the distance `offset` − `scale` × Σ code·q.
      * @param {number} metric
@@ -401,6 +464,19 @@ if (Symbol.dispose) TopK.prototype[Symbol.dispose] = TopK.prototype.free;
 export function allocateBytes(byte_length) {
     const ret = wasm.allocateBytes(byte_length);
     return ret >>> 0;
+}
+
+/**
+ * Puts 4-bit codes of `row_bytes` a row into blocks of 16 rows, in place.
+ * @param {number} codes
+ * @param {number} num_rows
+ * @param {number} row_bytes
+ */
+export function arrangeProductBlocks(codes, num_rows, row_bytes) {
+    const ret = wasm.arrangeProductBlocks(codes, num_rows, row_bytes);
+    if (ret[1]) {
+        throw takeFromExternrefTable0(ret[0]);
+    }
 }
 
 /**
@@ -618,6 +694,9 @@ const ColumnBuilderFinalization = (typeof FinalizationRegistry === 'undefined')
 const PageDecoderFinalization = (typeof FinalizationRegistry === 'undefined')
     ? { register: () => {}, unregister: () => {} }
     : new FinalizationRegistry(ptr => wasm.__wbg_pagedecoder_free(ptr, 1));
+const ProductCodebookFinalization = (typeof FinalizationRegistry === 'undefined')
+    ? { register: () => {}, unregister: () => {} }
+    : new FinalizationRegistry(ptr => wasm.__wbg_productcodebook_free(ptr, 1));
 const TopKFinalization = (typeof FinalizationRegistry === 'undefined')
     ? { register: () => {}, unregister: () => {} }
     : new FinalizationRegistry(ptr => wasm.__wbg_topk_free(ptr, 1));

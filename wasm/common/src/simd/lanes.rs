@@ -14,11 +14,23 @@ mod imp {
             Self(f32x4_splat(0.0))
         }
 
+        #[inline(always)]
+        pub fn splat(value: f32) -> Self {
+            Self(f32x4_splat(value))
+        }
+
         /// # Safety
         /// Four f32 must be readable at `pointer`; any alignment.
         #[inline(always)]
         pub unsafe fn load(pointer: *const f32) -> Self {
             Self(v128_load(pointer as *const v128))
+        }
+
+        /// # Safety
+        /// Four f32 must be writable at `pointer`; any alignment.
+        #[inline(always)]
+        pub unsafe fn store(self, pointer: *mut f32) {
+            v128_store(pointer as *mut v128, self.0)
         }
 
         #[inline(always)]
@@ -55,11 +67,23 @@ mod imp {
             Self([0.0; 4])
         }
 
+        #[inline(always)]
+        pub fn splat(value: f32) -> Self {
+            Self([value; 4])
+        }
+
         /// # Safety
         /// Four f32 must be readable at `pointer`; any alignment.
         #[inline(always)]
         pub unsafe fn load(pointer: *const f32) -> Self {
             Self(core::ptr::read_unaligned(pointer as *const [f32; 4]))
+        }
+
+        /// # Safety
+        /// Four f32 must be writable at `pointer`; any alignment.
+        #[inline(always)]
+        pub unsafe fn store(self, pointer: *mut f32) {
+            core::ptr::write_unaligned(pointer as *mut [f32; 4], self.0)
         }
 
         #[inline(always)]

@@ -24,9 +24,19 @@ impl Range {
         }
     }
 
+    /// The farthest distance that counts where the k-th best is `threshold`.
+    pub fn limit(&self, threshold: f32) -> f64 {
+        let threshold = f64::from(threshold);
+        if self.bounded {
+            threshold.min(self.upper)
+        } else {
+            threshold
+        }
+    }
+
     /// False for NaN.
     #[inline(always)]
-    fn contains(&self, distance: f32) -> bool {
+    pub fn contains(&self, distance: f32) -> bool {
         let distance = f64::from(distance);
         distance >= self.lower && (!self.bounded || distance < self.upper)
     }

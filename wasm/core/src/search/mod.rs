@@ -2,6 +2,7 @@
 
 mod flat;
 mod heap;
+mod product;
 
 pub use flat::{scan_rows, Range};
 pub use heap::BestK;
@@ -54,7 +55,7 @@ impl WithQuery for Scan<'_> {
 /// Best-k over any number of scans, ascending by distance, then by row id.
 #[wasm_bindgen]
 pub struct TopK {
-    best: BestK,
+    pub(crate) best: BestK,
 }
 
 #[wasm_bindgen]
