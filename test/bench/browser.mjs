@@ -17,7 +17,7 @@ import { chromium } from "playwright";
 import { build } from "vite";
 import { serveFolder } from "../../web/serve.mjs";
 import { chromiumArgs, findChromium } from "../tools/find-chromium.mjs";
-import { canSample, samplePss } from "./browser/process-memory.mjs";
+import { canSample, samplePss } from "./memory/process-memory.mjs";
 import { root } from "./support.mjs";
 import { loadData } from "./vector/data.mjs";
 import { findExact } from "./vector/exact.mjs";
