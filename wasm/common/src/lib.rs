@@ -2,4 +2,5 @@
 
 pub mod error;
 pub mod memory;
+pub mod rabit;
 pub mod simd;

@@ -158,9 +158,20 @@ export function allocateBytes(byte_length: number): number;
 export function assignPartitions(metric: number, vectors: number, num_rows: number, dimension: number, centroids: number, k: number, partitions: number, distances: number): void;
 
 /**
+ * Codes `num_rows` vectors of f32, each against the centroid of its partition, as rows of `RowLayout` with error
+ * factors. `rotated` holds the centroids as `rotateVectors` gives them.
+ */
+export function encodeRabit(is_dot: boolean, is_dense: boolean, rotation: number, dimension: number, num_bits: number, vectors: number, num_rows: number, partitions: number, centroids: number, rotated: number, num_partitions: number, output: number): void;
+
+/**
  * Returns what [`allocate_bytes`] gave, with the same length. A zero pointer is ignored.
  */
 export function freeBytes(pointer: number, byte_length: number): void;
+
+/**
+ * Rotates `num_rows` vectors of f32 into `output`.
+ */
+export function rotateVectors(is_dense: boolean, rotation: number, dimension: number, vectors: number, num_rows: number, output: number): void;
 
 /**
  * Writes the stable order of `length` byte strings to `output`. `offsets` are `length + 1` i32 into `data`.
@@ -189,6 +200,7 @@ export interface InitOutput {
     readonly codebooktraining_step: (a: number) => [number, number];
     readonly codebooktraining_trained: (a: number) => number;
     readonly codebooktraining_vectorsPointer: (a: number) => number;
+    readonly encodeRabit: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number) => [number, number];
     readonly encodedpage_numBuffers: (a: number) => number;
     readonly encodedpage_table: (a: number) => [number, number];
     readonly encodedpage_takeBuffer: (a: number, b: number) => [number, number, number, number];
@@ -215,6 +227,7 @@ export interface InitOutput {
     readonly pageencoder_setVariableDictionary: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number];
     readonly productencoder_encode: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => [number, number];
     readonly productencoder_new: (a: number, b: number, c: number, d: number) => [number, number, number];
+    readonly rotateVectors: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number];
     readonly sortBytes: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number];
     readonly sortFixed: (a: number, b: number, c: number, d: number, e: number) => [number, number];
     readonly __wbindgen_externrefs: WebAssembly.Table;

@@ -474,12 +474,51 @@ export function assignPartitions(metric, vectors, num_rows, dimension, centroids
 }
 
 /**
+ * Codes `num_rows` vectors of f32, each against the centroid of its partition, as rows of `RowLayout` with error
+ * factors. `rotated` holds the centroids as `rotateVectors` gives them.
+ * @param {boolean} is_dot
+ * @param {boolean} is_dense
+ * @param {number} rotation
+ * @param {number} dimension
+ * @param {number} num_bits
+ * @param {number} vectors
+ * @param {number} num_rows
+ * @param {number} partitions
+ * @param {number} centroids
+ * @param {number} rotated
+ * @param {number} num_partitions
+ * @param {number} output
+ */
+export function encodeRabit(is_dot, is_dense, rotation, dimension, num_bits, vectors, num_rows, partitions, centroids, rotated, num_partitions, output) {
+    const ret = wasm.encodeRabit(is_dot, is_dense, rotation, dimension, num_bits, vectors, num_rows, partitions, centroids, rotated, num_partitions, output);
+    if (ret[1]) {
+        throw takeFromExternrefTable0(ret[0]);
+    }
+}
+
+/**
  * Returns what [`allocate_bytes`] gave, with the same length. A zero pointer is ignored.
  * @param {number} pointer
  * @param {number} byte_length
  */
 export function freeBytes(pointer, byte_length) {
     wasm.freeBytes(pointer, byte_length);
+}
+
+/**
+ * Rotates `num_rows` vectors of f32 into `output`.
+ * @param {boolean} is_dense
+ * @param {number} rotation
+ * @param {number} dimension
+ * @param {number} vectors
+ * @param {number} num_rows
+ * @param {number} output
+ */
+export function rotateVectors(is_dense, rotation, dimension, vectors, num_rows, output) {
+    const ret = wasm.rotateVectors(is_dense, rotation, dimension, vectors, num_rows, output);
+    if (ret[1]) {
+        throw takeFromExternrefTable0(ret[0]);
+    }
 }
 
 /**

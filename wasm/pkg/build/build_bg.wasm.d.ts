@@ -14,6 +14,7 @@ export const codebooktraining_new: (a: number, b: number, c: number, d: number, 
 export const codebooktraining_step: (a: number) => [number, number];
 export const codebooktraining_trained: (a: number) => number;
 export const codebooktraining_vectorsPointer: (a: number) => number;
+export const encodeRabit: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number) => [number, number];
 export const encodedpage_numBuffers: (a: number) => number;
 export const encodedpage_table: (a: number) => [number, number];
 export const encodedpage_takeBuffer: (a: number, b: number) => [number, number, number, number];
@@ -40,6 +41,7 @@ export const pageencoder_setVariable: (a: number, b: number, c: number, d: numbe
 export const pageencoder_setVariableDictionary: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number];
 export const productencoder_encode: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => [number, number];
 export const productencoder_new: (a: number, b: number, c: number, d: number) => [number, number, number];
+export const rotateVectors: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number];
 export const sortBytes: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number];
 export const sortFixed: (a: number, b: number, c: number, d: number, e: number) => [number, number];
 export const __wbindgen_externrefs: WebAssembly.Table;

@@ -140,6 +140,12 @@ export class TopK {
      */
     scanProductCodes(codebook: ProductCodebook, blocked: boolean, codes: number, row_ids: number, num_rows: number, mask: number, lower: number, upper: number): void;
     /**
+     * Scans rows as `arrangeRabitRows` left them: a whole partition, or a part of it that starts on a block and ends
+     * on one or with the partition. `query` as `prepareRabitQuery` wrote it; `numbers` 6 f32 as `Estimate` has them;
+     * `is_coarse`: by the signs alone. `mask`, `lower` and `upper` as in `scanFlat`.
+     */
+    scanRabit(num_bits: number, has_errors: boolean, is_coarse: boolean, query: number, numbers: number, values: number, row_ids: number, num_rows: number, dimension: number, mask: number, lower: number, upper: number): void;
+    /**
      * As `scanFlat`, over 8-bit scalar codes. l2: `query` is `dimension` codes, the distance Σ(Δcode)² × `scale`;
      * dot: `dimension` f32, the distance `offset` − `scale` × Σ code·q.
      */
@@ -159,6 +165,11 @@ export function allocateBytes(byte_length: number): number;
  * Puts 4-bit codes of `row_bytes` a row into blocks of 16 rows, in place.
  */
 export function arrangeProductBlocks(codes: number, num_rows: number, row_bytes: number): void;
+
+/**
+ * Rearranges rows of a whole partition into blocks, in place.
+ */
+export function arrangeRabitRows(dimension: number, num_bits: number, has_errors: boolean, values: number, num_rows: number): void;
 
 /**
  * Distances of one query to `num_rows` vectors, in host buffers.
@@ -196,6 +207,16 @@ export function expandSymbols(table: Uint8Array, data: Uint8Array, lengths: Uint
 export function freeBytes(pointer: number, byte_length: number): void;
 
 /**
+ * Rotates a query of `dimension` f32, and writes it with its tables into `output` of `rabitQueryBytes` bytes.
+ */
+export function prepareRabitQuery(is_dense: boolean, rotation: number, dimension: number, query: number, output: number): void;
+
+/**
+ * Bytes of a prepared query.
+ */
+export function rabitQueryBytes(dimension: number): number;
+
+/**
  * Copies `width` bytes at `offset` of every row of `stride` bytes: one field of a packed struct.
  */
 export function takeField(data: Uint8Array, stride: number, offset: number, width: number): Uint8Array;
@@ -220,6 +241,7 @@ export interface InitOutput {
     readonly __wbg_topk_free: (a: number, b: number) => void;
     readonly allocateBytes: (a: number) => number;
     readonly arrangeProductBlocks: (a: number, b: number, c: number) => [number, number];
+    readonly arrangeRabitRows: (a: number, b: number, c: number, d: number, e: number) => [number, number];
     readonly columnbuilder_appendConstant: (a: number, b: number, c: number, d: number) => [number, number];
     readonly columnbuilder_appendFullZip: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => [number, number];
     readonly columnbuilder_appendMiniBlock: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number) => [number, number];
@@ -247,14 +269,17 @@ export interface InitOutput {
     readonly pagedecoder_setConstant: (a: number, b: number, c: number, d: number) => [number, number];
     readonly pagedecoder_setDictionary: (a: number, b: number, c: number) => [number, number];
     readonly pagedecoder_setLevels: (a: number, b: number, c: number, d: number, e: number) => [number, number];
+    readonly prepareRabitQuery: (a: number, b: number, c: number, d: number, e: number) => [number, number];
     readonly productcodebook_new: (a: number, b: number, c: number, d: number, e: number) => [number, number, number];
     readonly productcodebook_prepare: (a: number, b: number) => [number, number];
+    readonly rabitQueryBytes: (a: number) => [number, number, number];
     readonly takeField: (a: number, b: number, c: number, d: number, e: number) => [number, number, number, number];
     readonly topk_count: (a: number) => number;
     readonly topk_finishInto: (a: number, b: number, c: number) => [number, number];
     readonly topk_new: (a: number) => number;
     readonly topk_scanFlat: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number) => [number, number];
     readonly topk_scanProductCodes: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number) => [number, number];
+    readonly topk_scanRabit: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number, m: number) => [number, number];
     readonly topk_scanScalarCodes: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number) => [number, number];
     readonly topk_threshold: (a: number) => number;
     readonly unpackBitBlocks: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number, number, number];

@@ -425,6 +425,29 @@ export class TopK {
         }
     }
     /**
+     * Scans rows as `arrangeRabitRows` left them: a whole partition, or a part of it that starts on a block and ends
+     * on one or with the partition. `query` as `prepareRabitQuery` wrote it; `numbers` 6 f32 as `Estimate` has them;
+     * `is_coarse`: by the signs alone. `mask`, `lower` and `upper` as in `scanFlat`.
+     * @param {number} num_bits
+     * @param {boolean} has_errors
+     * @param {boolean} is_coarse
+     * @param {number} query
+     * @param {number} numbers
+     * @param {number} values
+     * @param {number} row_ids
+     * @param {number} num_rows
+     * @param {number} dimension
+     * @param {number} mask
+     * @param {number} lower
+     * @param {number} upper
+     */
+    scanRabit(num_bits, has_errors, is_coarse, query, numbers, values, row_ids, num_rows, dimension, mask, lower, upper) {
+        const ret = wasm.topk_scanRabit(this.__wbg_ptr, num_bits, has_errors, is_coarse, query, numbers, values, row_ids, num_rows, dimension, mask, lower, upper);
+        if (ret[1]) {
+            throw takeFromExternrefTable0(ret[0]);
+        }
+    }
+    /**
      * As `scanFlat`, over 8-bit scalar codes. l2: `query` is `dimension` codes, the distance Σ(Δcode)² × `scale`;
      * dot: `dimension` f32, the distance `offset` − `scale` × Σ code·q.
      * @param {number} metric
@@ -474,6 +497,21 @@ export function allocateBytes(byte_length) {
  */
 export function arrangeProductBlocks(codes, num_rows, row_bytes) {
     const ret = wasm.arrangeProductBlocks(codes, num_rows, row_bytes);
+    if (ret[1]) {
+        throw takeFromExternrefTable0(ret[0]);
+    }
+}
+
+/**
+ * Rearranges rows of a whole partition into blocks, in place.
+ * @param {number} dimension
+ * @param {number} num_bits
+ * @param {boolean} has_errors
+ * @param {number} values
+ * @param {number} num_rows
+ */
+export function arrangeRabitRows(dimension, num_bits, has_errors, values, num_rows) {
+    const ret = wasm.arrangeRabitRows(dimension, num_bits, has_errors, values, num_rows);
     if (ret[1]) {
         throw takeFromExternrefTable0(ret[0]);
     }
@@ -594,6 +632,34 @@ export function expandSymbols(table, data, lengths) {
  */
 export function freeBytes(pointer, byte_length) {
     wasm.freeBytes(pointer, byte_length);
+}
+
+/**
+ * Rotates a query of `dimension` f32, and writes it with its tables into `output` of `rabitQueryBytes` bytes.
+ * @param {boolean} is_dense
+ * @param {number} rotation
+ * @param {number} dimension
+ * @param {number} query
+ * @param {number} output
+ */
+export function prepareRabitQuery(is_dense, rotation, dimension, query, output) {
+    const ret = wasm.prepareRabitQuery(is_dense, rotation, dimension, query, output);
+    if (ret[1]) {
+        throw takeFromExternrefTable0(ret[0]);
+    }
+}
+
+/**
+ * Bytes of a prepared query.
+ * @param {number} dimension
+ * @returns {number}
+ */
+export function rabitQueryBytes(dimension) {
+    const ret = wasm.rabitQueryBytes(dimension);
+    if (ret[2]) {
+        throw takeFromExternrefTable0(ret[1]);
+    }
+    return ret[0] >>> 0;
 }
 
 /**
