@@ -135,10 +135,9 @@ export class TopK {
      */
     scanFlat(element: number, metric: number, query: number, vectors: number, row_ids: number, num_rows: number, dimension: number, mask: number, lower: number, upper: number): void;
     /**
-     * As `scanFlat`, over product codes, by the query the codebook was prepared for. `blocked`: they are 4-bit ones
-     * that `arrangeProductBlocks` rearranged, from the beginning of a block on.
+     * As `scanFlat`, over product codes, by the query the codebook was prepared for.
      */
-    scanProductCodes(codebook: ProductCodebook, blocked: boolean, codes: number, row_ids: number, num_rows: number, mask: number, lower: number, upper: number): void;
+    scanProductCodes(codebook: ProductCodebook, codes: number, row_ids: number, num_rows: number, mask: number, lower: number, upper: number): void;
     /**
      * Scans rows as `arrangeRabitRows` left them: a whole partition, or a part of it that starts on a block and ends
      * on one or with the partition. `query` as `prepareRabitQuery` wrote it; `numbers` 6 f32 as `Estimate` has them;
@@ -160,11 +159,6 @@ export class TopK {
  * Allocates `byte_length` zeroed bytes, 16-byte aligned. Returns 0 when memory cannot grow.
  */
 export function allocateBytes(byte_length: number): number;
-
-/**
- * Puts 4-bit codes of `row_bytes` a row into blocks of 16 rows, in place.
- */
-export function arrangeProductBlocks(codes: number, num_rows: number, row_bytes: number): void;
 
 /**
  * Rearranges rows of a whole partition into blocks, in place.
@@ -240,7 +234,6 @@ export interface InitOutput {
     readonly __wbg_productcodebook_free: (a: number, b: number) => void;
     readonly __wbg_topk_free: (a: number, b: number) => void;
     readonly allocateBytes: (a: number) => number;
-    readonly arrangeProductBlocks: (a: number, b: number, c: number) => [number, number];
     readonly arrangeRabitRows: (a: number, b: number, c: number, d: number, e: number) => [number, number];
     readonly columnbuilder_appendConstant: (a: number, b: number, c: number, d: number) => [number, number];
     readonly columnbuilder_appendFullZip: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => [number, number];
@@ -278,7 +271,7 @@ export interface InitOutput {
     readonly topk_finishInto: (a: number, b: number, c: number) => [number, number];
     readonly topk_new: (a: number) => number;
     readonly topk_scanFlat: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number) => [number, number];
-    readonly topk_scanProductCodes: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number) => [number, number];
+    readonly topk_scanProductCodes: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number) => [number, number];
     readonly topk_scanRabit: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number, m: number) => [number, number];
     readonly topk_scanScalarCodes: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number) => [number, number];
     readonly topk_threshold: (a: number) => number;

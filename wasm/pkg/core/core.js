@@ -406,10 +406,8 @@ export class TopK {
         }
     }
     /**
-     * As `scanFlat`, over product codes, by the query the codebook was prepared for. `blocked`: they are 4-bit ones
-     * that `arrangeProductBlocks` rearranged, from the beginning of a block on.
+     * As `scanFlat`, over product codes, by the query the codebook was prepared for.
      * @param {ProductCodebook} codebook
-     * @param {boolean} blocked
      * @param {number} codes
      * @param {number} row_ids
      * @param {number} num_rows
@@ -417,9 +415,9 @@ export class TopK {
      * @param {number} lower
      * @param {number} upper
      */
-    scanProductCodes(codebook, blocked, codes, row_ids, num_rows, mask, lower, upper) {
+    scanProductCodes(codebook, codes, row_ids, num_rows, mask, lower, upper) {
         _assertClass(codebook, ProductCodebook);
-        const ret = wasm.topk_scanProductCodes(this.__wbg_ptr, codebook.__wbg_ptr, blocked, codes, row_ids, num_rows, mask, lower, upper);
+        const ret = wasm.topk_scanProductCodes(this.__wbg_ptr, codebook.__wbg_ptr, codes, row_ids, num_rows, mask, lower, upper);
         if (ret[1]) {
             throw takeFromExternrefTable0(ret[0]);
         }
@@ -487,19 +485,6 @@ if (Symbol.dispose) TopK.prototype[Symbol.dispose] = TopK.prototype.free;
 export function allocateBytes(byte_length) {
     const ret = wasm.allocateBytes(byte_length);
     return ret >>> 0;
-}
-
-/**
- * Puts 4-bit codes of `row_bytes` a row into blocks of 16 rows, in place.
- * @param {number} codes
- * @param {number} num_rows
- * @param {number} row_bytes
- */
-export function arrangeProductBlocks(codes, num_rows, row_bytes) {
-    const ret = wasm.arrangeProductBlocks(codes, num_rows, row_bytes);
-    if (ret[1]) {
-        throw takeFromExternrefTable0(ret[0]);
-    }
 }
 
 /**

@@ -1,29 +1,11 @@
-//! 4-bit codes in blocks of 16 rows, byte by byte, so that one shuffle looks up a sub-vector of all of them (André,
-//! Kermarrec and Le Scouarnec 2015).
+//! 4-bit codes, 16 rows at once: turned so that a register holds one byte of each, one shuffle then looks up a sub-vector
+//! of all of them (André, Kermarrec and Le Scouarnec 2015).
 
-use super::codebook::{Codebook, ProductQuery};
+use super::codebook::Codebook;
 use lancelet_common::error::{try_zeroed, Result};
 
 /// Rows of a block.
 pub const BLOCK_ROWS: usize = 16;
-
-/// Rearranges whole blocks of rows, in place: within one, byte j of row i goes to j × 16 + i. Rows after the last whole
-/// block stay as they are.
-pub fn arrange_blocks(codes: &mut [u8], row_bytes: usize) -> Result<()> {
-    let mut copy = try_zeroed::<u8>(row_bytes * BLOCK_ROWS)?;
-    if copy.is_empty() {
-        return Ok(());
-    }
-    for block in codes.chunks_exact_mut(copy.len()) {
-        copy.copy_from_slice(block);
-        for (row, bytes) in copy.chunks_exact(row_bytes).enumerate() {
-            for (j, byte) in bytes.iter().enumerate() {
-                block[j * BLOCK_ROWS + row] = *byte;
-            }
-        }
-    }
-    Ok(())
-}
 
 /// A table in whole numbers: of every row, `base + step × (the sum of its terms)` is no larger than its distance, but
 /// for rounding, which `slack` bounds.
@@ -89,14 +71,14 @@ impl ByteTable {
         steps.min(f64::from(u16::MAX)) as i32
     }
 
-    /// Which rows of a block have a sum of at most `cutoff`: one bit each.
+    /// Which rows of a block, one after another, have a sum of at most `cutoff`: one bit each.
     #[inline(always)]
     pub fn find_within(&self, block: &[u8], cutoff: i32) -> u32 {
-        debug_assert_eq!(block.len(), self.terms.len() / 2);
+        debug_assert_eq!(block.len(), self.terms.len() / 32 * BLOCK_ROWS);
         if cutoff < 0 {
             return 0;
         }
-        // SAFETY: a block has half as many bytes as there are terms.
+        // SAFETY: a row has one byte for 32 terms.
         unsafe { imp::find_within(&self.terms, block, cutoff as u16) }
     }
 }
@@ -115,44 +97,92 @@ fn bounds(sub: &[f32]) -> (f64, f64) {
     bounds
 }
 
-/// The distance to row `row` of a block.
-#[inline(always)]
-pub fn sum_in_block(query: &ProductQuery, block: &[u8], row: usize) -> f32 {
-    debug_assert!(row < BLOCK_ROWS);
-    // SAFETY: a block holds 16 bytes for every byte of a row.
-    query.sum(|i| unsafe { *block.get_unchecked(i * BLOCK_ROWS + row) })
-}
-
 #[cfg(target_arch = "wasm32")]
 mod imp {
+    use super::BLOCK_ROWS;
     use core::arch::wasm32::*;
 
+    /// Sums of 16 rows: `pairs` adds up 16-bit pairs, whose low bytes carry into the high ones, `highs` the high bytes
+    /// alone.
+    struct Sums {
+        pairs: v128,
+        highs: v128,
+    }
+
+    impl Sums {
+        /// # Safety
+        /// 32 bytes are readable at `terms`.
+        #[inline(always)]
+        unsafe fn add(&mut self, codes: v128, terms: *const v128) {
+            let low = i8x16_swizzle(v128_load(terms), v128_and(codes, u8x16_splat(15)));
+            let high = i8x16_swizzle(v128_load(terms.add(1)), u8x16_shr(codes, 4));
+            self.pairs = i16x8_add(self.pairs, i16x8_add(low, high));
+            let highs = i16x8_add(u16x8_shr(low, 8), u16x8_shr(high, 8));
+            self.highs = i16x8_add(self.highs, highs);
+        }
+
+        #[inline(always)]
+        fn find_within(&self, cutoff: u16) -> u32 {
+            let limit = u16x8_splat(cutoff);
+            let evens = i16x8_sub(self.pairs, i16x8_shl(self.highs, 8));
+            // Back into the order of the rows, a byte each.
+            let evens = v128_and(u16x8_le(evens, limit), u16x8_splat(0x00ff));
+            let odds = v128_and(u16x8_le(self.highs, limit), u16x8_splat(0xff00));
+            u32::from(u8x16_bitmask(v128_or(evens, odds)))
+        }
+    }
+
+    /// Byte i of vector j to byte j of vector i: four rounds of a perfect shuffle.
+    #[inline(always)]
+    fn turn(mut rows: [v128; 16]) -> [v128; 16] {
+        for _ in 0..4 {
+            rows = core::array::from_fn(|i| {
+                let (a, b) = (rows[i / 2], rows[i / 2 + 8]);
+                if i % 2 == 0 {
+                    u8x16_shuffle::<0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23>(a, b)
+                } else {
+                    u8x16_shuffle::<8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31>(
+                        a, b,
+                    )
+                }
+            });
+        }
+        rows
+    }
+
     /// # Safety
-    /// `terms` holds 32 bytes for 16 of the block.
+    /// The block is 16 rows of a byte for 32 terms.
     #[inline(always)]
     pub unsafe fn find_within(terms: &[u8], block: &[u8], cutoff: u16) -> u32 {
-        let low_bits = u8x16_splat(15);
-        // Sums of all 16-bit pairs, whose low bytes carry into the high ones, and of the high bytes alone.
-        let (mut pairs, mut highs) = (u16x8_splat(0), u16x8_splat(0));
-        let mut terms = terms.as_ptr() as *const v128;
-        let mut at = block.as_ptr() as *const v128;
-        let end = block.as_ptr().add(block.len()) as *const v128;
-        while at < end {
-            let codes = v128_load(at);
-            let low = i8x16_swizzle(v128_load(terms), v128_and(codes, low_bits));
-            let high = i8x16_swizzle(v128_load(terms.add(1)), u8x16_shr(codes, 4));
-            pairs = i16x8_add(pairs, i16x8_add(low, high));
-            highs = i16x8_add(highs, i16x8_add(u16x8_shr(low, 8), u16x8_shr(high, 8)));
-            at = at.add(1);
-            terms = terms.add(2);
+        let row_bytes = block.len() / BLOCK_ROWS;
+        let terms = terms.as_ptr() as *const v128;
+        let mut sums = Sums {
+            pairs: u16x8_splat(0),
+            highs: u16x8_splat(0),
+        };
+        let mut column = 0;
+        while column + 16 <= row_bytes {
+            let rows = block.as_ptr().add(column);
+            let turned = turn(core::array::from_fn(|r| {
+                v128_load(rows.add(r * row_bytes) as *const v128)
+            }));
+            for (i, codes) in turned.into_iter().enumerate() {
+                sums.add(codes, terms.add(2 * (column + i)));
+            }
+            column += 16;
         }
-        let evens = i16x8_sub(pairs, i16x8_shl(highs, 8));
-        let limit = u16x8_splat(cutoff);
-        let (evens, odds) = (u16x8_le(evens, limit), u16x8_le(highs, limit));
-        // Back into the order of the rows, a byte each.
-        let evens = v128_and(evens, u16x8_splat(0x00ff));
-        let odds = v128_and(odds, u16x8_splat(0xff00));
-        u32::from(u8x16_bitmask(v128_or(evens, odds)))
+        while column < row_bytes {
+            let mut codes = [0u8; BLOCK_ROWS];
+            for (r, code) in codes.iter_mut().enumerate() {
+                *code = *block.get_unchecked(r * row_bytes + column);
+            }
+            sums.add(
+                v128_load(codes.as_ptr() as *const v128),
+                terms.add(2 * column),
+            );
+            column += 1;
+        }
+        sums.find_within(cutoff)
     }
 }
 
@@ -162,10 +192,11 @@ mod imp {
     /// None needed here.
     pub unsafe fn find_within(terms: &[u8], block: &[u8], cutoff: u16) -> u32 {
         let mut found = 0;
-        for row in 0..super::BLOCK_ROWS {
+        let row_bytes = block.len() / super::BLOCK_ROWS;
+        for (row, bytes) in block.chunks_exact(row_bytes).enumerate() {
             let mut sum = 0u16;
-            for (bytes, terms) in block.chunks_exact(16).zip(terms.chunks_exact(32)) {
-                let code = bytes[row] as usize;
+            for (&code, terms) in bytes.iter().zip(terms.chunks_exact(32)) {
+                let code = code as usize;
                 sum += u16::from(terms[code & 15]) + u16::from(terms[16 + (code >> 4)]);
             }
             found |= u32::from(sum <= cutoff) << row;

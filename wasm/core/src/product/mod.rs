@@ -3,12 +3,12 @@
 mod blocks;
 mod codebook;
 
-pub use blocks::{arrange_blocks, sum_in_block, ByteTable, BLOCK_ROWS};
+pub use blocks::{ByteTable, BLOCK_ROWS};
 pub use codebook::{Codebook, ProductQuery, Terms};
 
 use crate::distance::{count_values, Metric};
 use lancelet_common::error::{KernelError, Result};
-use lancelet_common::memory::{view, view_mut};
+use lancelet_common::memory::view;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 /// A codebook, and the query it was prepared for last.
@@ -71,12 +71,4 @@ impl ProductCodebook {
         };
         Ok(())
     }
-}
-
-/// Puts 4-bit codes of `row_bytes` a row into blocks of 16 rows, in place.
-#[wasm_bindgen(js_name = arrangeProductBlocks)]
-pub fn arrange_product_blocks(codes: usize, num_rows: usize, row_bytes: usize) -> Result<()> {
-    let bytes = count_values(num_rows, row_bytes)?;
-    // SAFETY: the typed face passes a live buffer that it does not touch during the call.
-    arrange_blocks(unsafe { view_mut::<u8>(codes, bytes)? }, row_bytes)
 }

@@ -1,21 +1,19 @@
 use super::heap::BestK;
 use super::{scan_rows, Range, Rows, TopK};
-use crate::distance::count_values;
-use crate::product::{sum_in_block, ByteTable, ProductCodebook, ProductQuery, BLOCK_ROWS};
+use crate::distance::{count_values, RowQuery};
+use crate::product::{ByteTable, ProductCodebook, ProductQuery, BLOCK_ROWS};
 use lancelet_common::error::Result;
 use lancelet_common::memory::view;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 #[wasm_bindgen]
 impl TopK {
-    /// As `scanFlat`, over product codes, by the query the codebook was prepared for. `blocked`: they are 4-bit ones
-    /// that `arrangeProductBlocks` rearranged, from the beginning of a block on.
+    /// As `scanFlat`, over product codes, by the query the codebook was prepared for.
     #[allow(clippy::too_many_arguments)]
     #[wasm_bindgen(js_name = scanProductCodes)]
     pub fn scan_product_codes(
         &mut self,
         codebook: &ProductCodebook,
-        blocked: bool,
         codes: usize,
         row_ids: usize,
         num_rows: usize,
@@ -43,27 +41,28 @@ impl TopK {
             )
         };
         let range = Range::new(lower, upper);
-        if !blocked {
-            return scan_rows(&mut self.best, &mut query, codes, row_ids, mask, range);
+        let best = &mut self.best;
+        match codebook.bytes() {
+            Some(bytes) => scan_blocks(best, query, bytes, codes, row_ids, mask, range),
+            None => scan_rows(best, &mut query, codes, row_ids, mask, range),
         }
-        let bytes = codebook.bytes();
-        scan_blocks(&mut self.best, query, bytes, codes, row_ids, mask, range)
     }
 }
 
-/// Offers every allowed row to `best`. Rows that cannot be among the best are left out by their sums of bytes; the
+/// As `scan_rows`. Rows that cannot be among the best are left out by their sums of bytes; the
 /// distance of each other one is that of the tables.
 pub fn scan_blocks(
     best: &mut BestK,
     mut query: ProductQuery,
-    bytes: Option<&ByteTable>,
+    bytes: &ByteTable,
     codes: &[u8],
     row_ids: &[u64],
     mask: Option<&[u8]>,
     range: Range,
 ) -> Result<()> {
     let num_blocks = row_ids.len() / BLOCK_ROWS;
-    let block_bytes = codes.len() / row_ids.len().max(1) * BLOCK_ROWS;
+    let width = query.width();
+    let block_bytes = width * BLOCK_ROWS;
     let (blocks, rest) = codes.split_at(num_blocks * block_bytes);
     let mut threshold = f32::NAN;
     let mut cutoff = 0;
@@ -76,20 +75,15 @@ pub fn scan_blocks(
             continue;
         }
         let block = &blocks[i * block_bytes..(i + 1) * block_bytes];
-        let mut found = match bytes {
-            Some(bytes) => {
-                if threshold.to_bits() != best.threshold().to_bits() {
-                    threshold = best.threshold();
-                    cutoff = bytes.cutoff(range.limit(threshold));
-                }
-                bytes.find_within(block, cutoff) & wanted
-            }
-            None => wanted,
-        };
+        if threshold.to_bits() != best.threshold().to_bits() {
+            threshold = best.threshold();
+            cutoff = bytes.cutoff(range.limit(threshold));
+        }
+        let mut found = bytes.find_within(block, cutoff) & wanted;
         while found != 0 {
             let row = found.trailing_zeros() as usize;
             found &= found - 1;
-            let distance = sum_in_block(&query, block, row);
+            let distance = query.distance(&block[row * width..(row + 1) * width]);
             if range.contains(distance) {
                 best.offer(distance, row_ids[i * BLOCK_ROWS + row])?;
             }
@@ -103,7 +97,7 @@ pub fn scan_blocks(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::product::{arrange_blocks, Codebook, Terms};
+    use crate::product::{Codebook, Terms};
 
     fn draw(state: &mut u32) -> f32 {
         *state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -152,16 +146,12 @@ mod tests {
                     sum
                 };
                 for (count, mask) in [(10, None), (1000, None), (12, Some(&mask[..]))] {
-                    let scan = |range: Range, blocked: bool| -> Vec<(f32, u64)> {
+                    let scan = |range: Range, by_blocks: bool| -> Vec<(f32, u64)> {
                         let mut best = BestK::new(count);
                         let mut query = codebook.query();
-                        if blocked {
-                            let mut blocks = codes.clone();
-                            arrange_blocks(&mut blocks, row_bytes).unwrap();
-                            let bytes = ByteTable::new(&codebook).unwrap();
-                            assert!(bytes.is_some());
-                            let bytes = bytes.as_ref();
-                            scan_blocks(&mut best, query, bytes, &blocks, &row_ids, mask, range)
+                        if by_blocks {
+                            let bytes = ByteTable::new(&codebook).unwrap().unwrap();
+                            scan_blocks(&mut best, query, &bytes, &codes, &row_ids, mask, range)
                         } else {
                             scan_rows(&mut best, &mut query, &codes, &row_ids, mask, range)
                         }
@@ -198,22 +188,13 @@ mod tests {
         codebook.prepare(&[f32::INFINITY, 0.0]).unwrap();
         assert!(ByteTable::new(&codebook).unwrap().is_none());
         codebook.prepare(&[1.0, 1.0]).unwrap();
-        let bytes = ByteTable::new(&codebook).unwrap();
-        assert_eq!(bytes.as_ref().unwrap().cutoff(-1.0), -1);
+        let bytes = ByteTable::new(&codebook).unwrap().unwrap();
+        assert_eq!(bytes.cutoff(-1.0), -1);
         let mut best = BestK::new(3);
         let query = codebook.query();
         let row_ids: Vec<u64> = (0..16).collect();
         let range = Range::new(f64::NAN, f64::NAN);
-        scan_blocks(
-            &mut best,
-            query,
-            bytes.as_ref(),
-            &[0x21; 16],
-            &row_ids,
-            None,
-            range,
-        )
-        .unwrap();
+        scan_blocks(&mut best, query, &bytes, &[0x21; 16], &row_ids, None, range).unwrap();
         assert_eq!(best.take_sorted(), [(0.0, 0), (0.0, 1), (0.0, 2)]);
     }
 }
