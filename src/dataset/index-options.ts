@@ -1,5 +1,6 @@
 import type { PoolOptions } from "../index/build.ts";
 import type { CreateIndexOptions as InnerOptions } from "../index/create-index.ts";
+import type { GivenVectors } from "../index/params.ts";
 import type { PlanTasksOptions } from "../index/plan-tasks.ts";
 import type { TrainedModel } from "../index/segment.ts";
 
@@ -17,8 +18,24 @@ interface IndexParameters {
   readonly maxIterations?: number | undefined;
   /** Vectors: seed of the training sample and the first centroids. Default 42. */
   readonly seed?: number | undefined;
-  /** IVF_SQ: bits of a code: 8. */
+  /** Bits of a code: 8 of SQ; 8 or 4 of PQ; 1 to 9 of RQ. */
   readonly numBits?: number | undefined;
+  /** PQ: parts a vector is coded in, each by itself. Default: one for every 16 values, or for every 8. */
+  readonly numSubVectors?: number | undefined;
+  /** HNSW: neighbours of a row; twice as many on the lowest level. Default 20. */
+  readonly m?: number | undefined;
+  /** HNSW: rows kept in view while neighbours are looked for. Default 150. */
+  readonly efConstruction?: number | undefined;
+  /**
+   * Vectors: centroids of the partitions, which are then not trained: an array of vectors, an Arrow vector of fixed-size
+   * lists, or a typed array of all their values. For cosine of unit length. Not for tasks: those take a model.
+   */
+  readonly ivfCentroids?: GivenVectors | undefined;
+  /**
+   * PQ, beside `ivfCentroids`: the codewords of the first part, then of the second, and so on; each of as many values as
+   * a part has. As `ivfCentroids`, or as an array for each part.
+   */
+  readonly pqCodebook?: GivenVectors | readonly GivenVectors[] | undefined;
   /** B-tree: rows of one page. Default 4,096. */
   readonly zoneSize?: number | undefined;
 }

@@ -41,10 +41,13 @@ export async function buildSegment(snapshot: Snapshot, task: BuildTask, context:
   });
 }
 
-/** Trains what segments share, over the rows of some fragments. @returns `null` for a family that learns nothing */
+/**
+ * Trains what segments share, over the rows of some fragments. The task's model is what need not be trained.
+ * @returns `null` for a family that learns nothing
+ */
 export async function trainModel(
   snapshot: Snapshot,
-  task: Omit<BuildTask, "model">,
+  task: BuildTask,
   context: TaskContext,
 ): Promise<TrainedModel | null> {
   const family = await getFamilyByType(task.indexType);
@@ -52,7 +55,8 @@ export async function trainModel(
   const store = requireWritable(snapshot.store, snapshot.uri);
   const source = createColumnSource(snapshot, task.column, task.fragmentIds, { rowIdDomain: family.rowIdDomain });
   const params = family.resolveParams(source.field, task.params, source.numRows);
-  const bytes = await family.train(source, params, toFamilyContext(task, context));
+  const given = task.model ? await readModel(snapshot.store, task.model, context.signal) : null;
+  const bytes = await family.train(source, params, { ...toFamilyContext(task, context), given });
   return writeModel(store, bytes, context.signal);
 }
 

@@ -5,6 +5,7 @@ import { deleteQuietly, requireWritable } from "../table/commit/publish.ts";
 import { getFragment, type Snapshot } from "../table/snapshot.ts";
 import { checkIndexName } from "./check-name.ts";
 import { getColumnField } from "./fields.ts";
+import { withGivenModel } from "./given-model.ts";
 import type { IndexParams } from "./params.ts";
 import type { OnBuildProgress } from "./progress.ts";
 import { canonicalIndexType, getFamilyByType } from "./registry.ts";
@@ -54,16 +55,23 @@ export async function createIndexUncommitted(
     );
   }
   const name = options.name ?? getDefaultName(column);
-  const { pool, owned } = resolvePool({ pool: options.pool, ownedWorkers: 1 });
-  try {
-    const memoryBudgetBytes = options.memoryBudgetBytes ?? DEFAULT_MEMORY_BUDGET_BYTES;
-    const task = await createBuildTask(snapshot, column, indexType, { ...options, name, memoryBudgetBytes });
-    const planned = { kind: "build", task: { ...task }, fragmentIds: task.fragmentIds } as const;
-    const { signal, onProgress } = options;
-    return await runSegmentTask(snapshot, planned, { indexName: name, pool, signal, onProgress });
-  } finally {
-    if (owned) await pool.close();
-  }
+  return withGivenModel(snapshot, { column, indexType }, options, async (plain) => {
+    const { pool, owned } = resolvePool({ pool: options.pool, ownedWorkers: 1 });
+    try {
+      const memoryBudgetBytes = options.memoryBudgetBytes ?? DEFAULT_MEMORY_BUDGET_BYTES;
+      const task = await createBuildTask(snapshot, column, indexType, {
+        ...options,
+        ...plain,
+        name,
+        memoryBudgetBytes,
+      });
+      const planned = { kind: "build", task: { ...task }, fragmentIds: task.fragmentIds } as const;
+      const { signal, onProgress } = options;
+      return await runSegmentTask(snapshot, planned, { indexName: name, pool, signal, onProgress });
+    } finally {
+      if (owned) await pool.close();
+    }
+  });
 }
 
 /** Runs one task that makes a segment; when it fails or is cancelled, nothing of it is left. */
@@ -97,26 +105,29 @@ export async function trainIndexModel(
   const name = options.name ?? getDefaultName(column);
   const fragmentIds = options.fragmentIds ?? snapshot.fragments.map((fragment) => fragment.id);
   const memoryBudgetBytes = options.memoryBudgetBytes ?? DEFAULT_MEMORY_BUDGET_BYTES;
-  const task = await createBuildTask(snapshot, column, indexType, { ...options, name, fragmentIds, memoryBudgetBytes });
-  if (!family.train) return null;
-  const { pool, owned } = resolvePool({ pool: options.pool, ownedWorkers: 1 });
-  try {
-    const { model: _, ...rest } = task;
-    const { signal, onProgress } = options;
-    const { results, error } = await runTasks<TrainedModel>(snapshot, [{ kind: "train", task: rest, fragmentIds }], {
-      indexName: name,
-      pool,
-      signal,
-      onProgress,
-    });
-    if (error) {
-      await deleteQuietly(requireWritable(snapshot.store, snapshot.uri), results[0] ? [results[0].path] : []);
-      throw error;
+  const { params, signal, onProgress } = options;
+  return withGivenModel(snapshot, { column, indexType }, { params, signal }, async (plain) => {
+    const wanted = { ...options, ...plain, name, fragmentIds, memoryBudgetBytes };
+    const task = await createBuildTask(snapshot, column, indexType, wanted);
+    if (!family.train) return null;
+    const { pool, owned } = resolvePool({ pool: options.pool, ownedWorkers: 1 });
+    try {
+      const planned = { kind: "train", task: { ...task }, fragmentIds } as const;
+      const { results, error } = await runTasks<TrainedModel>(snapshot, [planned], {
+        indexName: name,
+        pool,
+        signal,
+        onProgress,
+      });
+      if (error) {
+        await deleteQuietly(requireWritable(snapshot.store, snapshot.uri), results[0] ? [results[0].path] : []);
+        throw error;
+      }
+      return results[0]!;
+    } finally {
+      if (owned) await pool.close();
     }
-    return results[0]!;
-  } finally {
-    if (owned) await pool.close();
-  }
+  });
 }
 
 /**

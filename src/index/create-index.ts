@@ -6,6 +6,7 @@ import { commitFiles } from "../table/commit/commit-files.ts";
 import { deleteQuietly, requireWritable } from "../table/commit/publish.ts";
 import { getFragment, type Snapshot } from "../table/snapshot.ts";
 import { callGuarded } from "../tasks/guard-callback.ts";
+import { encodeBase64 } from "./base64.ts";
 import {
   createBuildTask,
   DEFAULT_MEMORY_BUDGET_BYTES,
@@ -17,7 +18,9 @@ import {
 import { planReplacement } from "./check-commit.ts";
 import { checkIndexName } from "./check-name.ts";
 import { commitExistingIndexSegments } from "./commit.ts";
+import { createUntrainedIndex } from "./create-untrained.ts";
 import { getColumnField } from "./fields.ts";
+import { withGivenModel } from "./given-model.ts";
 import type { IndexParams } from "./params.ts";
 import { planBuild } from "./plan-build.ts";
 import { getFamilyByType } from "./registry.ts";
@@ -33,7 +36,7 @@ export interface CreateIndexOptions extends PoolOptions {
   readonly params?: IndexParams | undefined;
   /** Default true; false refuses a name that exists. */
   readonly replace?: boolean | undefined;
-  /** Default true; false makes an index that covers no fragment yet (scalar types only). */
+  /** Default true; false makes an index that covers no fragment yet: `optimizeIndices` builds it. */
   readonly train?: boolean | undefined;
   /** Default: all fragments. */
   readonly fragmentIds?: readonly number[] | undefined;
@@ -66,13 +69,25 @@ export async function createIndex(
   options: CreateIndexOptions = {},
 ): Promise<CreatedIndex> {
   const name = options.name ?? getDefaultName(column);
+  if (options.train === false && options.fragmentIds !== undefined) {
+    throw new LanceError("INVALID_ARGUMENT", "train: false covers no fragment: leave out fragmentIds", {
+      fragmentIds: options.fragmentIds,
+    });
+  }
   const fragmentIds = options.train === false ? [] : (options.fragmentIds ?? snapshot.fragments.map(({ id }) => id));
   await checkBefore(snapshot, column, indexType, { ...options, name, fragmentIds });
+  if (options.train === false && (await getFamilyByType(indexType)).train) {
+    const created = await createUntrainedIndex(snapshot, column, indexType, { ...options, name });
+    options.onCommitted?.(created.snapshot);
+    return created;
+  }
   const { numWorkers } = options;
   const ownedWorkers = numWorkers === undefined ? undefined : Math.max(1, Math.min(numWorkers, fragmentIds.length));
   const { pool, owned } = resolvePool({ pool: options.pool, numWorkers, ownedWorkers });
   try {
-    return await planTrainBuildCommit(snapshot, column, indexType, { ...options, name, fragmentIds, pool });
+    return await withGivenModel(snapshot, { column, indexType }, options, (plain) =>
+      planTrainBuildCommit(snapshot, column, indexType, { ...options, ...plain, name, fragmentIds, pool }),
+    );
   } finally {
     if (owned) await pool.close();
   }
@@ -82,6 +97,8 @@ type Settled = CreateIndexOptions & {
   readonly name: string;
   readonly fragmentIds: readonly number[];
   readonly pool: WorkerPool;
+  /** What need not be trained. */
+  readonly model: TrainedModel | null;
 };
 
 async function planTrainBuildCommit(
@@ -108,11 +125,11 @@ async function planTrainBuildCommit(
       memoryBudgetBytes,
     });
 
-  const { model: _, ...training } = await makeTask(options.fragmentIds, null, budgetBytes);
+  const training = await makeTask(options.fragmentIds, options.model, budgetBytes);
   const mustTrain = (await getFamilyByType(indexType)).train !== undefined;
   const trainingRun = runTasks<TrainedModel | null>(
     snapshot,
-    mustTrain ? [{ kind: "train", task: training, fragmentIds: options.fragmentIds }] : [],
+    mustTrain ? [{ kind: "train", task: { ...training }, fragmentIds: options.fragmentIds }] : [],
     shared,
   );
   if (mustTrain) prepareWorkers(snapshot, pool, groups.length - 1, signal);
@@ -176,7 +193,7 @@ async function checkBefore(
   snapshot: Snapshot,
   column: string,
   indexType: string,
-  options: Omit<Settled, "pool">,
+  options: Omit<Settled, "pool" | "model">,
 ): Promise<void> {
   const { name, fragmentIds } = options;
   checkIndexName(name);
@@ -192,11 +209,6 @@ async function checkBefore(
       },
     );
   }
-  if (options.train === false && family.train) {
-    throw new LanceError("UNSUPPORTED", `${indexType} cannot be made without training: leave out train: false`, {
-      indexType,
-    });
-  }
   if (options.numWorkers !== undefined && !(Number.isInteger(options.numWorkers) && options.numWorkers > 0)) {
     throw new LanceError(
       "INVALID_ARGUMENT",
@@ -204,11 +216,16 @@ async function checkBefore(
       { received: options.numWorkers },
     );
   }
+  const asked = options.params ?? {};
+  const { params } = family.packGiven?.(field, asked) ?? { params: asked };
+  const numRows = fragmentIds.reduce((sum, id) => sum + getFragment(snapshot, id).numRows, 0);
+  const details = family.encodeDetails(family.resolveParams(field, params, numRows));
+  const replacesAll = options.train === false && family.train !== undefined;
   const preview = {
     uuid: null,
     name,
-    fragmentIds,
-    indexDetails: { typeUrl: family.typeUrl, value: "" },
+    fragmentIds: replacesAll ? snapshot.fragments.map(({ id }) => id) : fragmentIds,
+    indexDetails: { typeUrl: family.typeUrl, value: encodeBase64(details) },
   };
   await planReplacement(snapshot, name, field, [preview]);
 }

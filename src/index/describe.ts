@@ -5,7 +5,7 @@ import { settleAll } from "../tasks/settle-all.ts";
 import { decodeBase64 } from "./base64.ts";
 import { commitIndices } from "./commit.ts";
 import { findFieldById } from "./fields.ts";
-import { getEffectiveCoverage, listSegments } from "./metadata.ts";
+import { getEffectiveCoverage, isUntrained, listSegments } from "./metadata.ts";
 import { getSegmentBytes } from "./plan-build.ts";
 import { findFamily, nameIndexType } from "./registry.ts";
 import { runTableJob } from "./run-job.ts";
@@ -97,6 +97,8 @@ export interface IndexStatistics {
   readonly numUnindexedFragments: number;
   readonly numUnindexedRows: number;
   readonly numIndexedRowsPerSegment: readonly number[];
+  /** Milliseconds since the epoch: when its newest segment was made; `null` where no segment says. */
+  readonly updatedAt: number | null;
   readonly segments: readonly Readonly<Record<string, unknown>>[];
 }
 
@@ -112,15 +114,16 @@ export async function getIndexStatistics(
   const committed = await getCommittedSegments(snapshot, name);
   const pool = await getSearchPool(options.pool);
   const segments = await settleAll(
-    committed.map(async (segment) => ({
-      uuid: segment.uuid,
-      ...(await runTableJob<Readonly<Record<string, unknown>>>(
-        pool,
-        snapshot,
-        { kind: "index.describe", payload: { segment } },
-        { affinity: segment.uuid, signal: options.signal },
-      )),
-    })),
+    committed.map(async (segment) => {
+      const { uuid } = segment;
+      if (isUntrained(segment)) return { uuid };
+      const job = { kind: "index.describe", payload: { segment } };
+      const facts = runTableJob<Readonly<Record<string, unknown>>>(pool, snapshot, job, {
+        affinity: uuid,
+        signal: options.signal,
+      });
+      return { uuid, ...(await facts) };
+    }),
   );
   const rowsOf = (ids: Iterable<number>): number =>
     [...ids].reduce((sum, id) => sum + getFragment(snapshot, id).numRows, 0);
@@ -135,6 +138,10 @@ export async function getIndexStatistics(
     numUnindexedFragments: uncovered.length,
     numUnindexedRows: rowsOf(uncovered),
     numIndexedRowsPerSegment: committed.map((segment) => rowsOf(getEffectiveCoverage(segment, snapshot))),
+    updatedAt: committed.reduce<number | null>(
+      (newest, { createdAt }) => (createdAt === null || createdAt < (newest ?? 0) ? newest : createdAt),
+      null,
+    ),
     segments,
   };
 }

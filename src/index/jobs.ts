@@ -38,7 +38,7 @@ async function prepareBuild({ table: handle }: Pick<TaskPayload<never>, "table">
 export const jobHandlers: JobHandlers = {
   ...searchHandlers,
   "index.prepare": prepareBuild,
-  "index.train": onTable<Omit<BuildTask, "model">, unknown>(trainModel),
+  "index.train": onTable<BuildTask, unknown>(trainModel),
   "index.build": onTable<BuildTask, unknown>(buildSegment),
   "index.merge": onTable<MergeTask, unknown>(mergeSegments),
   "index.remap": onTable<RemapTask, unknown>(remapSegment),

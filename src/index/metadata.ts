@@ -6,6 +6,7 @@ import { loadFragReuse } from "../table/row-ids/frag-reuse.ts";
 import type { Snapshot } from "../table/snapshot.ts";
 import { settleAll } from "../tasks/settle-all.ts";
 import { decodeBase64, encodeBase64 } from "./base64.ts";
+import { completeDetails } from "./complete-details.ts";
 import type { IndexSegment } from "./segment.ts";
 
 /** Coverage of ids the table never gave out is legal in native; a forged bitmap must still not expand without bound. */
@@ -63,7 +64,7 @@ export async function toIndexMetadata(segment: IndexSegment): Promise<IndexMetad
 
 /**
  * The committed segments of a snapshot, of one index or of all; each with the manifest's own message. Coverage is given
- * in the fragments of now, also where a compaction left the index alone.
+ * in the fragments of now, also where a compaction left the index alone; details that are empty as the files tell them.
  */
 export async function listSegments(
   snapshot: Snapshot,
@@ -76,7 +77,7 @@ export async function listSegments(
     chosen.map(async (metadata) => {
       const segment = await toIndexSegment(metadata, snapshot.manifest.maxFragmentId);
       const fragmentIds = reuse?.mapFragments(segment.fragmentIds) ?? segment.fragmentIds;
-      return { segment: { ...segment, fragmentIds }, metadata };
+      return { segment: await completeDetails(snapshot, { ...segment, fragmentIds }), metadata };
     }),
   );
 }
@@ -85,4 +86,9 @@ export async function listSegments(
 export function getEffectiveCoverage(segment: IndexSegment, snapshot: Snapshot): number[] {
   const live = new Set(snapshot.fragments.map((fragment) => fragment.id));
   return segment.fragmentIds.filter((id) => live.has(id)).sort((a, b) => a - b);
+}
+
+/** Whether a segment only says what is to be built. */
+export function isUntrained({ files, fragmentIds }: Pick<IndexSegment, "files" | "fragmentIds">): boolean {
+  return fragmentIds.length === 0 && (files === null || files.length === 0);
 }

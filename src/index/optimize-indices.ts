@@ -7,7 +7,7 @@ import { createIndexUncommitted, listSegmentFiles, type PoolOptions } from "./bu
 import { commitExistingIndexSegments } from "./commit.ts";
 import { createIndex } from "./create-index.ts";
 import { mergeExistingIndexSegments } from "./merge.ts";
-import { getEffectiveCoverage, listSegments } from "./metadata.ts";
+import { getEffectiveCoverage, isUntrained, listSegments } from "./metadata.ts";
 import { writeModel } from "./model-file.ts";
 import { locateSegment } from "./open-segment.ts";
 import { findFamily, getNewestVersion, nameIndexType } from "./registry.ts";
@@ -31,9 +31,10 @@ export interface OptimizedIndex {
   readonly name: string;
   /**
    * `unchanged`: nothing to do. `appended`: a new segment over new fragments. `merged`: segments folded into one.
-   * `retrained`: built anew. `skipped`: its kind cannot be built here.
+   * `trained`: built for the first time, of an index made with `train: false`. `retrained`: built anew. `skipped`: its
+   * kind cannot be built here.
    */
-  readonly action: "unchanged" | "appended" | "merged" | "retrained" | "skipped";
+  readonly action: "unchanged" | "appended" | "merged" | "trained" | "retrained" | "skipped";
   /** Fragments that were not covered before. */
   readonly newFragmentIds: readonly number[];
   /** Segments it has now. */
@@ -82,15 +83,25 @@ export async function optimizeIndices(
 type Done = Pick<OptimizedIndex, "action" | "newFragmentIds"> & { readonly snapshot: Snapshot };
 
 async function optimizeIndex(snapshot: Snapshot, index: Logical, options: OptimizeIndicesOptions): Promise<Done> {
-  const { name, segments } = index;
+  const { name } = index;
   const family = await findBuilder(snapshot, index, options.indexNames !== undefined);
   if (family === undefined) return { snapshot, action: "skipped", newFragmentIds: [] };
+  const segments = index.segments.filter((segment) => !family.train || !isUntrained(segment));
   const covered = new Set(segments.flatMap((segment) => getEffectiveCoverage(segment, snapshot)));
   const newFragmentIds = snapshot.fragments.map(({ id }) => id).filter((id) => !covered.has(id));
-  const newest = segments.at(-1)!;
+  const newest = segments.at(-1) ?? index.segments.at(-1)!;
   const { field } = locateSegment(snapshot, newest);
   const { pool, memoryBudgetBytes, signal, onProgress } = options;
   const shared = { pool, memoryBudgetBytes, signal, onProgress };
+  if (segments.length === 0) {
+    if (snapshot.fragments.every(({ numRows }) => numRows === 0)) {
+      return { snapshot, action: "unchanged", newFragmentIds: [] };
+    }
+    const details = decodeBase64(newest.indexDetails.value, "indexDetails.value");
+    const params = family.readParams?.(details) ?? {};
+    const built = await createIndex(snapshot, field.name, family.displayName(details), { ...shared, name, params });
+    return { snapshot: built.snapshot, action: "trained", newFragmentIds };
+  }
   if (options.retrain === true) {
     const { params } = await family.readRecipe(locateSegment(snapshot, newest), signal);
     const indexType = family.displayName(decodeBase64(newest.indexDetails.value, "indexDetails.value"));

@@ -3,6 +3,12 @@ import { LanceError } from "../errors.ts";
 /** Parameters of an index as a user wrote them. */
 export type IndexParams = Readonly<Record<string, unknown>>;
 
+/** Vectors as users give them: one after another, as an array of them, or as an Arrow vector of fixed-size lists. */
+export type GivenVectors =
+  | ArrayLike<number>
+  | readonly ArrayLike<number>[]
+  | { readonly length: number; readonly type: { readonly typeId: number }; [Symbol.iterator](): Iterator<unknown> };
+
 /** Refuses parameters a family does not know, so that a misspelt one is not ignored. @throws INVALID_ARGUMENT */
 export function checkParamNames(indexType: string, params: IndexParams, expected: readonly string[]): void {
   const unknown = Object.keys(params).filter((name) => params[name] !== undefined && !expected.includes(name));

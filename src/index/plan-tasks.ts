@@ -1,8 +1,11 @@
+import { LanceError } from "../errors.ts";
 import type { Snapshot } from "../table/snapshot.ts";
 import { getFragment } from "../table/snapshot.ts";
 import { createBuildTask, DEFAULT_MEMORY_BUDGET_BYTES, getDefaultName } from "./build.ts";
+import { getColumnField } from "./fields.ts";
 import type { IndexParams } from "./params.ts";
 import { planBuild } from "./plan-build.ts";
+import { getFamilyByType } from "./registry.ts";
 import type { BuildTask, TrainedModel } from "./segment.ts";
 
 /** What a plan of build tasks takes. */
@@ -32,6 +35,14 @@ export async function planBuildTasks(
   const { name = getDefaultName(column), memoryBudgetBytes = DEFAULT_MEMORY_BUDGET_BYTES, params, model } = options;
   const fragments = options.fragmentIds?.map((id) => getFragment(snapshot, id)) ?? snapshot.fragments;
   const shared = { name, params, model, memoryBudgetBytes };
+  const family = await getFamilyByType(indexType);
+  if (family.packGiven?.(getColumnField(snapshot, column), params ?? {}).given) {
+    throw new LanceError(
+      "INVALID_ARGUMENT",
+      "tasks hold no data: give centroids to trainIndexModel, and the model it makes to planIndexBuild",
+      { parameters: Object.keys(params ?? {}) },
+    );
+  }
   return Promise.all(
     planBuild(fragments, options.numWorkers).map((fragmentIds) =>
       createBuildTask(snapshot, column, indexType, { ...shared, fragmentIds }),

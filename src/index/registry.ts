@@ -151,6 +151,12 @@ export async function loadKind(typeUrl: string): Promise<IndexKind | undefined> 
   return findKind(typeUrl)?.loadKind?.();
 }
 
+/** What can tell by its files what an index is, where its details do not: all kinds, where they name no message. */
+export async function loadKindsByFiles(typeUrl: string): Promise<IndexKind[]> {
+  const kinds = typeUrl === "" ? KINDS : KINDS.filter((kind) => kind === findKind(typeUrl));
+  return Promise.all(kinds.flatMap(({ loadKind: load }) => (load ? [load()] : [])));
+}
+
 function findKind(typeUrl: string): KindEntry | undefined {
   const message = getMessageName(typeUrl).toLowerCase();
   return KINDS.find((kind) => kind.message === message);

@@ -5,6 +5,7 @@ import { RowSet, type RowSetData } from "../table/row-set.ts";
 import type { Snapshot } from "../table/snapshot.ts";
 import { settleAll } from "../tasks/settle-all.ts";
 import { createSegmentDomain } from "./live-rows.ts";
+import { isUntrained } from "./metadata.ts";
 import { getFamily } from "./registry.ts";
 import { runTableJob } from "./run-job.ts";
 import type { SearchRequest, SegmentAnswerData, SegmentAnswers } from "./search-job.ts";
@@ -87,14 +88,16 @@ export async function prewarmSegments(
   const pool = await getSearchPool(options.pool);
   const memoryBudgetBytes = shareBudget(options.memoryBudgetBytes, pool);
   await settleAll(
-    segments.map((segment) =>
-      runTableJob(
-        pool,
-        snapshot,
-        { kind: "index.prewarm", payload: { segment, memoryBudgetBytes } },
-        { affinity: segment.uuid, signal: options.signal },
+    segments
+      .filter((segment) => !isUntrained(segment))
+      .map((segment) =>
+        runTableJob(
+          pool,
+          snapshot,
+          { kind: "index.prewarm", payload: { segment, memoryBudgetBytes } },
+          { affinity: segment.uuid, signal: options.signal },
+        ),
       ),
-    ),
   );
 }
 

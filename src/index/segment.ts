@@ -213,9 +213,34 @@ export interface IndexFamily {
   /** The protobuf that describes a segment built with `params`. */
   encodeDetails(params: Readonly<Record<string, unknown>>): Uint8Array;
   decodeDetails(bytes: Uint8Array): Readonly<Record<string, unknown>>;
-  /** What segments may share; absent where a family learns nothing. @returns the bytes of the model file */
-  train?(source: ColumnSource, params: Readonly<Record<string, unknown>>, context: FamilyContext): Promise<Uint8Array>;
-  /** Rows of some fragments → the files of one segment, in bounded memory. */
+  /**
+   * The parameters `details` tell of, as users give them: what builds another index like it. Absent where details tell
+   * nothing. @throws CORRUPT
+   */
+  readParams?(details: Uint8Array): Readonly<Record<string, unknown>>;
+  /**
+   * Takes what is data out of parameters, to travel as a file. Absent: there is never any.
+   * @returns the other parameters, and the bytes of a file that `train` and `build` take; `null` where nothing is given
+   * @throws INVALID_ARGUMENT, DIMENSION_MISMATCH
+   */
+  packGiven?(
+    field: LanceField,
+    params: Readonly<Record<string, unknown>>,
+  ): { readonly params: Readonly<Record<string, unknown>>; readonly given: Uint8Array | null };
+  /**
+   * What segments may share; absent where a family learns nothing.
+   * @param given what need not be learned, from `packGiven`
+   * @returns the bytes of the model file
+   */
+  train?(
+    source: ColumnSource,
+    params: Readonly<Record<string, unknown>>,
+    context: FamilyContext & { readonly given?: Uint8Array | null },
+  ): Promise<Uint8Array>;
+  /**
+   * Rows of some fragments → the files of one segment, in bounded memory.
+   * @param model from `train`, or from `packGiven`: then the rest is learned here
+   */
   build(
     source: ColumnSource,
     params: Readonly<Record<string, unknown>>,
@@ -267,4 +292,6 @@ export interface IndexKind {
   nameMetric(details: Uint8Array): string | null;
   /** The metric by the segment's files; `null` when nothing tells. @throws CORRUPT, IO, ABORTED */
   readMetric(open: OpenSegment, signal?: AbortSignal): Promise<string | null>;
+  /** The details a segment should have, by its files; `null` when nothing tells. @throws CORRUPT, IO, ABORTED */
+  readDetails(open: OpenSegment, signal?: AbortSignal): Promise<{ typeUrl: string; value: Uint8Array } | null>;
 }

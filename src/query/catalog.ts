@@ -18,7 +18,7 @@ export interface LogicalIndex {
   readonly details: Uint8Array;
   /** Of a vector index, `null` where neither details nor files say; `null` of others. */
   readonly metric: string | null;
-  /** Segments that cover at least one fragment of this version. */
+  /** Segments that cover at least one fragment of this version; none of an index that is still to be trained. */
   readonly segments: readonly IndexSegment[];
   /** Fragments of this version that its segments cover. */
   readonly coverage: ReadonlySet<number>;
@@ -84,17 +84,20 @@ async function readIndex(
   const family = await findFamily(newest);
   const field = snapshot.schema.fields.find((candidate) => candidate.id === newest.fields[0]);
   const usable: IndexSegment[] = [];
+  // An index may be one a query could ask, and cover nothing yet.
+  let readable = false;
   if (family && field && newest.fields.length === 1) {
     for (const segment of segments) {
       if ((await findFamily(segment)) !== family || segment.indexVersion > getNewestVersion(family)) continue;
       // Before its version for them, such a segment held stable row ids, where addresses are read now.
       const holdsIds = family.rowIdDomain === "address" && segment.indexVersion < family.indexVersion(true);
       if (snapshot.stableRowIds && holdsIds) continue;
+      readable = true;
       const fragmentIds = getEffectiveCoverage(segment, snapshot);
       if (fragmentIds.length > 0) usable.push({ ...segment, fragmentIds });
     }
   }
-  if (!family || !field || usable.length === 0) {
+  if (!family || !field || !readable) {
     return {
       name,
       fieldIds: newest.fields,

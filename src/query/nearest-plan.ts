@@ -169,6 +169,7 @@ function whyFlat(
     return `index "${other.name}" is ${other.displayName}, which this version cannot search`;
   }
   if (chosen === null) return "the column has no vector index";
+  if (chosen.segments.length === 0) return `index "${chosen.name}" covers no fragment of this version`;
   if (chosen.metric !== metric) return `index "${chosen.name}" is built for ${chosen.metric ?? "an unknown metric"}`;
   return null;
 }

@@ -30,7 +30,7 @@ export function readQueryVectors(
 ): QueryVectors {
   const read = (vector: ArrayLike<number>, position: number | null): QueryVector => {
     const received = vector?.length;
-    if (received === dimension && typeof vector !== "string") return toQueryVector(vector, element);
+    if (received === dimension && typeof vector !== "string") return toQueryVector(listValues(vector), element);
     const which = position === null ? "query vector" : `query vector ${position}`;
     throw new LanceError(
       "DIMENSION_MISMATCH",
@@ -42,6 +42,11 @@ export function readQueryVectors(
   const vectors = Array.from(q as ArrayLike<ArrayLike<number>>, read);
   if (vectors.length > 0) return { vectors, isBatch: true };
   throw new LanceError("INVALID_ARGUMENT", "nearest.q: expected at least one query vector, received none", { column });
+}
+
+/** A vector of Arrow has its values by iteration alone. */
+function listValues(vector: ArrayLike<number>): ArrayLike<number> {
+  return ArrayBuffer.isView(vector) || Array.isArray(vector) ? vector : Array.from(vector);
 }
 
 /** Arrow's numbers of the types whose values are lists. */

@@ -349,7 +349,10 @@ describe("names and figures", () => {
         numRowsIndexed: 55,
         fields: [1],
         fieldNames: ["v"],
-        details: { metric: "dot" },
+        details: {
+          metric: "dot",
+          runtimeHints: { "lance.ivf.max_iters": "50", "lance.ivf.sample_rate": "256" },
+        },
         totalSizeBytes: segment.files!.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
         segments: [
           {
@@ -410,7 +413,7 @@ describe("createIndex refuses before any work", () => {
     const refused = await expectError(part, "SEGMENT_OVERLAP");
     expect(refused.message).toMatch(/^index "v_idx": fragments \[0\] cover part of segment [-0-9a-f]{36} and would/);
     const vectorsBeside = createIndex(committed, "v", "IVF_FLAT", { pool: inlinePool, fragmentIds: [0] });
-    await expectError(vectorsBeside, "SEGMENT_OVERLAP");
+    await expectError(vectorsBeside, "SCHEMA_MISMATCH");
     for (const name of ["", "__lance_mem_wal"]) {
       const named = { pool: inlinePool, name, fragmentIds: [0] };
       await expectError(createIndex(committed, "v", "BTREE", named), "INVALID_ARGUMENT");
@@ -426,7 +429,7 @@ describe("createIndex refuses before any work", () => {
     const { snapshot: committed } = await createIndex(snapshot, "v", "BTREE", { pool: inlinePool, train: false });
     expect(await coverageOf(committed, "v_idx")).toEqual([[]]);
     const text = await createFragments(createMemoryStore(), new Utf8(), [["a"]]);
-    await expectError(createIndex(text, "v", "IVF_FLAT", { pool: inlinePool, train: false }), "UNSUPPORTED");
+    await expectError(createIndex(text, "v", "IVF_FLAT", { pool: inlinePool, train: false }), "SCHEMA_MISMATCH");
   });
 
   test("createIndexUncommitted needs fragmentIds", async () => {

@@ -1,17 +1,17 @@
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { LanceError } from "../../errors.ts";
 import { loadBuildKernels } from "../../kernels/build.ts";
-import { VectorIndexDetailsSchema } from "../../proto/gen/lance/index_pb.ts";
 import { halvesOf, NO_ROW } from "../../table/row-ids/row-addresses.ts";
 import type { RowSet } from "../../table/row-set.ts";
 import { settleAll } from "../../tasks/settle-all.ts";
+import { decodeBase64 } from "../base64.ts";
 import { checkSame } from "../incompatible.ts";
 import type { ColumnSource, FamilyContext, IndexFamily, OpenSegment, RowIdMap, SegmentWriter } from "../segment.ts";
 import { getVectorType, type VectorType } from "../vector-type.ts";
+import { decodeDetails, encodeDetails, readDetailParams } from "./details.ts";
+import { checkGiven, decodeGiven, type GivenModel, packGiven } from "./given-model.ts";
 import { type IvfHeader, openIvfHeader } from "./header.ts";
-import { AUXILIARY_FILE, INDEX_FILE } from "./ivf-files.ts";
+import { AUXILIARY_FILE, INDEX_FILE, VECTOR_DETAILS } from "./ivf-files.ts";
 import type { IvfKind } from "./kind.ts";
-import { findMetric, getMetricNumber } from "./metric.ts";
 import { decodeModel, encodeModel, type IvfModel, trainIvf } from "./model.ts";
 import { type IvfParams, resolveIvfParams } from "./params.ts";
 import type { PartitionRun } from "./partition-run.ts";
@@ -29,7 +29,7 @@ export function createIvfFamily(subIndex: SubIndex, storage: StorageKind): Index
   return {
     queryKind: "vector",
     distances: storage.isExact ? "exact" : "approximate",
-    typeUrl: "/lance.index.pb.VectorIndexDetails",
+    typeUrl: VECTOR_DETAILS,
     displayName: () => indexType,
     indexVersion: () => storage.indexVersion,
     rowIdDomain: "stableRowId",
@@ -37,31 +37,23 @@ export function createIvfFamily(subIndex: SubIndex, storage: StorageKind): Index
 
     resolveParams: (field, params, numRows) => ({ ...resolveIvfParams(kind, field, { params, numRows }) }),
 
-    encodeDetails(params) {
-      const metricType = getMetricNumber((params as unknown as IvfParams).metric);
-      const compression = storage.encodeDetails(params);
-      return toBinary(VectorIndexDetailsSchema, create(VectorIndexDetailsSchema, { metricType, compression }));
-    },
+    encodeDetails: (params) => encodeDetails(kind, params as unknown as IvfParams),
+    decodeDetails,
 
-    decodeDetails(bytes) {
-      // Empty details are legal for any family: then the files alone say the metric.
-      if (bytes.length === 0) return {};
-      const details = fromBinary(VectorIndexDetailsSchema, bytes);
-      const targetPartitionSize = Number(details.targetPartitionSize);
-      return {
-        metric: findMetric(details.metricType) ?? "unknown",
-        ...(targetPartitionSize > 0 ? { targetPartitionSize } : {}),
-        ...(Object.keys(details.runtimeHints).length > 0 ? { runtimeHints: details.runtimeHints } : {}),
-      };
-    },
+    readParams: (details) => readDetailParams(kind, details),
+
+    packGiven: (field, params) => packGiven(kind, field, params),
 
     async train(source, params, context) {
-      return encodeModel(await train(kind, source, params as unknown as IvfParams, context));
+      const given = context.given ? decodeGiven(context.given) : undefined;
+      return encodeModel(await train(kind, source, params as unknown as IvfParams, { ...context, given }));
     },
 
     async build(source, params, model, writer, context) {
       const wanted = params as unknown as IvfParams;
-      const trained = model ? decodeModel(model) : await train(kind, source, wanted, context);
+      const given = model ? decodeGiven(model) : undefined;
+      const mustTrain = model === null || given !== undefined;
+      const trained = mustTrain ? await train(kind, source, wanted, { ...context, given }) : decodeModel(model);
       checkModel(kind, trained, wanted, getVectorType(source.field, `an ${indexType} index`));
       await write(kind, trained, { segments: [], newRows: source, writer, context });
     },
@@ -87,7 +79,10 @@ export function createIvfFamily(subIndex: SubIndex, storage: StorageKind): Index
 
     async readRecipe(segment, signal) {
       const { model } = await openIvfHeader(kind, segment, { signal });
-      return { params: { metric: model.metric }, model: encodeModel(model) };
+      const details = decodeBase64(segment.segment.indexDetails.value, "indexDetails.value");
+      // How many partitions there should be follows from the rows there are when it is trained again, as in native.
+      const { numPartitions: _, ...params } = readDetailParams(kind, details);
+      return { params: { ...params, metric: model.metric }, model: encodeModel(model) };
     },
 
     canServe: () => ({ exactness: "no", cost: 0 }),
@@ -96,9 +91,15 @@ export function createIvfFamily(subIndex: SubIndex, storage: StorageKind): Index
   };
 }
 
-function train(kind: IvfKind, source: ColumnSource, params: IvfParams, context: FamilyContext): Promise<IvfModel> {
+function train(
+  kind: IvfKind,
+  source: ColumnSource,
+  params: IvfParams,
+  { given, ...context }: FamilyContext & { readonly given: GivenModel | undefined },
+): Promise<IvfModel> {
   const type = getVectorType(source.field, `an ${kind.indexType} index`);
-  return trainIvf(source, params, { type, storage: kind.storage, context });
+  if (given) checkGiven(given, type);
+  return trainIvf(source, params, { type, storage: kind.storage, given, context });
 }
 
 /** Rows of segments and of a column become one segment of a model; rows coded by another model are coded anew. */

@@ -1,5 +1,7 @@
 import type { VectorElement } from "../../kernels/element.ts";
 
+/** `type_url` of the details of every vector index. */
+export const VECTOR_DETAILS = "/lance.index.pb.VectorIndexDetails";
 /** Names and keys of the format (index page, section 4). */
 export const INDEX_FILE = "index.idx";
 export const AUXILIARY_FILE = "auxiliary.idx";

@@ -5,6 +5,7 @@ import { createGiveWay } from "../../tasks/give-way.ts";
 import { decodeBase64, encodeBase64 } from "../base64.ts";
 import type { ColumnSource, FamilyContext } from "../segment.ts";
 import type { VectorType } from "../vector-type.ts";
+import type { GivenModel } from "./given-model.ts";
 import { getPartitionMetric, type Metric, parseMetric } from "./metric.ts";
 import type { IvfParams } from "./params.ts";
 import type { StorageKind, StorageModel } from "./storage/storage.ts";
@@ -33,32 +34,42 @@ const SAMPLE_SHARE = 0.25;
 /**
  * Trains centroids by k-means over a bounded sample (256 rows per partition by default).
  * The same source, parameters and seed give the same bytes on every machine.
+ * @param options.given what need not be trained
  * @throws INVALID_ARGUMENT when there are fewer vectors than partitions asked for; ABORTED
  */
 export async function trainIvf(
   source: ColumnSource,
   params: IvfParams,
-  options: { readonly type: VectorType; readonly storage: StorageKind; readonly context: FamilyContext },
+  options: {
+    readonly type: VectorType;
+    readonly storage: StorageKind;
+    readonly given?: GivenModel | undefined;
+    readonly context: FamilyContext;
+  },
 ): Promise<IvfModel> {
-  const { type, storage: kind, context } = options;
+  const { type, storage: kind, given, context } = options;
   const { metric } = params;
   const dimension = getCompareDimension(type);
   const maxRows = Math.max(1, Math.floor((context.memoryBudgetBytes * SAMPLE_SHARE) / (4 * dimension)));
-  const partitionRows = params.numPartitions * params.sampleRate;
+  const partitionRows = given ? 0 : params.numPartitions * params.sampleRate;
   const sampleRows = Math.min(source.numRows, maxRows, Math.max(partitionRows, kind.countSampleRows({ ...params })));
   const sample = await sampleVectors(source, sampleRows, { type, params, context });
-  const vectors = thinRows(sample, dimension, partitionRows);
-  if (vectors.length > 0) checkVectorCount(vectors.length / dimension, params.numPartitions, maxRows);
-  const { centroids: found, loss } =
-    // Nothing to learn from (an empty or all-NULL column): one partition takes whatever comes later.
-    vectors.length === 0
-      ? { centroids: new Float32Array(dimension), loss: null }
-      : await trainCentroids(vectors, params, { dimension, context });
-  const tensor = encodeCentroids(found, type.element);
+  const learn = async (): Promise<{ tensor: Uint8Array; loss: number | null }> => {
+    const vectors = thinRows(sample, dimension, partitionRows);
+    if (vectors.length > 0) checkVectorCount(vectors.length / dimension, params.numPartitions, maxRows);
+    const { centroids, loss } =
+      // Nothing to learn from (an empty or all-NULL column): one partition takes whatever comes later.
+      vectors.length === 0
+        ? { centroids: new Float32Array(dimension), loss: null }
+        : await trainCentroids(vectors, params, { dimension, context });
+    return { tensor: encodeCentroids(centroids, type.element), loss };
+  };
+  const { tensor, loss } = given ? { tensor: given.tensor, loss: null } : await learn();
   const centroids = decodeCentroids(tensor, type);
   const shape = { type, metric, centroids };
-  const storage = await kind.train(sample, { ...params }, { shape, context });
-  return { ...shape, numPartitions: found.length / dimension, tensor, loss, storage };
+  const wanted = { ...params, ...(given?.codebook ? { pqCodebook: given.codebook } : {}) };
+  const storage = await kind.train(sample, wanted, { shape, context });
+  return { ...shape, numPartitions: centroids.length / dimension, tensor, loss, storage };
 }
 
 function checkVectorCount(numVectors: number, numPartitions: number, maxRows: number): void {

@@ -9,6 +9,10 @@ import { type Metric, parseMetric } from "./metric.ts";
 export interface IvfParams {
   readonly metric: Metric;
   readonly numPartitions: number;
+  /** Whether it was asked for, or follows from the rows. */
+  readonly fixesPartitions: boolean;
+  /** Rows a partition should have, where that was asked for. */
+  readonly targetPartitionSize: number | null;
   /** Sampled rows per partition. */
   readonly sampleRate: number;
   readonly maxIterations: number;
@@ -41,6 +45,8 @@ export function resolveIvfParams(
   const recommended = Math.min(MAX_DEFAULT_PARTITIONS, Math.max(1, Math.floor(numRows / target)));
   return {
     metric,
+    fixesPartitions: params.numPartitions !== undefined,
+    targetPartitionSize: params.targetPartitionSize === undefined ? null : target,
     numPartitions: readIntegerParam(params, "numPartitions", { min: 1, max: MAX_PARTITIONS, fallback: recommended }),
     sampleRate: readIntegerParam(params, "sampleRate", { min: 1, max: 65536, fallback: 256 }),
     maxIterations: readIntegerParam(params, "maxIterations", { min: 1, max: 1000, fallback: 50 }),

@@ -2,8 +2,8 @@ import { isLanceError } from "../../errors.ts";
 import { openLanceFile } from "../../format/read/file.ts";
 import type { IndexKind, OpenSegment } from "../segment.ts";
 import { getSegmentFile } from "../segment-path.ts";
-import { nameMetric, nameVectorIndex } from "./describe-details.ts";
-import { AUXILIARY_FILE, DISTANCE_KEY, INDEX_FILE, INDEX_KEY } from "./ivf-files.ts";
+import { describeFiles, nameMetric, nameVectorIndex } from "./describe-details.ts";
+import { AUXILIARY_FILE, DISTANCE_KEY, INDEX_FILE, INDEX_KEY, STORAGE_KEY, VECTOR_DETAILS } from "./ivf-files.ts";
 
 /** Vector indexes of every sub-index and quantizer, those this version cannot search too. */
 export const vectorKind: IndexKind = {
@@ -16,6 +16,13 @@ export const vectorKind: IndexKind = {
     const index = await readMetadata(open, INDEX_FILE, signal);
     const metric = readDistance(index[INDEX_KEY]) ?? (await readMetadata(open, AUXILIARY_FILE, signal))[DISTANCE_KEY];
     return metric?.toLowerCase() ?? null;
+  },
+
+  async readDetails(open, signal) {
+    const index = parseRecord((await readMetadata(open, INDEX_FILE, signal))[INDEX_KEY]);
+    const [storage] = parseList((await readMetadata(open, AUXILIARY_FILE, signal))[STORAGE_KEY]);
+    const value = describeFiles({ type: index.type, metric: index.distance_type, storage: parseRecord(storage) });
+    return value && { typeUrl: VECTOR_DETAILS, value };
   },
 };
 
@@ -40,10 +47,25 @@ async function readMetadata(
 }
 
 function readDistance(kind: string | undefined): string | undefined {
+  const { distance_type: distance } = parseRecord(kind);
+  return typeof distance === "string" ? distance : undefined;
+}
+
+/** JSON as an object; an empty one where it is none. */
+function parseRecord(text: unknown): Readonly<Record<string, unknown>> {
+  const value = parseJson(text);
+  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+}
+
+function parseList(text: unknown): readonly unknown[] {
+  const value = parseJson(text);
+  return Array.isArray(value) ? value : [];
+}
+
+function parseJson(text: unknown): unknown {
   try {
-    const distance: unknown = JSON.parse(kind ?? "null")?.distance_type;
-    return typeof distance === "string" ? distance : undefined;
+    return JSON.parse(typeof text === "string" ? text : "null");
   } catch {
-    return undefined;
+    return null;
   }
 }
