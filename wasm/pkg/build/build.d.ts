@@ -137,10 +137,9 @@ export class ProductEncoder {
     free(): void;
     [Symbol.dispose](): void;
     /**
-     * Codes of `num_rows` vectors, in host buffers. `partitions` 0 = of the vectors; otherwise a u32 a row, and the
-     * codes are of the residuals to the `k` centroids.
+     * Codes of `num_rows` vectors, in host buffers.
      */
-    encode(vectors: number, num_rows: number, partitions: number, centroids: number, k: number, codes: number): void;
+    encode(vectors: number, num_rows: number, codes: number): void;
     /**
      * `codebook`: as `codebookInto` writes it.
      */
@@ -225,7 +224,7 @@ export interface InitOutput {
     readonly pageencoder_setNulls: (a: number, b: number, c: number) => void;
     readonly pageencoder_setVariable: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number];
     readonly pageencoder_setVariableDictionary: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number];
-    readonly productencoder_encode: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => [number, number];
+    readonly productencoder_encode: (a: number, b: number, c: number, d: number) => [number, number];
     readonly productencoder_new: (a: number, b: number, c: number, d: number) => [number, number, number];
     readonly rotateVectors: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number];
     readonly sortBytes: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number];

@@ -411,17 +411,13 @@ export class ProductEncoder {
         wasm.__wbg_productencoder_free(ptr, 0);
     }
     /**
-     * Codes of `num_rows` vectors, in host buffers. `partitions` 0 = of the vectors; otherwise a u32 a row, and the
-     * codes are of the residuals to the `k` centroids.
+     * Codes of `num_rows` vectors, in host buffers.
      * @param {number} vectors
      * @param {number} num_rows
-     * @param {number} partitions
-     * @param {number} centroids
-     * @param {number} k
      * @param {number} codes
      */
-    encode(vectors, num_rows, partitions, centroids, k, codes) {
-        const ret = wasm.productencoder_encode(this.__wbg_ptr, vectors, num_rows, partitions, centroids, k, codes);
+    encode(vectors, num_rows, codes) {
+        const ret = wasm.productencoder_encode(this.__wbg_ptr, vectors, num_rows, codes);
         if (ret[1]) {
             throw takeFromExternrefTable0(ret[0]);
         }

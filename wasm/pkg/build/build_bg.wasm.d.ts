@@ -39,7 +39,7 @@ export const pageencoder_setLevels: (a: number, b: number, c: number, d: number,
 export const pageencoder_setNulls: (a: number, b: number, c: number) => void;
 export const pageencoder_setVariable: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number];
 export const pageencoder_setVariableDictionary: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number];
-export const productencoder_encode: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => [number, number];
+export const productencoder_encode: (a: number, b: number, c: number, d: number) => [number, number];
 export const productencoder_new: (a: number, b: number, c: number, d: number) => [number, number, number];
 export const rotateVectors: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number];
 export const sortBytes: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number];

@@ -4,7 +4,7 @@ mod encode;
 mod subspace;
 mod train;
 
-pub use encode::{Encoder, Placement};
+pub use encode::Encoder;
 pub use train::{Options, Training};
 
 use lancelet_common::error::{KernelError, Result};
@@ -153,37 +153,19 @@ impl ProductEncoder {
         })
     }
 
-    /// Codes of `num_rows` vectors, in host buffers. `partitions` 0 = of the vectors; otherwise a u32 a row, and the
-    /// codes are of the residuals to the `k` centroids.
-    pub fn encode(
-        &self,
-        vectors: usize,
-        num_rows: usize,
-        partitions: usize,
-        centroids: usize,
-        k: usize,
-        codes: usize,
-    ) -> Result<()> {
-        let too_large = KernelError::Invalid("more values than memory holds");
-        let dimension = self.shape.dimension();
-        let values = num_rows.checked_mul(dimension).ok_or(too_large)?;
-        let centroid_values = k.checked_mul(dimension).ok_or(too_large)?;
+    /// Codes of `num_rows` vectors, in host buffers.
+    pub fn encode(&self, vectors: usize, num_rows: usize, codes: usize) -> Result<()> {
+        let values = num_rows
+            .checked_mul(self.shape.dimension())
+            .ok_or(KernelError::Invalid("more values than memory holds"))?;
         // SAFETY: the typed face passes live buffers that it does not touch during the call; the output is its own.
-        let (vectors, placement, codes) = unsafe {
-            let placement = match partitions {
-                0 => None,
-                _ => Some(Placement {
-                    centroids: view::<f32>(centroids, centroid_values)?,
-                    partitions: view::<u32>(partitions, num_rows)?,
-                }),
-            };
-            let bytes = num_rows * self.shape.row_bytes();
+        let (vectors, codes) = unsafe {
             (
                 view::<f32>(vectors, values)?,
-                placement,
-                view_mut::<u8>(codes, bytes)?,
+                view_mut::<u8>(codes, num_rows * self.shape.row_bytes())?,
             )
         };
-        self.encoder.encode(vectors, placement, codes)
+        self.encoder.encode(vectors, codes);
+        Ok(())
     }
 }
