@@ -44,7 +44,7 @@ export function bindValue(expression: Expression, schema: LanceSchema): BoundExp
 }
 
 /** Binds one expression; the helpers that bind an operator or a function call back into it. */
-export class Binder {
+class Binder {
   readonly #schema: LanceSchema;
 
   constructor(schema: LanceSchema) {

@@ -1,5 +1,5 @@
 /** 32-bit words that hold `length` bits. */
-export function countWords(length: number): number {
+function countWords(length: number): number {
   return (length + 31) >>> 5;
 }
 
@@ -63,6 +63,7 @@ export function selectIndices(words: Uint32Array): Uint32Array {
   return indices;
 }
 
+/** Whether a bit is set. */
 export function hasBit(words: Uint32Array, index: number): boolean {
   return ((words[index >>> 5]! >>> (index & 31)) & 1) === 1;
 }

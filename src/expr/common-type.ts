@@ -70,7 +70,7 @@ function uniteNumbers(a: ValueType, b: ValueType): ValueType {
 }
 
 /** The decimal that holds every value of a decimal or an integer type. */
-export function asDecimal(type: ValueType): DecimalType | undefined {
+function asDecimal(type: ValueType): DecimalType | undefined {
   if (type.kind === "decimal") return type;
   if (type.kind !== "int") return undefined;
   const precision = { 8: 3, 16: 5, 32: 10, 64: 20 }[type.bits];

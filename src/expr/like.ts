@@ -20,6 +20,7 @@ export function hasWildcard(pattern: string): boolean {
   return WILDCARD.test(pattern.replace(/\\./gsu, ""));
 }
 
+/** A part of a LIKE pattern: text as it stands, `_` or `%`. */
 export type LikePart =
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "one" }

@@ -19,19 +19,29 @@ export type ValueType =
   /** Anything else: it may be tested for NULL and passed on. */
   | { readonly kind: "other"; readonly logicalType: string };
 
+/** Decimals only. */
 export type DecimalType = Extract<ValueType, { kind: "decimal" }>;
+/** Lists only. */
 export type ListType = Extract<ValueType, { kind: "list" }>;
 
 /** What a time, a duration or a timestamp counts. */
 export type TimeUnit = TimeUnitName;
 
+/** True and false. */
 export const BOOLEAN: ValueType = { kind: "boolean" };
+/** Integers of 32 bits, signed. */
 export const INT32: ValueType = { kind: "int", bits: 32, signed: true };
+/** Integers of 64 bits, signed. */
 export const INT64: ValueType = { kind: "int", bits: 64, signed: true };
+/** Integers of 64 bits without a sign. */
 export const UINT64: ValueType = { kind: "int", bits: 64, signed: false };
+/** Single floats. */
 export const FLOAT32: ValueType = { kind: "float", bits: 32 };
+/** Double floats. */
 export const FLOAT64: ValueType = { kind: "float", bits: 64 };
+/** Text with 32-bit offsets. */
 export const UTF8: ValueType = { kind: "utf8", large: false };
+/** The type of a bare NULL. */
 export const NULL_TYPE: ValueType = { kind: "null" };
 
 const SIMPLE: Readonly<Record<string, ValueType>> = {
@@ -59,7 +69,7 @@ const SIMPLE: Readonly<Record<string, ValueType>> = {
 };
 
 /** Reads Lance's logical type string (`int32`, `timestamp:us:UTC`, …) of a type without children. */
-export function readValueType(logicalType: string): ValueType {
+function readValueType(logicalType: string): ValueType {
   const simple = Object.hasOwn(SIMPLE, logicalType) ? SIMPLE[logicalType] : undefined;
   if (simple !== undefined) return simple;
   const timestamp = /^timestamp:(s|ms|us|ns):(.*)$/s.exec(logicalType);

@@ -34,6 +34,7 @@ export interface UncommittedIndexOptions extends PoolOptions {
   readonly model?: TrainedModel | null | undefined;
 }
 
+/** Memory one build may use where nothing else is told. */
 export const DEFAULT_MEMORY_BUDGET_BYTES = 256 * 2 ** 20;
 
 /**

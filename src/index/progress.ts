@@ -31,5 +31,7 @@ export interface CommitProgress {
   readonly milliseconds: number;
 }
 
+/** How far the building of an index is. */
 export type BuildProgress = TaskProgress | CommitProgress;
+/** Hears how far the building of an index is. */
 export type OnBuildProgress = (progress: BuildProgress) => void;

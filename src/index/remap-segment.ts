@@ -52,7 +52,7 @@ export async function remapSegment(snapshot: Snapshot, task: RemapTask, context:
 }
 
 /** Where the live rows of some fragments go. Reads their deletion files. */
-export async function createRewriteMap(
+async function createRewriteMap(
   snapshot: Snapshot,
   groups: readonly RewrittenGroup[],
   signal?: AbortSignal,

@@ -130,6 +130,7 @@ export interface VectorQuery {
 
 export type { ScalarBound, ScalarQuery, ScalarValue } from "../expr/scalar-query.ts";
 
+/** What a segment can be asked. */
 export type SegmentQuery = VectorQuery | ScalarQuery;
 
 /** Nearest rows of one segment, ascending by distance, then row id. */
@@ -150,6 +151,7 @@ export interface ScalarAnswer {
   readonly metrics: SearchMetrics;
 }
 
+/** What a segment answers. */
 export type SegmentAnswer = VectorAnswer | ScalarAnswer;
 
 /** An open segment. Keeps its header and a bounded cache of parts. */

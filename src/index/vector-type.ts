@@ -17,7 +17,7 @@ const ELEMENTS: Readonly<Record<string, VectorElement>> = {
   uint8: "u8",
 };
 /** What a column must be, for people. */
-export const VECTOR_COLUMNS = "fixed-size lists of float, halffloat, double or uint8";
+const VECTOR_COLUMNS = "fixed-size lists of float, halffloat, double or uint8";
 
 /** The type of a vector column, `undefined` for any other column. */
 export function findVectorType(field: LanceField): VectorType | undefined {

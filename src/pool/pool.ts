@@ -29,6 +29,7 @@ export interface JobContext {
 
 /** Runs one kind of job. Wrap the result in `withTransfer` to move its buffers. */
 export type JobHandler = (payload: never, context: JobContext) => Promise<unknown>;
+/** What runs each kind of job, by its name. */
 export type JobHandlers = Readonly<Record<string, JobHandler>>;
 
 /** How to run one job. */

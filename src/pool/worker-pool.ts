@@ -66,7 +66,7 @@ export function createWorkerPool(options: WorkerPoolOptions = {}): WorkerPool {
 }
 
 /** The host's logical cores, at most 8. */
-export function defaultNumWorkers(): number {
+function defaultNumWorkers(): number {
   return Math.max(1, Math.min(MAX_DEFAULT_WORKERS, getRuntime().hardwareConcurrency));
 }
 

@@ -27,7 +27,7 @@ export interface BrowserStore {
 const PROBE_NAME = "_lancelet_probe-";
 
 /** The browser's ladder: OPFS, IndexedDB, memory. */
-export const browserRungs: readonly LadderRung[] = [
+const browserRungs: readonly LadderRung[] = [
   { name: "opfs", open: (name) => createOpfsStore(name) },
   { name: "indexeddb", open: (name) => createIndexedDbStore(name) },
   { name: "memory", open: () => createMemoryStore() },

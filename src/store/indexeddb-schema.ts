@@ -1,12 +1,13 @@
 import { promisifyRequest, type UseStore } from "idb-keyval";
 import { LanceError } from "../errors.ts";
 
-/**
- * One object store, as idb-keyval lays it out, with array keys:
- * `["o", path]` heads, `["c", id, index]` the bytes of an object in order, `["w", id]` objects being written.
- */
+// One object store, as idb-keyval lays it out, with array keys.
+
+/** First part of the key of an object's head: `["o", path]`. */
 export const HEAD = "o";
+/** Of the bytes of an object, in order: `["c", id, index]`. */
 export const CHUNK = "c";
+/** Of an object being written: `["w", id]`. */
 export const WRITING = "w";
 
 /** What makes an object visible. */

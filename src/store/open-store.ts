@@ -28,11 +28,6 @@ export function registerStoreKind(kind: StoreKind): void {
   kinds.set(kind.kind, kind);
 }
 
-/** The registered kinds, as they were added. */
-export function listStoreKinds(): StoreKind[] {
-  return [...kinds.values()];
-}
-
 /**
  * Opens the store a URI names; a store object passes as it is. Nothing is read yet.
  * @throws INVALID_ARGUMENT when no registered back end has the scheme; the message names those there are

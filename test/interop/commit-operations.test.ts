@@ -14,7 +14,6 @@ import type { OperationOf, RebasableOperation } from "../../src/table/commit/ope
 import { readDeletions } from "../../src/table/deletions/deletions.ts";
 import { nextFieldId } from "../../src/table/manifest/field-ids.ts";
 import { encodeRowIds } from "../../src/table/row-ids/encode-row-ids.ts";
-import { decodeRowIds } from "../../src/table/row-ids/row-id-sequence.ts";
 import { decodeRowVersions, encodeRowVersions } from "../../src/table/row-ids/row-versions.ts";
 import { createColumnSource } from "../../src/table/rows/column-source.ts";
 import { openSnapshot, type Snapshot } from "../../src/table/snapshot.ts";
@@ -23,7 +22,7 @@ import { appendRows } from "../../src/write/rows/append-rows.ts";
 import { deleteRows } from "../../src/write/rows/delete-rows.ts";
 import { writeFragments } from "../../src/write/write-fragments.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
-import { stageDelete } from "../table/support.ts";
+import { decodeRowIds, stageDelete } from "../table/support.ts";
 import { type NativeSession, openNativeSession } from "./native-session.ts";
 
 let directory: string;

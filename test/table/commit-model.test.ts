@@ -6,12 +6,11 @@ import { commit, isRetryableConflict } from "../../src/table/commit/commit.ts";
 import type { OperationOf, RebasableOperation } from "../../src/table/commit/operation.ts";
 import { readDeletions } from "../../src/table/deletions/deletions.ts";
 import { encodeRowIds } from "../../src/table/row-ids/encode-row-ids.ts";
-import { decodeRowIds } from "../../src/table/row-ids/row-id-sequence.ts";
 import { decodeRowVersions, encodeRowVersions } from "../../src/table/row-ids/row-versions.ts";
 import { openSnapshot, type Snapshot } from "../../src/table/snapshot.ts";
 import { createFaultyStore } from "../support/faulty-store.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
-import { appendOf, createTable, stageDelete, stageFragment } from "./support.ts";
+import { appendOf, createTable, decodeRowIds, stageDelete, stageFragment } from "./support.ts";
 
 useTestRuntime();
 

@@ -11,7 +11,6 @@ import { decodeFragmentBitmap } from "../../src/table/fragment-bitmap.ts";
 import { formatManifestPath } from "../../src/table/manifest/manifest-path.ts";
 import { readManifest, readTransactionOf } from "../../src/table/manifest/read-manifest.ts";
 import { listVersions } from "../../src/table/manifest/versions.ts";
-import { decodeRowIds } from "../../src/table/row-ids/row-id-sequence.ts";
 import { openSnapshot, openVersion, type Snapshot } from "../../src/table/snapshot.ts";
 import { createFaultyStore } from "../support/faulty-store.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
@@ -20,6 +19,7 @@ import {
   commitForeign,
   createIndexOf,
   createTable,
+  decodeRowIds,
   SCHEMA,
   stageDelete,
   stageFragment,

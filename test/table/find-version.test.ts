@@ -3,13 +3,12 @@ import { LanceError } from "../../src/errors.ts";
 import { createMemoryStore, type MemoryObjects } from "../../src/store/memory.ts";
 import type { ReadableStore } from "../../src/store/store.ts";
 import { commit } from "../../src/table/commit/commit.ts";
-import { findLatestVersion } from "../../src/table/manifest/find-version.ts";
 import { formatManifestPath, VERSION_HINT_PATH } from "../../src/table/manifest/manifest-path.ts";
 import { listVersions } from "../../src/table/manifest/versions.ts";
 import { openSnapshot, openVersion } from "../../src/table/snapshot.ts";
 import { createCountingStore } from "../support/counting-store.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
-import { appendOf, createTable, stageFragment } from "./support.ts";
+import { appendOf, createTable, findLatestVersion, stageFragment } from "./support.ts";
 
 useTestRuntime();
 

@@ -4,11 +4,12 @@ import { clone, equals, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
 import { IndexSectionSchema, type Manifest, ManifestSchema } from "../../src/proto/gen/lance/table_pb.ts";
 import { createNodeFsStore } from "../../src/store/node-fs.ts";
-import { findLatestVersion, listManifestNames } from "../../src/table/manifest/find-version.ts";
+import { listManifestNames } from "../../src/table/manifest/find-version.ts";
 import { formatManifestPath } from "../../src/table/manifest/manifest-path.ts";
 import { readManifest, readTransactionOf } from "../../src/table/manifest/read-manifest.ts";
 import { encodeManifestFile } from "../../src/table/manifest/write-manifest.ts";
 import { createSnapshot } from "../../src/table/snapshot.ts";
+import { findLatestVersion } from "./support.ts";
 
 const roots = [new URL("../fixtures/lance/", import.meta.url), new URL("../../web/public/", import.meta.url)];
 const tables = roots

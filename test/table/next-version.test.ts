@@ -16,7 +16,6 @@ import type { OperationOf, RebasableOperation } from "../../src/table/commit/ope
 import { decodeFragmentBitmap, encodeFragmentBitmap } from "../../src/table/fragment-bitmap.ts";
 import { nextFieldId } from "../../src/table/manifest/field-ids.ts";
 import { encodeRowIds } from "../../src/table/row-ids/encode-row-ids.ts";
-import { decodeRowIds } from "../../src/table/row-ids/row-id-sequence.ts";
 import { decodeRowVersions } from "../../src/table/row-ids/row-versions.ts";
 import { openVersion, type Snapshot } from "../../src/table/snapshot.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
@@ -25,6 +24,7 @@ import {
   commitForeign,
   createIndexOf,
   createTable,
+  decodeRowIds,
   stageDelete,
   stageFragment,
   stageIndex,

@@ -5,8 +5,9 @@ import { isLanceError } from "../../src/errors.ts";
 import { RowDatasetVersionSequenceSchema, RowIdSequenceSchema } from "../../src/proto/gen/lance/rowids_pb.ts";
 import { encodeRowIdRange, encodeRowIds } from "../../src/table/row-ids/encode-row-ids.ts";
 import { expandRowIds, readRowIdPieces } from "../../src/table/row-ids/row-id-pieces.ts";
-import { boundRowIds, decodeRowIds } from "../../src/table/row-ids/row-id-sequence.ts";
+import { boundRowIds } from "../../src/table/row-ids/row-id-sequence.ts";
 import { decodeRowVersions, encodeRowVersions, encodeUniformVersions } from "../../src/table/row-ids/row-versions.ts";
+import { decodeRowIds } from "./support.ts";
 
 const bytesOf = (array: ArrayBufferView) => new Uint8Array(array.buffer as ArrayBuffer);
 

@@ -9,13 +9,15 @@ import {
   ManifestSchema,
 } from "../../src/proto/gen/lance/table_pb.ts";
 import { Transaction_DeleteSchema } from "../../src/proto/gen/lance/transaction_pb.ts";
-import type { Store } from "../../src/store/store.ts";
+import type { ReadableStore, Store } from "../../src/store/store.ts";
 import { finishManifest } from "../../src/table/commit/build-manifest.ts";
 import { createDatasetManifest } from "../../src/table/commit/create-dataset.ts";
 import type { Operation } from "../../src/table/commit/operation.ts";
 import { createTransaction, formatTransactionName, publishVersion } from "../../src/table/commit/publish.ts";
 import { writeDeletionFile } from "../../src/table/deletions/deletion-file.ts";
 import { encodeFragmentBitmap } from "../../src/table/fragment-bitmap.ts";
+import { findLatestManifest, noTable } from "../../src/table/manifest/find-version.ts";
+import { expandRowIds, readRowIdPieces } from "../../src/table/row-ids/row-id-pieces.ts";
 import { openVersion, type Snapshot } from "../../src/table/snapshot.ts";
 
 /** Two int32 columns: `a` (field 0) and `b` (field 1). */
@@ -31,6 +33,17 @@ export const SCHEMA: LanceSchema = {
   })),
   metadata: {},
 };
+
+/** Stable row ids of a fragment, in physical order. */
+export const decodeRowIds = (bytes: Uint8Array, numRows: number): BigUint64Array =>
+  expandRowIds(readRowIdPieces(bytes, numRows));
+
+/** Number of the newest version. */
+export async function findLatestVersion(store: ReadableStore, signal?: AbortSignal): Promise<number> {
+  const found = await findLatestManifest(store, { signal });
+  if (found === undefined) throw noTable(store);
+  return found.version;
+}
 
 let files = 0;
 

@@ -14,6 +14,7 @@ export type RegexNode =
     }
   | { readonly kind: "capture"; readonly item: RegexNode; readonly index: number };
 
+/** What holds between two characters: at the ends, at the edge of a word, or within or outside of one (`\B`). */
 export type Assertion = "start" | "end" | "boundary" | "inside";
 
 /** A pattern as a tree. */

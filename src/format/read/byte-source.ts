@@ -22,7 +22,7 @@ export interface ByteSource {
 }
 
 /** What native reads first: usually the footer, all tables and all column metadata. */
-export const TAIL_BYTES = 64 * 1024;
+const TAIL_BYTES = 64 * 1024;
 
 /**
  * Opens a file by its last 64 KiB, in one read.

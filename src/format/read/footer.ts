@@ -19,6 +19,7 @@ export interface Footer {
   readonly numColumns: number;
 }
 
+/** Bytes of the footer, the last of a file (format page section 1.1). */
 export const FOOTER_BYTES = 40;
 const MAGIC = 0x434e414c;
 /** Bytes of one row of a position table: u64 offset, u64 length. */

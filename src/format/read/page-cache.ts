@@ -1,7 +1,7 @@
 import type { PageAccess } from "./page-access.ts";
 
 /** Indexes, dictionaries and constants of one file's pages stay below about this. */
-export const PAGE_CACHE_BYTES = 16 * 1024 * 1024;
+const PAGE_CACHE_BYTES = 16 * 1024 * 1024;
 
 interface CachedPage {
   readonly page: PageAccess;

@@ -1,13 +1,19 @@
 import { LanceError } from "../../errors.ts";
 import type { Manifest } from "../../proto/gen/lance/table_pb.ts";
 
-/** Bits of `reader_feature_flags` and `writer_feature_flags` (format page section 1.3). */
+// Bits of `reader_feature_flags` and `writer_feature_flags` (format page section 1.3).
+
+/** Some fragment has a deletion file. */
 export const FLAG_DELETION_FILES = 1n;
+/** Rows have ids that stay when they move. */
 export const FLAG_STABLE_ROW_IDS = 2n;
+/** The manifest has a config; writers only. */
 export const FLAG_TABLE_CONFIG = 8n;
+/** Files may be of another table, named by its base path. */
 export const FLAG_BASE_PATHS = 16n;
 /** Writers put the transaction into the manifest only. */
 export const FLAG_NO_TRANSACTION_FILE = 32n;
+/** Data files may be of different versions. */
 export const FLAG_MIXED_FILE_VERSIONS = 256n;
 /** No field id ever stands for two fields; writers only. */
 export const FLAG_NON_REUSABLE_FIELD_IDS = 32768n;

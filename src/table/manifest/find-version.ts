@@ -75,17 +75,6 @@ async function askLatest(store: ReadableStore, options: StoreCallOptions): Promi
   return possible === undefined ? probeBlindly(store, options) : possible.found;
 }
 
-/**
- * Number of the newest version.
- *
- * @throws NOT_FOUND when there is no table, CORRUPT, ABORTED, IO
- */
-export async function findLatestVersion(store: ReadableStore, signal?: AbortSignal): Promise<number> {
-  const found = await findLatestManifest(store, { signal });
-  if (found === undefined) throw noTable(store);
-  return found.version;
-}
-
 /** A table was looked for and is not there. */
 export function noTable(store: ReadableStore, uri?: string): LanceError {
   const listed = canList(store);

@@ -1,3 +1,4 @@
-/** What a manifest says of who wrote it. Equal to the package's version; a test compares them. */
+/** What a manifest says of who wrote it. */
 export const WRITER_LIBRARY = "lancelet";
+/** Equal to the package's version; a test compares them. */
 export const WRITER_VERSION = "0.1.0";

@@ -3,8 +3,9 @@ import type { ReadableStore, Store, StoreCallOptions } from "../../store/store.t
 import { mapBounded } from "../../tasks/settle-all.ts";
 import { canList } from "../manifest/find-version.ts";
 
-/** Folders of the refs, in a table's root. */
+/** Folder of the tags, in a table's root. */
 export const TAGS_PREFIX = "_refs/tags/";
+/** Folder of the branches, in a table's root. */
 export const BRANCHES_PREFIX = "_refs/branches/";
 
 /** A ref's file, as JSON. What this version does not know of it is kept when it is written again. */

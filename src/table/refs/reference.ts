@@ -11,7 +11,7 @@ export type VersionReference =
   | { readonly branch?: string | null | undefined; readonly version?: number | undefined };
 
 /** @throws INVALID_ARGUMENT */
-export function checkVersionNumber(version: unknown): asserts version is number {
+function checkVersionNumber(version: unknown): asserts version is number {
   if (Number.isSafeInteger(version) && (version as number) >= 1) return;
   throw new LanceError(
     "INVALID_ARGUMENT",

@@ -1,17 +1,6 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { LanceError } from "../../errors.ts";
 import { type EncodedU64Array, RowIdSequenceSchema, type U64Segment } from "../../proto/gen/lance/rowids_pb.ts";
-import { expandRowIds, readRowIdPieces } from "./row-id-pieces.ts";
-
-/**
- * Stable row ids of a fragment, in physical order (format page section 1.3): 8 bytes a row.
- *
- * @param numRows physical rows of the fragment
- * @throws CORRUPT when the sequence has another length, checked before anything is allocated for it
- */
-export function decodeRowIds(bytes: Uint8Array, numRows: number): BigUint64Array<ArrayBuffer> {
-  return expandRowIds(readRowIdPieces(bytes, numRows));
-}
 
 /** Lowest and highest id a sequence can hold, without unfolding it; `undefined` when it holds none. */
 export function boundRowIds(bytes: Uint8Array): { readonly min: bigint; readonly max: bigint } | undefined {

@@ -150,7 +150,7 @@ function placeOfKind({ snapshot, file }: BlobOwner, read: ReadDescriptor, row: n
 }
 
 /** Sidecar files lie in a folder named after the data file; their name is the id's 32 bits, lowest first. */
-export function sidecarPath(dataFile: string, blobId: number): string {
+function sidecarPath(dataFile: string, blobId: number): string {
   const stem = dataFile.endsWith(".lance") ? dataFile.slice(0, -".lance".length) : dataFile;
   const bits = Array.from({ length: 32 }, (_, bit) => (blobId >>> bit) & 1).join("");
   return `${stem}/${bits}.blob`;

@@ -1,8 +1,9 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { RowDatasetVersionSequenceSchema, RowIdSequenceSchema } from "../../../src/proto/gen/lance/rowids_pb.ts";
 import { expandRowIds, findHighest, pickRowIds, readRowIdPieces } from "../../../src/table/row-ids/row-id-pieces.ts";
-import { boundRowIds, decodeRowIds } from "../../../src/table/row-ids/row-id-sequence.ts";
+import { boundRowIds } from "../../../src/table/row-ids/row-id-sequence.ts";
 import { decodeRowVersions } from "../../../src/table/row-ids/row-versions.ts";
+import { decodeRowIds } from "../../table/support.ts";
 import { expectThat, type Input, type Seed, type Target } from "../target.ts";
 
 type Kind = "ids" | "versions";

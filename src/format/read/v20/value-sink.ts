@@ -149,7 +149,7 @@ export class ValueSink implements DecodedValues {
 }
 
 /** All pieces in one buffer; one piece stays where it is only when it has the whole length. */
-export function joinPieces(pieces: readonly Uint8Array[], byteLength: number): Uint8Array {
+function joinPieces(pieces: readonly Uint8Array[], byteLength: number): Uint8Array {
   const bytes = new Uint8Array(byteLength);
   let at = 0;
   for (const piece of pieces) {
