@@ -4,7 +4,7 @@ import type { FilterPlan } from "./filter-plan.ts";
 import type { NearestPlan } from "./nearest-plan.ts";
 import type { ScanPlan } from "./plan-scan.ts";
 import type { OutputColumn } from "./projection.ts";
-import type { ScanStatistics } from "./statistics.ts";
+import type { ScanStatistics, SegmentStatistics } from "./statistics.ts";
 
 /** The plan as text, its nodes named as native Lance names them, one a line, inputs indented. */
 export function explainScan(uri: string, plan: ScanPlan): string {
@@ -52,17 +52,32 @@ function listFields(plan: ScanPlan): string {
   return plan.projection.fields.map((field) => field.name).join(", ");
 }
 
-/** The plan with what running it counted. */
+/** The plan with what running it counted; metrics are named as native names them. */
 export function explainAnalyzed(uri: string, plan: ScanPlan, statistics: ScanStatistics): string {
-  const segments = statistics.segments.map(
-    (segment) =>
-      `  Segment: name=${segment.indexName}, uuid=${segment.uuid}, fragments=[${segment.fragmentIds.join(", ")}], worker=${segment.workerIndex ?? "inline"}, ` +
-      `rows=${segment.rows}, parts_loaded=${segment.partsLoaded}, parts_from_cache=${segment.partsFromCache}, index_comparisons=${segment.comparisons}, ` +
-      `iops=${segment.reads}, bytes_read=${segment.bytesRead}, elapsed_ms=${segment.milliseconds.toFixed(3)}`,
-  );
+  const segments = statistics.segments.map((segment) => describeSegment(segment, plan));
   const flat = `  Flat: fragments=[${statistics.flatFragmentIds.join(", ")}], rows_scanned=${statistics.flatRows}`;
   const total = `AnalyzeExec: output_rows=${statistics.rowsReturned}, elapsed_ms=${statistics.milliseconds.toFixed(3)}`;
   return `${explainScan(uri, plan)}${[total, ...segments, flat].join("\n")}\n`;
+}
+
+/** What one segment did, of a vector index with the partitions it looked at. */
+function describeSegment(segment: SegmentStatistics, { nearest }: ScanPlan): string {
+  const { partsLoaded, partsFromCache } = segment;
+  const isVector = nearest?.segments.some(({ uuid }) => uuid === segment.uuid) === true;
+  return [
+    `  Segment: name=${segment.indexName}`,
+    `uuid=${segment.uuid}`,
+    `fragments=[${segment.fragmentIds.join(", ")}]`,
+    `worker=${segment.workerIndex ?? "inline"}`,
+    `rows=${segment.rows}`,
+    ...(isVector ? [`partitions_searched=${partsLoaded + partsFromCache}`] : []),
+    `parts_loaded=${partsLoaded}`,
+    `index_cache_hits=${partsFromCache}`,
+    `index_comparisons=${segment.comparisons}`,
+    `iops=${segment.reads}`,
+    `bytes_read=${segment.bytesRead}`,
+    `elapsed_ms=${segment.milliseconds.toFixed(3)}`,
+  ].join(", ");
 }
 
 type Add = (depth: number, text: string) => void;
@@ -81,38 +96,71 @@ function explainRead(add: Add, depth: number, uri: string, plan: ScanPlan): void
 }
 
 function explainNearest(add: Add, depth: number, uri: string, plan: ScanPlan, nearest: NearestPlan): void {
-  const columns = plan.projection.fields.map((field) => field.name);
-  add(depth, `LanceRead: uri=${uri}, projection=[${columns.join(", ")}], source=stream(_rowid)`);
-  let at = depth + 1;
   const { filter, prefilter } = plan;
-  if (filter !== null && !prefilter) add(at++, `FilterExec: ${formatExpression(filter.bound)}`);
-  add(at++, `SortExec: TopK(fetch=${nearest.k}), expr=[_distance@0 ASC NULLS LAST, _rowid@1 ASC NULLS LAST]`);
-  if (nearest.measuresAgain) {
-    add(at++, `KNNVectorDistance: metric=${nearest.metric}, refine_factor=${nearest.refineFactor ?? 1}`);
+  const columns = plan.projection.fields.map((field) => field.name);
+  let at = depth;
+  add(at++, `LanceRead: uri=${uri}, projection=[${columns.join(", ")}], source=stream(_rowid)`);
+  if (nearest.isBatch) {
+    add(at++, "SortExec: expr=[query_index@0 ASC NULLS LAST, _distance@1 ASC NULLS LAST, _rowid@2 ASC NULLS LAST]");
   }
-  const both = nearest.index !== null && nearest.flatFragmentIds.length > 0;
-  if (both) add(at++, "UnionExec");
-  if (nearest.index !== null) {
+  if (filter !== null && !prefilter) add(at++, `FilterExec: ${formatExpression(filter.bound)}`);
+  add(at++, describeTopK(nearest.k));
+  const { index, flatFragmentIds, field } = nearest;
+  if (index !== null && flatFragmentIds.length > 0) add(at++, "UnionExec");
+  if (index !== null) {
+    let inner = at;
+    if (nearest.measuresAgain) {
+      add(inner++, `KNNVectorDistance: metric=${nearest.metric}, refine_factor=${nearest.refineFactor ?? 1}`);
+      add(inner++, `LanceRead: uri=${uri}, projection=[${field.name}], source=stream(_rowid)`);
+      add(inner++, describeTopK(nearest.candidates));
+    }
+    explainSegments(add, inner, nearest, index.name);
+    if (prefilter) explainPrefilter(add, inner + 1, uri, plan);
+  }
+  if (flatFragmentIds.length > 0) {
+    const reason = nearest.reason === null ? "" : `, reason=${nearest.reason}`;
+    const queries = nearest.isBatch ? `queries=${nearest.queries.length}, k=${nearest.k}, ` : "";
     add(
       at,
-      `ANNSubIndex: name=${nearest.index.name}, k=${nearest.candidates}, deltas=${nearest.segments.length}, metric=${METRIC_NAMES[nearest.metric]}`,
+      `KNNVectorDistance: ${queries}metric=${nearest.metric}, fragments=[${flatFragmentIds.join(", ")}]${reason}`,
     );
-    const maximum = nearest.maximumNprobes === null ? "None" : `Some(${nearest.maximumNprobes})`;
-    for (const segment of nearest.segments) {
-      add(
-        at + 1,
-        `ANNIvfPartition: uuid=${segment.uuid}, minimum_nprobes=${nearest.minimumNprobes}, maximum_nprobes=${maximum}, deltas=${nearest.segments.length}`,
-      );
+    const vectors = { ...plan, fragmentIds: flatFragmentIds };
+    if (filter === null || !prefilter) add(at + 1, describeRead(uri, vectors, [field.name], null));
+    else {
+      add(at + 1, describeRead(uri, vectors, [field.name], filter));
+      explainIndexes(add, at + 2, filter);
     }
   }
-  if (nearest.flatFragmentIds.length > 0) {
-    const reason = nearest.reason === null ? "" : `, reason=${nearest.reason}`;
-    add(at, `KNNVectorDistance: metric=${nearest.metric}, fragments=[${nearest.flatFragmentIds.join(", ")}]${reason}`);
+}
+
+function describeTopK(fetch: number): string {
+  return `SortExec: TopK(fetch=${fetch}), expr=[_distance@0 ASC NULLS LAST, _rowid@1 ASC NULLS LAST]`;
+}
+
+function explainSegments(add: Add, depth: number, nearest: NearestPlan, name: string): void {
+  const deltas = nearest.segments.length;
+  const queries = nearest.isBatch ? `, queries=${nearest.queries.length}` : "";
+  const ef = nearest.ef === undefined ? "" : `, ef=${nearest.ef}`;
+  const mode = nearest.approxMode === undefined ? "" : `, approx_mode=${nearest.approxMode}`;
+  const metric = METRIC_NAMES[nearest.metric];
+  add(
+    depth,
+    `ANNSubIndex: name=${name}, k=${nearest.candidates}, deltas=${deltas}, metric=${metric}${ef}${mode}${queries}`,
+  );
+  const maximum = nearest.maximumNprobes === null ? "None" : `Some(${nearest.maximumNprobes})`;
+  for (const { uuid } of nearest.segments) {
+    add(
+      depth + 1,
+      `ANNIvfPartition: uuid=${uuid}, minimum_nprobes=${nearest.minimumNprobes}, maximum_nprobes=${maximum}, deltas=${deltas}`,
+    );
   }
-  if (filter !== null && prefilter) {
-    add(at + 1, describeRead(uri, plan, [], filter));
-    explainIndexes(add, at + 2, filter);
-  }
+}
+
+/** Which rows the index may answer. */
+function explainPrefilter(add: Add, depth: number, uri: string, plan: ScanPlan): void {
+  if (plan.filter === null) return;
+  add(depth, describeRead(uri, plan, [], plan.filter));
+  explainIndexes(add, depth + 1, plan.filter);
 }
 
 const METRIC_NAMES = { l2: "L2", cosine: "Cosine", dot: "Dot", hamming: "Hamming" } as const;
