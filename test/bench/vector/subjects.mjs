@@ -58,6 +58,11 @@ export async function prepareSubjects(run) {
     const kept = flatSubject("lancelet, file ranges kept (cacheBytes)", "ours kept", ours, job);
     kept.index.openOptions = keepColumn(job);
     subjects.push(kept);
+    // One partition is all rows, held as the kernels scan them.
+    const whole = flatSubject("lancelet, IVF_FLAT of one partition", "ours whole", ours, job);
+    whole.index = { ...wholeIndex(job), openOptions: keepColumn(job) };
+    whole.settings = [{ nprobes: 1 }];
+    await build(whole);
   }
   if (native) subjects.push(flatSubject("LanceDB", "lancedb", native, job));
   if (wanted("plain-loop")) {
@@ -140,6 +145,10 @@ function bestSettings({ points }) {
 
 function flatSubject(label, engineName, engine, { base }) {
   return { family: "no index", label, engineName, engine, index: { path: base }, settings: FLAT_SETTINGS };
+}
+
+function wholeIndex({ work }) {
+  return { family: "IVF_FLAT", params: { numPartitions: 1 }, path: join(work, "whole.lance") };
 }
 
 /** Twice the bytes: a range above half of the cache is not kept. Over several workers a budget is shared. */
