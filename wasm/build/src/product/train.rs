@@ -15,7 +15,7 @@ pub struct Options {
 }
 
 /// Lloyd's k-means (Lloyd 1982) of one sub-vector after another, seeded with different rows of the sample. A centroid
-/// without rows takes the row that is farthest from its own.
+/// without rows moves to where a row is farthest from all others.
 pub struct Training {
     options: Options,
     num_rows: usize,
@@ -217,7 +217,7 @@ impl Training {
         self.begin_iteration();
     }
 
-    /// Centroids without rows move to the rows that are farthest from theirs, each to another one.
+    /// Centroids without rows move to where a row is farthest from all others.
     fn fill_empty(&mut self) -> bool {
         let width = self.options.shape.width;
         let first = self.centroids().start;
@@ -232,11 +232,15 @@ impl Training {
             if farthest.1 == 0.0 {
                 break;
             }
-            // Taken: no other centroid goes there in this turn.
-            self.distances[farthest.0] = 0.0;
             let row = farthest.0 * width;
             let to = first + empty * width;
-            self.codebook[to..to + width].copy_from_slice(&self.rows[row..row + width]);
+            let values = &self.rows[row..row + width];
+            self.codebook[to..to + width].copy_from_slice(values);
+            // What is near is served now: the next one goes elsewhere.
+            for (distance, row) in self.distances.iter_mut().zip(self.rows.chunks_exact(width)) {
+                let square = |(a, b): (&f32, &f32)| (a - b) * (a - b);
+                *distance = distance.min(row.iter().zip(values).map(square).sum());
+            }
             filled = true;
         }
         filled
