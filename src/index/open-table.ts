@@ -13,6 +13,8 @@ export interface TableHandle {
   readonly version: number;
   /** When the version was written: tells a table from one made anew in its place. */
   readonly writtenAt: string;
+  /** On the thread that asks: the table as it is open there. */
+  readonly snapshot?: Snapshot | undefined;
 }
 
 /** A table opened for a job. */
@@ -45,6 +47,7 @@ export async function openTable(handle: TableHandle, signal?: AbortSignal): Prom
   const storeKey = JSON.stringify([isStore(store) ? numberStore(store) : store, uri]);
   const key = JSON.stringify([storeKey, version, writtenAt]);
   const open = async (): Promise<Snapshot> => {
+    if (handle.snapshot) return handle.snapshot;
     const opened = isStore(store) ? store : withCoalescing(await reopenStore(store));
     return openSnapshot(opened, { uri, version });
   };
@@ -67,7 +70,8 @@ function numberStore(store: ReadableStore): number {
 export function describeTable(snapshot: Snapshot, store: TableHandle["store"]): TableHandle {
   const { uri, version, manifest } = snapshot;
   const { seconds, nanos } = manifest.timestamp ?? { seconds: 0n, nanos: 0 };
-  return { store, uri, version, writtenAt: `${seconds}.${nanos}` };
+  const here = store === snapshot.store ? snapshot : undefined;
+  return { store, uri, version, writtenAt: `${seconds}.${nanos}`, snapshot: here };
 }
 
 /** A job's table must be the one the coordinator meant. @throws INVALID_ARGUMENT */

@@ -12,17 +12,21 @@ export function addSearchMetrics(into: SearchMetrics, more: SearchMetrics): void
   for (const key of Object.keys(into) as (keyof SearchMetrics)[]) into[key] += more[key];
 }
 
-/** Starts a clock and notes the reads so far; the returned function closes the account. */
+/**
+ * Starts a clock; `stop` closes the account, and takes over what was read since the last one was closed. So each read
+ * stands in one account: those of opening in the first, those of concurrent searches in whichever ends first.
+ */
 export function startSearchMetrics(counts: ReadCounts): { metrics: SearchMetrics; stop(): SearchMetrics } {
   const { now } = getRuntime();
   const metrics = createSearchMetrics();
-  const before = { ...counts };
   const start = now();
   return {
     metrics,
     stop() {
-      metrics.reads = counts.reads - before.reads;
-      metrics.bytesRead = counts.bytes - before.bytes;
+      metrics.reads = counts.reads;
+      metrics.bytesRead = counts.bytes;
+      counts.reads = 0;
+      counts.bytes = 0;
       metrics.milliseconds = now() - start;
       return metrics;
     },

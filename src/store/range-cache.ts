@@ -17,6 +17,13 @@ export interface RangeCache {
   readonly sizeBytes: number;
 }
 
+const kept = new WeakSet<GetResult>();
+
+/** Whether an answer came out of a cache, and cost no request. */
+export function wasKept(result: GetResult): boolean {
+  return kept.has(result);
+}
+
 /** What one entry costs beside its bytes, so that many empty slices are bounded too. */
 const ENTRY_OVERHEAD_BYTES = 128;
 
@@ -73,7 +80,9 @@ export function createRangeCache(maxBytes: number): RangeCache {
       order.delete(entry);
       order.add(entry);
       const bytes = entry.result.bytes.subarray(start - entry.start, end - entry.start);
-      return { ...entry.result, bytes };
+      const result = { ...entry.result, bytes };
+      kept.add(result);
+      return result;
     },
     add(path, range, result) {
       const { start, end } = resolveRange(range, result.totalBytes);

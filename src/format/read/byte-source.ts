@@ -25,21 +25,22 @@ export interface ByteSource {
 const TAIL_BYTES = 64 * 1024;
 
 /**
- * Opens a file by its last 64 KiB, in one read.
+ * Opens a file by its last bytes, in one read.
+ * @param tailBytes how many, default 64 KiB; they are kept as long as the file
  * @param sizeBytes as recorded in the manifest: the range is then absolute, which needs no CORS preflight
  * @throws NOT_FOUND, CORRUPT when the recorded size is wrong, IO
  */
 export async function openByteSource(
   store: ReadableStore,
   path: string,
-  options: StoreCallOptions & { sizeBytes?: number | undefined },
+  options: StoreCallOptions & { sizeBytes?: number | undefined; tailBytes?: number | undefined },
 ): Promise<ByteSource> {
-  const known = options.sizeBytes;
+  const { sizeBytes: known, tailBytes = TAIL_BYTES } = options;
   const call = { signal: options.signal };
   const range =
     known === undefined
-      ? { suffix: TAIL_BYTES }
-      : { offset: Math.max(0, known - TAIL_BYTES), length: Math.min(known, TAIL_BYTES) };
+      ? { suffix: tailBytes }
+      : { offset: Math.max(0, known - tailBytes), length: Math.min(known, tailBytes) };
   const result = await store.get(path, range, call);
   if (!result) throw new LanceError("NOT_FOUND", `${path}: no such file`, { path });
   const sizeBytes = result.totalBytes;

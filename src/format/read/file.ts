@@ -84,13 +84,18 @@ export interface LanceFile {
 const MAX_BATCH_BYTES = 8 * 1024 * 1024;
 
 /**
- * Opens a Lance file. Cost: one read of at most 64 KiB, and a second one where the tables reach further back.
+ * Opens a Lance file. Cost: one read of at most `tailBytes`, and a second one where the tables reach further back.
+ * @param options.tailBytes default 64 KiB; more where all of the file is wanted at once
  * @throws NOT_FOUND, CORRUPT, UNSUPPORTED for unknown versions, IO
  */
 export async function openLanceFile(
   store: ReadableStore,
   path: string,
-  options: { sizeBytes?: number | undefined; signal?: AbortSignal | undefined } = {},
+  options: {
+    readonly sizeBytes?: number | undefined;
+    readonly tailBytes?: number | undefined;
+    readonly signal?: AbortSignal | undefined;
+  } = {},
 ): Promise<LanceFile> {
   const { signal } = options;
   const source = await openByteSource(store, path, options);

@@ -158,6 +158,8 @@ function createReader(open: OpenSegment, context: OpenContext, files: OpenFiles)
         const window = [...lookup.pages.subarray(at, at + WINDOW_PAGES)].map((page) => ({ page, all: false }));
         for (const lease of await leasePages(window, signal)) lease.release();
       }
+      // What was read ahead is no search's doing.
+      startSearchMetrics(counts).stop();
     },
     close() {
       parts.drop(prefix);

@@ -29,8 +29,12 @@ export interface IvfHeader {
   readonly mapRowIds: RowIdMap | undefined;
 }
 
+/** Centroids up to so many bytes are read with their file's tail, whose reader is then dropped. */
+const MAX_WHOLE_BYTES = 4 * 2 ** 20;
+
 /**
- * Reads the headers of a segment: two tails, two small messages and what its storage learned.
+ * Reads the headers of a segment: two tails at once, then, as far as they are not in these, two small messages and what
+ * its storage learned.
  * @throws UNSUPPORTED for another kind of vector index, CORRUPT, NOT_FOUND, IO, ABORTED
  */
 export async function openIvfHeader(
@@ -40,18 +44,24 @@ export async function openIvfHeader(
 ): Promise<IvfHeader> {
   const store = options.store ?? open.store;
   const { signal } = options;
-  const openFile = (name: string): Promise<LanceFile> => {
+  const openFile = (name: string, wholeBytes = 0): Promise<LanceFile> => {
     const { path, sizeBytes } = getSegmentFile(open, name);
-    return openLanceFile(store, path, {
-      ...(sizeBytes === undefined ? {} : { sizeBytes }),
-      ...(signal ? { signal } : {}),
-    });
+    const tailBytes = sizeBytes !== undefined && sizeBytes <= wholeBytes ? sizeBytes : undefined;
+    return openLanceFile(store, path, { sizeBytes, tailBytes, signal });
   };
   const type = getVectorType(open.field, `an ${kind.indexType} index`);
-  const [index, file] = await settleAll([openFile(INDEX_FILE), openFile(AUXILIARY_FILE)]);
+  const [index, file] = await settleAll([
+    // Without graphs it holds centroids, and all of it is wanted.
+    openFile(INDEX_FILE, kind.subIndex.name === "" ? MAX_WHOLE_BYTES : 0),
+    openFile(AUXILIARY_FILE),
+  ]);
   checkRowCount(file);
   const metric = readIndexKind(index, kind.indexType);
-  const [ivf, ranges] = await settleAll([readIvf(index, signal), readIvf(file, signal)]);
+  const [ivf, ranges, learned] = await settleAll([
+    readIvf(index, signal),
+    readIvf(file, signal),
+    kind.storage.readModel(file, { type, metric }, signal),
+  ]);
   const { dimension, tensor } = readCentroids(index, ivf, type);
   if (dimension !== type.dimension) {
     throw corrupt(
@@ -64,7 +74,6 @@ export async function openIvfHeader(
   if (file.metadata[DISTANCE_KEY] !== undefined && readMetric(file, file.metadata[DISTANCE_KEY]) !== metric) {
     throw corrupt(file, `${DISTANCE_KEY} ${file.metadata[DISTANCE_KEY]} beside an index of ${metric}`);
   }
-  const learned = await kind.storage.readModel(file, { type, metric }, signal);
   const centroids = decodeCentroids(tensor, type);
   return {
     model: { metric, type, numPartitions, centroids, tensor, loss: ivf.loss ?? null, storage: learned },

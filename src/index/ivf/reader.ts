@@ -173,6 +173,8 @@ function createReader(
         for (const lease of (await leaseAll(group)).values()) lease.release();
         from += group.length;
       }
+      // What was read ahead is no search's doing.
+      startSearchMetrics(counts).stop();
     },
     close() {
       parts.drop(prefix);

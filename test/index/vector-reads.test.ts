@@ -1,0 +1,118 @@
+import { Field, FixedSizeList, Float32, Int32, Schema } from "apache-arrow";
+import { describe, expect, test } from "vitest";
+import type { Dataset } from "../../src/dataset/dataset.ts";
+import { openDataset } from "../../src/dataset/open-dataset.ts";
+import { writeDataset } from "../../src/dataset/write-dataset.ts";
+import { registerJobHandlers } from "../../src/pool/handlers.ts";
+import { loadJobs } from "../../src/runtime/jobs.ts";
+import { createMemoryStore } from "../../src/store/memory.ts";
+import { overrideStore } from "../../src/store/override-store.ts";
+import { createRandom } from "../kernels/support.ts";
+import { createCountingStore } from "../support/counting-store.ts";
+import { useTestRuntime } from "../support/test-runtime.ts";
+
+useTestRuntime();
+registerJobHandlers(loadJobs);
+
+const DIMENSION = 64;
+const ROWS = 6000;
+const PARTITIONS = 50;
+const PROBES = 4;
+const K = 10;
+/** What a request costs, as the store says. */
+const GAP_BYTES = 8 * 1024;
+const TAIL_BYTES = 64 * 1024;
+
+/** Families, and what of a row lies in their files: bytes, in so many columns. */
+const TYPES = [
+  { type: "IVF_FLAT", rowBytes: 8 + DIMENSION * 4, columns: 2 },
+  { type: "IVF_SQ", rowBytes: 8 + DIMENSION, columns: 2 },
+] as const;
+
+const random = createRandom(11);
+const centers = Array.from({ length: PARTITIONS }, () => Array.from({ length: DIMENSION }, () => random() * 10));
+const vectors = Array.from({ length: ROWS }, (_, i) => centers[i % PARTITIONS]!.map((value) => value + random()));
+
+/** Three fragments, one segment. */
+async function build(type: string) {
+  const item = new Field("item", new Float32(), true);
+  const schema = new Schema([
+    new Field("id", new Int32(), false),
+    new Field("v", new FixedSizeList(DIMENSION, item), true),
+  ]);
+  const store = createCountingStore(createMemoryStore());
+  const rows = vectors.map((v, id) => ({ id, v }));
+  const dataset = await writeDataset(rows, store, { schema, maxRowsPerFile: ROWS / 3 });
+  await dataset.createIndex("v", type, { name: "v_idx", metric: "l2", numPartitions: PARTITIONS, numWorkers: 1 });
+  const far = overrideStore(store, { capabilities: { ...store.capabilities, gapBytes: GAP_BYTES } });
+  // Nothing but what readers keep: every read is a request.
+  const open = () => openDataset(far, { cacheBytes: 0 });
+  return { store, open };
+}
+
+function askNear(dataset: Dataset, row: number, more: object = {}) {
+  const nearest = { column: "v", q: vectors[row]!, k: K, minimumNprobes: PROBES, maximumNprobes: PROBES, ...more };
+  return dataset.scanner({ nearest, columns: [], withRowId: true });
+}
+
+function readNumbers(analyzed: string, ...names: string[]): number[] {
+  return names.map((name) => {
+    const found = [...analyzed.matchAll(new RegExp(`${name}=(\\d+)`, "g"))];
+    return found.reduce((sum, [, digits]) => sum + Number(digits), 0);
+  });
+}
+
+describe.each(TYPES)("requests of a search of $type on a cold table", ({ type, rowBytes, columns }) => {
+  test("the headers, then only the partitions that are probed; the plan tells them all", async () => {
+    const { store, open } = await build(type);
+    const dataset = await open();
+    store.reset();
+    const analyzed = await askNear(dataset, 7).analyzePlan();
+    // Without refine the table's own files are not read.
+    expect(store.gets(/^data/)).toEqual([]);
+    const gets = store.gets();
+    expect(gets.every(({ path }) => path.startsWith("_indices/"))).toBe(true);
+    expect(readNumbers(analyzed, "iops", "bytes_read", "parts_loaded")).toEqual([
+      gets.length,
+      store.bytesRead(),
+      PROBES,
+    ]);
+    // A tail for each file; ranges of each column, whose chunks may have a table; gaps that are cheaper than a request.
+    expect(gets.length).toBeLessThanOrEqual(2 + columns * (PROBES + 1));
+    const probed = PROBES * (ROWS / PARTITIONS) * rowBytes;
+    const slack = gets.length * GAP_BYTES + 2 * TAIL_BYTES;
+    expect(store.bytesRead()).toBeLessThanOrEqual(probed * 2 + slack);
+
+    store.reset();
+    const again = await askNear(dataset, 7).analyzePlan();
+    expect(store.gets()).toEqual([]);
+    expect(readNumbers(again, "iops", "bytes_read", "parts_loaded")).toEqual([0, 0, 0]);
+
+    const other = await askNear(dataset, 8).analyzePlan();
+    const [reads, bytes, loaded] = readNumbers(other, "iops", "bytes_read", "parts_loaded") as [number, number, number];
+    expect([reads, bytes]).toEqual([store.gets().length, store.bytesRead()]);
+    expect(reads).toBeLessThanOrEqual(columns * loaded);
+    await dataset.close();
+  });
+
+  test("with refine, the rows that are measured, near ones at once; a second time none", async () => {
+    const { store, open } = await build(type);
+    const dataset = await open();
+    await askNear(dataset, 7).toTable();
+    store.reset();
+    const found = await askNear(dataset, 7, { refineFactor: 3 }).toTable();
+    expect(found.numRows).toBe(K);
+    const reads = store.gets(/^data/);
+    const tails = reads.filter(({ bytes }) => bytes === TAIL_BYTES);
+    expect(tails.length).toBeLessThanOrEqual(3);
+    expect(reads.length - tails.length).toBeLessThanOrEqual(3 * K);
+    const bytes = store.bytesRead(/^data/) - tails.length * TAIL_BYTES;
+    expect(bytes).toBeLessThanOrEqual(3 * K * (DIMENSION * 4 + GAP_BYTES));
+    store.reset();
+    expect((await askNear(dataset, 7, { refineFactor: 3 }).toTable()).toArray().map(String)).toEqual(
+      found.toArray().map(String),
+    );
+    expect(store.gets()).toEqual([]);
+    await dataset.close();
+  });
+});
