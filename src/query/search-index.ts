@@ -54,8 +54,8 @@ export async function searchVectorIndex(
       maximumNprobes: plan.maximumNprobes,
       ef: plan.ef,
       approxMode: plan.approxMode,
-      // What is measured again is bounded then.
-      distanceRange: plan.measuresAgain ? undefined : plan.distanceRange,
+      // What is measured again is bounded then; but rows that are too near must not take the place of others.
+      distanceRange: plan.measuresAgain ? [plan.distanceRange[0], null] : plan.distanceRange,
     }),
   );
   const allowed = mask !== null && stable ? toStableRows(context, plan, mask) : mask;

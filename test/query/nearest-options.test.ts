@@ -145,6 +145,21 @@ describe("an index", () => {
   });
 });
 
+describe("distanceRange of an index whose rows are measured again", () => {
+  it.each(["IVF_FLAT", "IVF_SQ"])("%s: rows too near do not take the place of others", async (indexType) => {
+    const dataset = await openTable();
+    await dataset.createIndex("vector", indexType, { numPartitions: 4 });
+    const all = await ask(dataset, { k: 600, useIndex: false });
+    const [from, lower] = [300, (all.distances[299]! + all.distances[300]!) / 2];
+    const range = { minimumNprobes: 4, distanceRange: [lower, null] as const };
+    const found = await ask(dataset, { ...range, k: 5, refineFactor: 4 });
+    expect(found.distances.every((distance) => distance >= lower)).toBe(true);
+    const near = new Set(all.ids.slice(from, from + 9));
+    expect(found.ids.filter((id) => near.has(id)).length).toBeGreaterThanOrEqual(4);
+    expect(found.ids).toHaveLength(5);
+  });
+});
+
 describe("several query vectors", () => {
   const queries = [makeVector(), makeVector(), q, makeVector(), makeVector()];
   const repeat = (counts: readonly number[]) => counts.flatMap((count, i) => Array.from({ length: count }, () => i));
