@@ -1,6 +1,7 @@
 //! Kernels that only writers need: page encoders; and of indexes: training, assignment, sorting.
 
 pub mod encode;
+pub mod graph;
 pub mod kmeans;
 pub mod product;
 pub mod rabit;

@@ -3,6 +3,7 @@
 pub mod bitmap;
 pub mod decode;
 pub mod distance;
+pub mod graph;
 pub mod product;
 pub mod rabit;
 pub mod search;

@@ -47,6 +47,52 @@ export class EncodedPage {
 }
 
 /**
+ * One graph. The host writes the rows at `rowsPointer`, adds the graphs that are there, and calls `step` until `done`.
+ */
+export class GraphBuild {
+    free(): void;
+    [Symbol.dispose](): void;
+    /**
+     * A graph over some of the rows, in host buffers of u32 that stay as they are until the build is freed: `map` gives
+     * for each of its rows the new number, or the largest u32; then its lists, level by level.
+     */
+    addGraph(map: number, num_rows: number, nodes: number, offsets: number, num_lists: number, neighbors: number, num_neighbors: number, levels: number, num_levels: number): void;
+    countLinks(level: number): number;
+    /**
+     * Rows of a level: 0 from the first one on that has none.
+     */
+    countRows(level: number): number;
+    /**
+     * Writes a level to host buffers: its rows and the number of links of each, `countRows` u32 each; the links and
+     * their distances, `countLinks` u32 and f32.
+     */
+    levelInto(level: number, rows: number, counts: number, neighbors: number, distances: number): void;
+    /**
+     * `space`: 0 floats under l2, 1 floats under dot, 2 codes under l2 (× `scale`), 3 codes under dot (of the values
+     * `offset` + `scale` × code), 4 bits under hamming. `width`: floats, codes or bytes of a row.
+     */
+    constructor(space: number, num_rows: number, width: number, m: number, ef_construction: number, max_level: number, seed: number, scale: number, offset: number);
+    rowsPointer(): number;
+    /**
+     * A bounded piece of work.
+     */
+    step(): void;
+    /**
+     * Distances computed so far.
+     */
+    readonly comparisons: number;
+    readonly done: boolean;
+    /**
+     * Where searches start; 0 in a graph without rows.
+     */
+    readonly entry: number;
+    /**
+     * Rows that are in the graph.
+     */
+    readonly inserted: number;
+}
+
+/**
  * One training, advanced by `step` until `done`. The host writes the vectors at `vectorsPointer` before the first step.
  */
 export class KMeans {
@@ -188,6 +234,7 @@ export interface InitOutput {
     readonly memory: WebAssembly.Memory;
     readonly __wbg_codebooktraining_free: (a: number, b: number) => void;
     readonly __wbg_encodedpage_free: (a: number, b: number) => void;
+    readonly __wbg_graphbuild_free: (a: number, b: number) => void;
     readonly __wbg_kmeans_free: (a: number, b: number) => void;
     readonly __wbg_pageencoder_free: (a: number, b: number) => void;
     readonly __wbg_productencoder_free: (a: number, b: number) => void;
@@ -205,6 +252,17 @@ export interface InitOutput {
     readonly encodedpage_takeBuffer: (a: number, b: number) => [number, number, number, number];
     readonly encodedpage_words: (a: number) => [number, number];
     readonly freeBytes: (a: number, b: number) => void;
+    readonly graphbuild_addGraph: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number) => [number, number];
+    readonly graphbuild_comparisons: (a: number) => number;
+    readonly graphbuild_countLinks: (a: number, b: number) => number;
+    readonly graphbuild_countRows: (a: number, b: number) => number;
+    readonly graphbuild_done: (a: number) => number;
+    readonly graphbuild_entry: (a: number) => number;
+    readonly graphbuild_inserted: (a: number) => number;
+    readonly graphbuild_levelInto: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number];
+    readonly graphbuild_new: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number) => [number, number, number];
+    readonly graphbuild_rowsPointer: (a: number) => [number, number, number];
+    readonly graphbuild_step: (a: number) => [number, number];
     readonly kmeans_centroidsInto: (a: number, b: number) => [number, number];
     readonly kmeans_changed: (a: number) => number;
     readonly kmeans_done: (a: number) => number;

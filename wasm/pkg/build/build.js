@@ -141,6 +141,146 @@ export class EncodedPage {
 if (Symbol.dispose) EncodedPage.prototype[Symbol.dispose] = EncodedPage.prototype.free;
 
 /**
+ * One graph. The host writes the rows at `rowsPointer`, adds the graphs that are there, and calls `step` until `done`.
+ */
+export class GraphBuild {
+    __destroy_into_raw() {
+        const ptr = this.__wbg_ptr;
+        this.__wbg_ptr = 0;
+        GraphBuildFinalization.unregister(this);
+        return ptr;
+    }
+    free() {
+        const ptr = this.__destroy_into_raw();
+        wasm.__wbg_graphbuild_free(ptr, 0);
+    }
+    /**
+     * A graph over some of the rows, in host buffers of u32 that stay as they are until the build is freed: `map` gives
+     * for each of its rows the new number, or the largest u32; then its lists, level by level.
+     * @param {number} map
+     * @param {number} num_rows
+     * @param {number} nodes
+     * @param {number} offsets
+     * @param {number} num_lists
+     * @param {number} neighbors
+     * @param {number} num_neighbors
+     * @param {number} levels
+     * @param {number} num_levels
+     */
+    addGraph(map, num_rows, nodes, offsets, num_lists, neighbors, num_neighbors, levels, num_levels) {
+        const ret = wasm.graphbuild_addGraph(this.__wbg_ptr, map, num_rows, nodes, offsets, num_lists, neighbors, num_neighbors, levels, num_levels);
+        if (ret[1]) {
+            throw takeFromExternrefTable0(ret[0]);
+        }
+    }
+    /**
+     * Distances computed so far.
+     * @returns {number}
+     */
+    get comparisons() {
+        const ret = wasm.graphbuild_comparisons(this.__wbg_ptr);
+        return ret;
+    }
+    /**
+     * @param {number} level
+     * @returns {number}
+     */
+    countLinks(level) {
+        const ret = wasm.graphbuild_countLinks(this.__wbg_ptr, level);
+        return ret >>> 0;
+    }
+    /**
+     * Rows of a level: 0 from the first one on that has none.
+     * @param {number} level
+     * @returns {number}
+     */
+    countRows(level) {
+        const ret = wasm.graphbuild_countRows(this.__wbg_ptr, level);
+        return ret >>> 0;
+    }
+    /**
+     * @returns {boolean}
+     */
+    get done() {
+        const ret = wasm.graphbuild_done(this.__wbg_ptr);
+        return ret !== 0;
+    }
+    /**
+     * Where searches start; 0 in a graph without rows.
+     * @returns {number}
+     */
+    get entry() {
+        const ret = wasm.graphbuild_entry(this.__wbg_ptr);
+        return ret >>> 0;
+    }
+    /**
+     * Rows that are in the graph.
+     * @returns {number}
+     */
+    get inserted() {
+        const ret = wasm.graphbuild_inserted(this.__wbg_ptr);
+        return ret >>> 0;
+    }
+    /**
+     * Writes a level to host buffers: its rows and the number of links of each, `countRows` u32 each; the links and
+     * their distances, `countLinks` u32 and f32.
+     * @param {number} level
+     * @param {number} rows
+     * @param {number} counts
+     * @param {number} neighbors
+     * @param {number} distances
+     */
+    levelInto(level, rows, counts, neighbors, distances) {
+        const ret = wasm.graphbuild_levelInto(this.__wbg_ptr, level, rows, counts, neighbors, distances);
+        if (ret[1]) {
+            throw takeFromExternrefTable0(ret[0]);
+        }
+    }
+    /**
+     * `space`: 0 floats under l2, 1 floats under dot, 2 codes under l2 (× `scale`), 3 codes under dot (of the values
+     * `offset` + `scale` × code), 4 bits under hamming. `width`: floats, codes or bytes of a row.
+     * @param {number} space
+     * @param {number} num_rows
+     * @param {number} width
+     * @param {number} m
+     * @param {number} ef_construction
+     * @param {number} max_level
+     * @param {number} seed
+     * @param {number} scale
+     * @param {number} offset
+     */
+    constructor(space, num_rows, width, m, ef_construction, max_level, seed, scale, offset) {
+        const ret = wasm.graphbuild_new(space, num_rows, width, m, ef_construction, max_level, seed, scale, offset);
+        if (ret[2]) {
+            throw takeFromExternrefTable0(ret[1]);
+        }
+        this.__wbg_ptr = ret[0];
+        GraphBuildFinalization.register(this, this.__wbg_ptr, this);
+        return this;
+    }
+    /**
+     * @returns {number}
+     */
+    rowsPointer() {
+        const ret = wasm.graphbuild_rowsPointer(this.__wbg_ptr);
+        if (ret[2]) {
+            throw takeFromExternrefTable0(ret[1]);
+        }
+        return ret[0] >>> 0;
+    }
+    /**
+     * A bounded piece of work.
+     */
+    step() {
+        const ret = wasm.graphbuild_step(this.__wbg_ptr);
+        if (ret[1]) {
+            throw takeFromExternrefTable0(ret[0]);
+        }
+    }
+}
+if (Symbol.dispose) GraphBuild.prototype[Symbol.dispose] = GraphBuild.prototype.free;
+
+/**
  * One training, advanced by `step` until `done`. The host writes the vectors at `vectorsPointer` before the first step.
  */
 export class KMeans {
@@ -580,6 +720,9 @@ const CodebookTrainingFinalization = (typeof FinalizationRegistry === 'undefined
 const EncodedPageFinalization = (typeof FinalizationRegistry === 'undefined')
     ? { register: () => {}, unregister: () => {} }
     : new FinalizationRegistry(ptr => wasm.__wbg_encodedpage_free(ptr, 1));
+const GraphBuildFinalization = (typeof FinalizationRegistry === 'undefined')
+    ? { register: () => {}, unregister: () => {} }
+    : new FinalizationRegistry(ptr => wasm.__wbg_graphbuild_free(ptr, 1));
 const KMeansFinalization = (typeof FinalizationRegistry === 'undefined')
     ? { register: () => {}, unregister: () => {} }
     : new FinalizationRegistry(ptr => wasm.__wbg_kmeans_free(ptr, 1));

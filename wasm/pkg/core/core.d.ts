@@ -67,6 +67,21 @@ export class ColumnBuilder {
 }
 
 /**
+ * A loaded graph. Holds memory of its own, which `byteLength` counts.
+ */
+export class Graph {
+    free(): void;
+    [Symbol.dispose](): void;
+    /**
+     * Copies a stored graph from host buffers of u32; the offsets are one more than the lists, and the level starts one
+     * more than the levels.
+     */
+    constructor(num_rows: number, nodes: number, offsets: number, num_lists: number, neighbors: number, num_neighbors: number, levels: number, num_levels: number, entry: number);
+    readonly byteLength: number;
+    readonly numRows: number;
+}
+
+/**
  * A page as the host holds it between reads.
  */
 export class PageDecoder {
@@ -149,6 +164,12 @@ export class TopK {
      * dot: `dimension` f32, the distance `offset` − `scale` × Σ code·q.
      */
     scanScalarCodes(metric: number, query: number, scale: number, offset: number, codes: number, row_ids: number, num_rows: number, dimension: number, mask: number, lower: number, upper: number): void;
+    searchFlat(graph: Graph, ef: number, needed: number, element: number, metric: number, query: number, vectors: number, row_ids: number, dimension: number, mask: number, lower: number, upper: number): number;
+    /**
+     * Of rows one after another, by the query the codebook was prepared for.
+     */
+    searchProductCodes(graph: Graph, ef: number, needed: number, codebook: ProductCodebook, codes: number, row_ids: number, mask: number, lower: number, upper: number): number;
+    searchScalarCodes(graph: Graph, ef: number, needed: number, metric: number, query: number, scale: number, offset: number, codes: number, row_ids: number, dimension: number, mask: number, lower: number, upper: number): number;
     /**
      * The k-th best distance; infinite while there are fewer.
      */
@@ -230,6 +251,7 @@ export type InitInput = RequestInfo | URL | Response | BufferSource | WebAssembl
 export interface InitOutput {
     readonly memory: WebAssembly.Memory;
     readonly __wbg_columnbuilder_free: (a: number, b: number) => void;
+    readonly __wbg_graph_free: (a: number, b: number) => void;
     readonly __wbg_pagedecoder_free: (a: number, b: number) => void;
     readonly __wbg_productcodebook_free: (a: number, b: number) => void;
     readonly __wbg_topk_free: (a: number, b: number) => void;
@@ -256,6 +278,9 @@ export interface InitOutput {
     readonly encodeRoaring: (a: number, b: number) => [number, number, number, number];
     readonly expandSymbols: (a: number, b: number, c: number, d: number, e: number, f: number, g: any) => [number, number, number, number];
     readonly freeBytes: (a: number, b: number) => void;
+    readonly graph_byteLength: (a: number) => number;
+    readonly graph_new: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number) => [number, number, number];
+    readonly graph_numRows: (a: number) => number;
     readonly pagedecoder_cachedBytes: (a: number) => number;
     readonly pagedecoder_new: (a: number, b: number, c: number, d: number) => [number, number, number];
     readonly pagedecoder_setBlobLayers: (a: number, b: number, c: number) => [number, number];
@@ -274,6 +299,9 @@ export interface InitOutput {
     readonly topk_scanProductCodes: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number) => [number, number];
     readonly topk_scanRabit: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number, m: number) => [number, number];
     readonly topk_scanScalarCodes: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number) => [number, number];
+    readonly topk_searchFlat: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number, m: number) => [number, number, number];
+    readonly topk_searchProductCodes: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number) => [number, number, number];
+    readonly topk_searchScalarCodes: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number, m: number, n: number) => [number, number, number];
     readonly topk_threshold: (a: number) => number;
     readonly unpackBitBlocks: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number, number, number];
     readonly unpackBits: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => [number, number, number, number];

@@ -205,6 +205,59 @@ export class ColumnBuilder {
 if (Symbol.dispose) ColumnBuilder.prototype[Symbol.dispose] = ColumnBuilder.prototype.free;
 
 /**
+ * A loaded graph. Holds memory of its own, which `byteLength` counts.
+ */
+export class Graph {
+    __destroy_into_raw() {
+        const ptr = this.__wbg_ptr;
+        this.__wbg_ptr = 0;
+        GraphFinalization.unregister(this);
+        return ptr;
+    }
+    free() {
+        const ptr = this.__destroy_into_raw();
+        wasm.__wbg_graph_free(ptr, 0);
+    }
+    /**
+     * @returns {number}
+     */
+    get byteLength() {
+        const ret = wasm.graph_byteLength(this.__wbg_ptr);
+        return ret >>> 0;
+    }
+    /**
+     * Copies a stored graph from host buffers of u32; the offsets are one more than the lists, and the level starts one
+     * more than the levels.
+     * @param {number} num_rows
+     * @param {number} nodes
+     * @param {number} offsets
+     * @param {number} num_lists
+     * @param {number} neighbors
+     * @param {number} num_neighbors
+     * @param {number} levels
+     * @param {number} num_levels
+     * @param {number} entry
+     */
+    constructor(num_rows, nodes, offsets, num_lists, neighbors, num_neighbors, levels, num_levels, entry) {
+        const ret = wasm.graph_new(num_rows, nodes, offsets, num_lists, neighbors, num_neighbors, levels, num_levels, entry);
+        if (ret[2]) {
+            throw takeFromExternrefTable0(ret[1]);
+        }
+        this.__wbg_ptr = ret[0];
+        GraphFinalization.register(this, this.__wbg_ptr, this);
+        return this;
+    }
+    /**
+     * @returns {number}
+     */
+    get numRows() {
+        const ret = wasm.graph_numRows(this.__wbg_ptr);
+        return ret >>> 0;
+    }
+}
+if (Symbol.dispose) Graph.prototype[Symbol.dispose] = Graph.prototype.free;
+
+/**
  * A page as the host holds it between reads.
  */
 export class PageDecoder {
@@ -465,6 +518,75 @@ export class TopK {
         if (ret[1]) {
             throw takeFromExternrefTable0(ret[0]);
         }
+    }
+    /**
+     * @param {Graph} graph
+     * @param {number} ef
+     * @param {number} needed
+     * @param {number} element
+     * @param {number} metric
+     * @param {number} query
+     * @param {number} vectors
+     * @param {number} row_ids
+     * @param {number} dimension
+     * @param {number} mask
+     * @param {number} lower
+     * @param {number} upper
+     * @returns {number}
+     */
+    searchFlat(graph, ef, needed, element, metric, query, vectors, row_ids, dimension, mask, lower, upper) {
+        _assertClass(graph, Graph);
+        const ret = wasm.topk_searchFlat(this.__wbg_ptr, graph.__wbg_ptr, ef, needed, element, metric, query, vectors, row_ids, dimension, mask, lower, upper);
+        if (ret[2]) {
+            throw takeFromExternrefTable0(ret[1]);
+        }
+        return ret[0] >>> 0;
+    }
+    /**
+     * Of rows one after another, by the query the codebook was prepared for.
+     * @param {Graph} graph
+     * @param {number} ef
+     * @param {number} needed
+     * @param {ProductCodebook} codebook
+     * @param {number} codes
+     * @param {number} row_ids
+     * @param {number} mask
+     * @param {number} lower
+     * @param {number} upper
+     * @returns {number}
+     */
+    searchProductCodes(graph, ef, needed, codebook, codes, row_ids, mask, lower, upper) {
+        _assertClass(graph, Graph);
+        _assertClass(codebook, ProductCodebook);
+        const ret = wasm.topk_searchProductCodes(this.__wbg_ptr, graph.__wbg_ptr, ef, needed, codebook.__wbg_ptr, codes, row_ids, mask, lower, upper);
+        if (ret[2]) {
+            throw takeFromExternrefTable0(ret[1]);
+        }
+        return ret[0] >>> 0;
+    }
+    /**
+     * @param {Graph} graph
+     * @param {number} ef
+     * @param {number} needed
+     * @param {number} metric
+     * @param {number} query
+     * @param {number} scale
+     * @param {number} offset
+     * @param {number} codes
+     * @param {number} row_ids
+     * @param {number} dimension
+     * @param {number} mask
+     * @param {number} lower
+     * @param {number} upper
+     * @returns {number}
+     */
+    searchScalarCodes(graph, ef, needed, metric, query, scale, offset, codes, row_ids, dimension, mask, lower, upper) {
+        _assertClass(graph, Graph);
+        const ret = wasm.topk_searchScalarCodes(this.__wbg_ptr, graph.__wbg_ptr, ef, needed, metric, query, scale, offset, codes, row_ids, dimension, mask, lower, upper);
+        if (ret[2]) {
+            throw takeFromExternrefTable0(ret[1]);
+        }
+        return ret[0] >>> 0;
     }
     /**
      * The k-th best distance; infinite while there are fewer.
@@ -742,6 +864,9 @@ function __wbg_get_imports() {
 const ColumnBuilderFinalization = (typeof FinalizationRegistry === 'undefined')
     ? { register: () => {}, unregister: () => {} }
     : new FinalizationRegistry(ptr => wasm.__wbg_columnbuilder_free(ptr, 1));
+const GraphFinalization = (typeof FinalizationRegistry === 'undefined')
+    ? { register: () => {}, unregister: () => {} }
+    : new FinalizationRegistry(ptr => wasm.__wbg_graph_free(ptr, 1));
 const PageDecoderFinalization = (typeof FinalizationRegistry === 'undefined')
     ? { register: () => {}, unregister: () => {} }
     : new FinalizationRegistry(ptr => wasm.__wbg_pagedecoder_free(ptr, 1));

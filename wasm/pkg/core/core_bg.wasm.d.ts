@@ -2,6 +2,7 @@
 /* eslint-disable */
 export const memory: WebAssembly.Memory;
 export const __wbg_columnbuilder_free: (a: number, b: number) => void;
+export const __wbg_graph_free: (a: number, b: number) => void;
 export const __wbg_pagedecoder_free: (a: number, b: number) => void;
 export const __wbg_productcodebook_free: (a: number, b: number) => void;
 export const __wbg_topk_free: (a: number, b: number) => void;
@@ -28,6 +29,9 @@ export const decompressZstd: (a: number, b: number) => [number, number, number, 
 export const encodeRoaring: (a: number, b: number) => [number, number, number, number];
 export const expandSymbols: (a: number, b: number, c: number, d: number, e: number, f: number, g: any) => [number, number, number, number];
 export const freeBytes: (a: number, b: number) => void;
+export const graph_byteLength: (a: number) => number;
+export const graph_new: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number) => [number, number, number];
+export const graph_numRows: (a: number) => number;
 export const pagedecoder_cachedBytes: (a: number) => number;
 export const pagedecoder_new: (a: number, b: number, c: number, d: number) => [number, number, number];
 export const pagedecoder_setBlobLayers: (a: number, b: number, c: number) => [number, number];
@@ -46,6 +50,9 @@ export const topk_scanFlat: (a: number, b: number, c: number, d: number, e: numb
 export const topk_scanProductCodes: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number) => [number, number];
 export const topk_scanRabit: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number, m: number) => [number, number];
 export const topk_scanScalarCodes: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number) => [number, number];
+export const topk_searchFlat: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number, m: number) => [number, number, number];
+export const topk_searchProductCodes: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number) => [number, number, number];
+export const topk_searchScalarCodes: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number, j: number, k: number, l: number, m: number, n: number) => [number, number, number];
 export const topk_threshold: (a: number) => number;
 export const unpackBitBlocks: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number, number, number];
 export const unpackBits: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => [number, number, number, number];

@@ -24,6 +24,11 @@ impl Range {
         }
     }
 
+    /// The least distance that counts, where there is one.
+    pub fn lower(&self) -> Option<f64> {
+        (self.lower > f64::NEG_INFINITY).then_some(self.lower)
+    }
+
     /// The farthest distance that counts where the k-th best is `threshold`.
     pub fn limit(&self, threshold: f32) -> f64 {
         let threshold = f64::from(threshold);
