@@ -1,8 +1,18 @@
 import { allocateBytes, assignPartitions, freeBytes, initSync } from "../../wasm/pkg/build/build.js";
+import { LanceError } from "../errors.ts";
 import { getRuntime } from "../runtime.ts";
 import { createKMeans, type KMeans, type KMeansOptions } from "./k-means.ts";
 import { callKernel, copyFloat32, copyUint32, createKernelMemory, type KernelMemory, withBuffers } from "./memory.ts";
 import { countVectors, encodeMetric } from "./metric.ts";
+import type { ProductShape } from "./product-codes.ts";
+import {
+  type CodebookOptions,
+  type CodebookTraining,
+  createCodebookTraining,
+  createProductEncoder,
+  type ProductEncoder,
+} from "./product-training.ts";
+import { createRabitEncoder, type RabitEncoder } from "./rabit-encode.ts";
 import { type SortInput, sortPermutation } from "./sort.ts";
 
 /** The partition of a vector that holds NaN or infinity. */
@@ -20,7 +30,7 @@ export interface AssignOptions {
 }
 
 /** The kernels of the build module, on one thread. */
-export interface BuildKernels {
+export interface BuildKernels extends RabitEncoder {
   /** Bytes of WASM memory this thread holds for the module; it never shrinks. */
   memoryBytes(): number;
   /** See {@link createKMeans}. */
@@ -38,6 +48,10 @@ export interface BuildKernels {
     partitions: Uint32Array<ArrayBuffer>;
     distances: Float32Array<ArrayBuffer>;
   };
+  /** See {@link createCodebookTraining}. */
+  createCodebookTraining(options: CodebookOptions): CodebookTraining;
+  /** See {@link createProductEncoder}. */
+  createProductEncoder(shape: ProductShape, codebook: Float32Array): ProductEncoder;
   /** See {@link sortPermutation}. */
   sortPermutation(input: SortInput): Uint32Array<ArrayBuffer>;
 }
@@ -73,12 +87,25 @@ export function instantiateBuild(module: WebAssembly.Module): BuildKernels {
   const { memory: heap } = initSync({ module });
   const exports = { memory: heap, allocateBytes, freeBytes };
   const memory = createKernelMemory(exports);
-  return {
+  loaded = {
+    ...createRabitEncoder(memory),
     memoryBytes: memory.byteLength,
     createKMeans: (options) => createKMeans(exports, memory, options),
     assignPartitions: (options) => assign(memory, options),
+    createCodebookTraining: (options) => createCodebookTraining(exports, memory, options),
+    createProductEncoder: (shape, codebook) => createProductEncoder(memory, shape, codebook),
     sortPermutation: (input) => sortPermutation(memory, input),
   };
+  return loaded;
+}
+
+let loaded: BuildKernels | undefined;
+
+/** The build kernels where they are loaded already, at once. @throws INVALID_ARGUMENT before */
+export function getBuildKernels(): BuildKernels {
+  if (!loaded)
+    throw new LanceError("INVALID_ARGUMENT", "the build kernels are not loaded: call loadBuildKernels first");
+  return loaded;
 }
 
 let loading: Promise<BuildKernels> | undefined;

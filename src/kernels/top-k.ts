@@ -10,24 +10,14 @@ import {
 } from "./element.ts";
 import { callKernel, copyFloat32, type KernelMemory, type WasmBuffer, withBuffers } from "./memory.ts";
 import { checkQuery, encodeMetric, type Metric } from "./metric.ts";
-
-/** Rows in WASM memory, and which of them count. */
-export interface RowScan {
-  /** `numRows` u64. */
-  readonly rowIds: WasmBuffer;
-  readonly numRows: number;
-  readonly dimension: number;
-  /** Bit i, LSB first, set: row i may be returned. Absent: all may. */
-  readonly mask?: Uint8Array | undefined;
-  /** Least distance that counts. */
-  readonly lower?: number | undefined;
-  /** Distances from here on do not count. */
-  readonly upper?: number | undefined;
-}
+import { type ProductCodeScan, scanProductCodes } from "./product-codes.ts";
+import { type RabitScan, scanRabit } from "./rabit-scan.ts";
+import { type RowScan, runScan } from "./row-scan.ts";
 
 /** One scan of vectors that lie in WASM memory. */
 export interface FlatScan extends RowScan {
   readonly metric: Metric;
+  readonly dimension: number;
   /** Default f32. */
   readonly element?: VectorElement | undefined;
   /** `dimension` values, as `toQueryVector` gives them. */
@@ -38,6 +28,7 @@ export interface FlatScan extends RowScan {
 
 /** One scan of 8-bit scalar codes that lie in WASM memory. */
 export interface ScalarCodeScan extends RowScan {
+  readonly dimension: number;
   /** Codes of the query for l2; its values for dot. */
   readonly query: Uint8Array | Float32Array;
   /** `numRows × dimension` u8. */
@@ -60,6 +51,14 @@ export interface TopK {
   scanFlat(scan: FlatScan): void;
   /** As `scanFlat`, over scalar codes, in whole numbers for l2. */
   scanScalarCodes(scan: ScalarCodeScan): void;
+  /**
+   * As `scanFlat`, over product codes. A query that was not asked last is prepared first: its table costs some
+   * 3 × 2^bits × dimension operations. 4-bit codes are compared 16 rows at once, and only those that may be among the
+   * best exactly.
+   */
+  scanProductCodes(scan: ProductCodeScan): void;
+  /** As `scanFlat`, over RaBitQ codes in blocks: by tables 32 rows at once, exactly only those that may be among the best. */
+  scanRabit(scan: RabitScan): void;
   /** The k-th best distance so far; Infinity while there are fewer than k rows. */
   threshold(): number;
   /** The rows kept, best first. Also frees: no other call may follow. */
@@ -84,16 +83,45 @@ export function wrapTopK(memory: KernelMemory, inner: WasmTopK): TopK {
       const { element = "f32", vectors, dimension } = scan;
       checkQueryType(scan.query, element);
       const metric = encodeMetric(scan.metric, listMetrics(element));
-      runScan(memory, scan, { name: "vectors", rows: vectors, rowBytes: dimension * elementBytes(element) }, (at) =>
-        inner.scanFlat(encodeElement(element), metric, at.query, ...at.rest),
-      );
+      checkQuery(scan.query, dimension);
+      const source = { name: "vectors", rows: vectors, rowBytes: dimension * elementBytes(element) };
+      const { rowIds, numRows } = scan;
+      withBuffers(memory, ({ copyIn }) => {
+        const from = [copyIn(scan.query).pointer, vectors.pointer, rowIds.pointer] as const;
+        runScan(memory, scan, source, (tail) =>
+          inner.scanFlat(encodeElement(element), metric, ...from, numRows, dimension, ...tail),
+        );
+      });
     },
     scanScalarCodes(scan) {
       check();
       const metric = encodeMetric(scan.query instanceof Uint8Array ? "l2" : "dot");
-      runScan(memory, scan, { name: "codes", rows: scan.codes, rowBytes: scan.dimension }, (at) =>
-        inner.scanScalarCodes(metric, at.query, scan.scale, scan.offset, ...at.rest),
-      );
+      const { codes, rowIds, numRows, dimension, scale, offset } = scan;
+      checkQuery(scan.query, dimension);
+      withBuffers(memory, ({ copyIn }) => {
+        const query = copyIn(scan.query).pointer;
+        runScan(memory, scan, { name: "codes", rows: codes, rowBytes: dimension }, (tail) =>
+          inner.scanScalarCodes(
+            metric,
+            query,
+            scale,
+            offset,
+            codes.pointer,
+            rowIds.pointer,
+            numRows,
+            dimension,
+            ...tail,
+          ),
+        );
+      });
+    },
+    scanProductCodes(scan) {
+      check();
+      scanProductCodes(memory, inner, scan);
+    },
+    scanRabit(scan) {
+      check();
+      scanRabit(memory, inner, scan);
     },
     threshold() {
       check();
@@ -119,57 +147,4 @@ export function wrapTopK(memory: KernelMemory, inner: WasmTopK): TopK {
     },
     free,
   };
-}
-
-type ScanTail = [
-  rows: number,
-  rowIds: number,
-  numRows: number,
-  dimension: number,
-  mask: number,
-  lower: number,
-  upper: number,
-];
-
-/** Checks what is given, copies the query and the mask in, and calls. */
-function runScan(
-  memory: KernelMemory,
-  scan: RowScan & { readonly query: QueryVector },
-  source: { readonly name: string; readonly rows: WasmBuffer; readonly rowBytes: number },
-  call: (at: { readonly query: number; readonly rest: ScanTail }) => void,
-): void {
-  const { numRows, dimension } = scan;
-  checkQuery(scan.query, dimension);
-  checkLengths(scan, source);
-  // Views of freed buffers are refused here, before the module reads them.
-  source.rows.bytes();
-  scan.rowIds.bytes();
-  withBuffers(memory, ({ copyIn }) => {
-    const query = copyIn(scan.query).pointer;
-    const mask = scan.mask ? copyIn(scan.mask).pointer : 0;
-    const { lower = Number.NaN, upper = Number.NaN } = scan;
-    const rest: ScanTail = [source.rows.pointer, scan.rowIds.pointer, numRows, dimension, mask, lower, upper];
-    callKernel(() => call({ query, rest }), { numRows, dimension });
-  });
-}
-
-function checkLengths(scan: RowScan, source: { name: string; rows: WasmBuffer; rowBytes: number }): void {
-  const { numRows } = scan;
-  if (!Number.isInteger(numRows) || numRows < 0) {
-    throw new LanceError("INVALID_ARGUMENT", `numRows must be a whole number from 0; received ${numRows}`, { numRows });
-  }
-  const needed: readonly (readonly [name: string, have: number, need: number])[] = [
-    [source.name, source.rows.byteLength, numRows * source.rowBytes],
-    ["rowIds", scan.rowIds.byteLength, numRows * 8],
-    ["mask", scan.mask?.byteLength ?? Number.POSITIVE_INFINITY, Math.ceil(numRows / 8)],
-  ];
-  for (const [name, have, need] of needed) {
-    if (have < need) {
-      throw new LanceError("INVALID_ARGUMENT", `${name} holds ${have} bytes; ${numRows} rows need ${need}`, {
-        name,
-        expected: need,
-        received: have,
-      });
-    }
-  }
 }
