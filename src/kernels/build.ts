@@ -1,6 +1,7 @@
 import { allocateBytes, assignPartitions, freeBytes, initSync } from "../../wasm/pkg/build/build.js";
 import { LanceError } from "../errors.ts";
 import { getRuntime } from "../runtime.ts";
+import { createGraphBuild, type GraphBuild, type GraphOptions } from "./graph-build.ts";
 import { createKMeans, type KMeans, type KMeansOptions } from "./k-means.ts";
 import { callKernel, copyFloat32, copyUint32, createKernelMemory, type KernelMemory, withBuffers } from "./memory.ts";
 import { countVectors, encodeMetric } from "./metric.ts";
@@ -52,6 +53,8 @@ export interface BuildKernels extends RabitEncoder {
   createCodebookTraining(options: CodebookOptions): CodebookTraining;
   /** See {@link createProductEncoder}. */
   createProductEncoder(shape: ProductShape, codebook: Float32Array): ProductEncoder;
+  /** See {@link createGraphBuild}. */
+  createGraphBuild(options: GraphOptions): GraphBuild;
   /** See {@link sortPermutation}. */
   sortPermutation(input: SortInput): Uint32Array<ArrayBuffer>;
 }
@@ -94,6 +97,7 @@ export function instantiateBuild(module: WebAssembly.Module): BuildKernels {
     assignPartitions: (options) => assign(memory, options),
     createCodebookTraining: (options) => createCodebookTraining(exports, memory, options),
     createProductEncoder: (shape, codebook) => createProductEncoder(memory, shape, codebook),
+    createGraphBuild: (options) => createGraphBuild(exports, memory, options),
     sortPermutation: (input) => sortPermutation(memory, input),
   };
   return loaded;

@@ -1,5 +1,6 @@
 import { ProductCodebook as WasmCodebook, type TopK as WasmTopK } from "../../wasm/pkg/core/core.js";
 import { LanceError } from "../errors.ts";
+import { type GraphWalk, openWalk } from "./graph-search.ts";
 import { callKernel, type KernelMemory, type WasmBuffer, withBuffers } from "./memory.ts";
 import { checkQuery, encodeMetric } from "./metric.ts";
 import { type RowScan, runScan } from "./row-scan.ts";
@@ -94,6 +95,16 @@ export function scanProductCodes(memory: KernelMemory, topK: WasmTopK, scan: Pro
   const prepared = prepareProductCodes(memory, codebook, query);
   runScan(memory, scan, { name: "codes", rows: codes, rowBytes: countCodeBytes(codebook) }, (tail) =>
     topK.scanProductCodes(prepared, codes.pointer, rowIds.pointer, numRows, ...tail),
+  );
+}
+
+/** The `searchProductCodes` of a top-k. */
+export function searchProductCodes(memory: KernelMemory, topK: WasmTopK, scan: ProductCodeScan & GraphWalk): number {
+  const { codebook, query, codes, rowIds } = scan;
+  const prepared = prepareProductCodes(memory, codebook, query);
+  const walk = openWalk(scan, scan.numRows);
+  return runScan(memory, scan, { name: "codes", rows: codes, rowBytes: countCodeBytes(codebook) }, (tail) =>
+    topK.searchProductCodes(...walk, prepared, codes.pointer, rowIds.pointer, ...tail),
   );
 }
 

@@ -21,20 +21,20 @@ export type ScanTail = [mask: number, lower: number, upper: number];
  * Checks the rows, copies the mask in, and calls.
  * @throws INVALID_ARGUMENT for buffers too short, or freed; what the kernel throws
  */
-export function runScan(
+export function runScan<T>(
   memory: KernelMemory,
   scan: RowScan,
   source: { readonly name: string; readonly rows: WasmBuffer; readonly rowBytes: number },
-  call: (tail: ScanTail) => void,
-): void {
+  call: (tail: ScanTail) => T,
+): T {
   checkLengths(scan, source);
   // Views of freed buffers are refused here, before the module reads them.
   source.rows.bytes();
   scan.rowIds.bytes();
-  withBuffers(memory, ({ copyIn }) => {
+  return withBuffers(memory, ({ copyIn }) => {
     const mask = scan.mask ? copyIn(scan.mask).pointer : 0;
     const { lower = Number.NaN, upper = Number.NaN } = scan;
-    callKernel(() => call([mask, lower, upper]), { numRows: scan.numRows });
+    return callKernel(() => call([mask, lower, upper]), { numRows: scan.numRows });
   });
 }
 

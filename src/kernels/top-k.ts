@@ -8,11 +8,12 @@ import {
   type QueryVector,
   type VectorElement,
 } from "./element.ts";
+import { type GraphWalk, openWalk } from "./graph-search.ts";
 import { callKernel, copyFloat32, type KernelMemory, type WasmBuffer, withBuffers } from "./memory.ts";
 import { checkQuery, encodeMetric, type Metric } from "./metric.ts";
-import { type ProductCodeScan, scanProductCodes } from "./product-codes.ts";
+import { type ProductCodeScan, scanProductCodes, searchProductCodes } from "./product-codes.ts";
 import { type RabitScan, scanRabit } from "./rabit-scan.ts";
-import { type RowScan, runScan } from "./row-scan.ts";
+import { type RowScan, runScan, type ScanTail } from "./row-scan.ts";
 
 /** One scan of vectors that lie in WASM memory. */
 export interface FlatScan extends RowScan {
@@ -59,6 +60,16 @@ export interface TopK {
   scanProductCodes(scan: ProductCodeScan): void;
   /** As `scanFlat`, over RaBitQ codes in blocks: by tables 32 rows at once, exactly only those that may be among the best. */
   scanRabit(scan: RabitScan): void;
+  /**
+   * As `scanFlat`, but only the `ef` rows that a walk over their graph finds. Rows that the mask leaves out are walked
+   * over. Some 20 distances for each of `ef` on vectors of hundreds of dimensions.
+   * @returns distances computed; 0 where fewer than `needed` rows were found: then none is offered
+   */
+  searchFlat(scan: FlatScan & GraphWalk): number;
+  /** As `searchFlat`, over scalar codes. */
+  searchScalarCodes(scan: ScalarCodeScan & GraphWalk): number;
+  /** As `searchFlat`, over product codes, row by row. */
+  searchProductCodes(scan: ProductCodeScan & GraphWalk): number;
   /** The k-th best distance so far; Infinity while there are fewer than k rows. */
   threshold(): number;
   /** The rows kept, best first. Also frees: no other call may follow. */
@@ -80,40 +91,25 @@ export function wrapTopK(memory: KernelMemory, inner: WasmTopK): TopK {
   return {
     scanFlat(scan) {
       check();
-      const { element = "f32", vectors, dimension } = scan;
-      checkQueryType(scan.query, element);
-      const metric = encodeMetric(scan.metric, listMetrics(element));
-      checkQuery(scan.query, dimension);
-      const source = { name: "vectors", rows: vectors, rowBytes: dimension * elementBytes(element) };
-      const { rowIds, numRows } = scan;
-      withBuffers(memory, ({ copyIn }) => {
-        const from = [copyIn(scan.query).pointer, vectors.pointer, rowIds.pointer] as const;
-        runScan(memory, scan, source, (tail) =>
-          inner.scanFlat(encodeElement(element), metric, ...from, numRows, dimension, ...tail),
-        );
-      });
+      runFlat(memory, scan, (head, tail) => inner.scanFlat(...head, scan.numRows, scan.dimension, ...tail));
+    },
+    searchFlat(scan) {
+      check();
+      const walk = openWalk(scan, scan.numRows);
+      return runFlat(memory, scan, (head, tail) => inner.searchFlat(...walk, ...head, scan.dimension, ...tail));
     },
     scanScalarCodes(scan) {
       check();
-      const metric = encodeMetric(scan.query instanceof Uint8Array ? "l2" : "dot");
-      const { codes, rowIds, numRows, dimension, scale, offset } = scan;
-      checkQuery(scan.query, dimension);
-      withBuffers(memory, ({ copyIn }) => {
-        const query = copyIn(scan.query).pointer;
-        runScan(memory, scan, { name: "codes", rows: codes, rowBytes: dimension }, (tail) =>
-          inner.scanScalarCodes(
-            metric,
-            query,
-            scale,
-            offset,
-            codes.pointer,
-            rowIds.pointer,
-            numRows,
-            dimension,
-            ...tail,
-          ),
-        );
-      });
+      runCodes(memory, scan, (head, tail) => inner.scanScalarCodes(...head, scan.numRows, scan.dimension, ...tail));
+    },
+    searchScalarCodes(scan) {
+      check();
+      const walk = openWalk(scan, scan.numRows);
+      return runCodes(memory, scan, (head, tail) => inner.searchScalarCodes(...walk, ...head, scan.dimension, ...tail));
+    },
+    searchProductCodes(scan) {
+      check();
+      return searchProductCodes(memory, inner, scan);
     },
     scanProductCodes(scan) {
       check();
@@ -147,4 +143,31 @@ export function wrapTopK(memory: KernelMemory, inner: WasmTopK): TopK {
     },
     free,
   };
+}
+
+type FlatHead = readonly [element: number, metric: number, query: number, vectors: number, rowIds: number];
+
+function runFlat<T>(memory: KernelMemory, scan: FlatScan, call: (head: FlatHead, tail: ScanTail) => T): T {
+  const { element = "f32", vectors, dimension, query, rowIds } = scan;
+  checkQueryType(query, element);
+  const metric = encodeMetric(scan.metric, listMetrics(element));
+  checkQuery(query, dimension);
+  const source = { name: "vectors", rows: vectors, rowBytes: dimension * elementBytes(element) };
+  return withBuffers(memory, ({ copyIn }) => {
+    const from = copyIn(query).pointer;
+    const head = [encodeElement(element), metric, from, vectors.pointer, rowIds.pointer] as const;
+    return runScan(memory, scan, source, (tail) => call(head, tail));
+  });
+}
+
+type CodesHead = readonly [metric: number, query: number, scale: number, offset: number, codes: number, rowIds: number];
+
+function runCodes<T>(memory: KernelMemory, scan: ScalarCodeScan, call: (head: CodesHead, tail: ScanTail) => T): T {
+  const { query, codes, rowIds, dimension, scale, offset } = scan;
+  const metric = encodeMetric(query instanceof Uint8Array ? "l2" : "dot");
+  checkQuery(query, dimension);
+  return withBuffers(memory, ({ copyIn }) => {
+    const head = [metric, copyIn(query).pointer, scale, offset, codes.pointer, rowIds.pointer] as const;
+    return runScan(memory, scan, { name: "codes", rows: codes, rowBytes: dimension }, (tail) => call(head, tail));
+  });
 }
