@@ -16,7 +16,7 @@ export interface JobProgress {
   readonly phase: string;
   readonly done: number;
   readonly total?: number;
-  readonly unit: "rows" | "bytes" | "pages" | "partitions" | "fragments" | "iterations";
+  readonly unit: "rows" | "bytes" | "pages" | "partitions" | "fragments" | "iterations" | "codebooks";
 }
 
 /** What a handler is given beside its payload. */

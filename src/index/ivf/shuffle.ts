@@ -1,22 +1,17 @@
 import type { BuildKernels } from "../../kernels/build.ts";
 import { createGiveWay } from "../../tasks/give-way.ts";
 import type { ColumnSource, FamilyContext, SegmentWriter } from "../segment.ts";
-import { getPartitionMetric } from "./metric.ts";
+import { assignRows } from "./assign-rows.ts";
 import type { IvfModel } from "./model.ts";
 import { createMemoryRun, groupRows, type PartitionRun } from "./partition-run.ts";
 import { spillRuns } from "./spill-run.ts";
 import type { RowStorage } from "./storage/storage.ts";
-import { collectVectors, getCompareDimension, type VectorRows } from "./vectors.ts";
+import { collectVectors, getCompareDimension } from "./vectors.ts";
 
 /** Of the budget, runs may hold this share: concatenating and writing need the rest. */
 const RUN_SHARE = 0.5;
 /** Rows taken from the table at a time, by bytes, so that grouping a batch is short. */
 const BATCH_BYTES = 2 << 20;
-/** Multiply-adds of one kernel call: about 10 ms. */
-const CALL_OPERATIONS = 4e7;
-/** Below this many rows a call costs more to make than to run. */
-const MIN_CALL_ROWS = 32;
-
 /**
  * Assigns the rows of a column to partitions and codes them, in bounded memory: groups of rows are kept until they hold half the
  * budget, then merged into one scratch file (an external shuffle).
@@ -48,25 +43,12 @@ export async function shuffleRows(
     runs = [];
     runBytes = 0;
   };
-  const assign = async (rows: VectorRows): Promise<Uint32Array> => {
-    const numRows = rows.rowIds.length;
-    const step = Math.max(MIN_CALL_ROWS, Math.floor(CALL_OPERATIONS / (numPartitions * dimension)));
-    const partitions = new Uint32Array(numRows);
-    for (let row = 0; row < numRows; row += step) {
-      const vectors = rows.vectors.subarray(row * dimension, (row + step) * dimension);
-      const { centroids } = model;
-      const assigned = kernels.assignPartitions({ vectors, dimension, centroids, metric: getPartitionMetric(metric) });
-      partitions.set(assigned.partitions, row);
-      await giveWay();
-    }
-    return partitions;
-  };
-
   const batchRows = Math.max(64, Math.floor(Math.min(BATCH_BYTES, limitBytes / 4) / (4 * dimension)));
   for await (const batch of source.batches({ batchRows, borrow: true, signal: context.signal })) {
     const rows = collectVectors(batch, type, metric);
-    const partitions = await assign(rows);
-    const coded = { values: storage.encode(rows, partitions), rowIds: rows.rowIds };
+    const partitions = await assignRows(rows.vectors, model, { kernels, giveWay });
+    const values = await storage.encode(rows, partitions, context.signal);
+    const coded = { values, rowIds: rows.rowIds };
     const grouped = groupRows(coded, partitions, { numPartitions, rowBytes });
     runs.push(createMemoryRun(grouped.rows, grouped.starts, rowBytes));
     runBytes += rows.rowIds.length * (8 + rowBytes) + grouped.starts.byteLength * 2;

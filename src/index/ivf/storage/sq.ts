@@ -1,10 +1,10 @@
 import { LanceError } from "../../../errors.ts";
-import type { LanceFile } from "../../../format/read/file.ts";
 import type { QueryVector } from "../../../kernels/element.ts";
 import { readIntegerParam } from "../../params.ts";
 import { STORAGE_KEY } from "../ivf-files.ts";
 import { createListColumn } from "./list-column.ts";
 import type { PartitionQuery, StorageKind, StorageModel, StorageShape } from "./storage.ts";
+import { readStorageMetadata } from "./storage-metadata.ts";
 
 /** Values from `start` to `end` become codes from 0 to 255; those outside, the nearest of the two. */
 interface Bounds {
@@ -50,7 +50,7 @@ export const scalarStorage: StorageKind = {
   acceptsModel: (model) => findBounds(model) !== undefined,
 
   async readModel(file, { type }) {
-    const { dim, num_bits: numBits, bounds } = readMetadata(file);
+    const { dim, num_bits: numBits, bounds } = readStorageMetadata(file);
     if (numBits !== NUM_BITS) {
       throw new LanceError("UNSUPPORTED", `${file.path} has scalar codes of ${numBits} bits; this version reads 8`, {
         path: file.path,
@@ -147,13 +147,4 @@ function getBounds(model: StorageModel): Bounds {
   const bounds = findBounds(model);
   if (!bounds) throw new LanceError("CORRUPT", "a scalar quantizer without bounds", { received: model });
   return bounds;
-}
-
-function readMetadata(file: LanceFile): Record<string, unknown> {
-  try {
-    const [first] = JSON.parse(file.metadata[STORAGE_KEY] ?? "[]") as string[];
-    return (JSON.parse(first ?? "null") ?? {}) as Record<string, unknown>;
-  } catch (cause) {
-    throw new LanceError("CORRUPT", `${file.path}: ${STORAGE_KEY} is no JSON`, { path: file.path }, { cause });
-  }
 }

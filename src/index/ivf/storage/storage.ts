@@ -6,7 +6,7 @@ import type { WasmBuffer } from "../../../kernels/memory.ts";
 import type { TopK } from "../../../kernels/top-k.ts";
 import type { VectorIndexDetails } from "../../../proto/gen/lance/index_pb.ts";
 import type { IndexParams } from "../../params.ts";
-import type { FamilyContext } from "../../segment.ts";
+import type { ApproxMode, FamilyContext } from "../../segment.ts";
 import type { VectorType } from "../../vector-type.ts";
 import type { Metric } from "../metric.ts";
 import type { StoredRows } from "../stored-rows.ts";
@@ -67,10 +67,12 @@ export interface RowStorage {
    */
   writeMetadata(addBuffer: (bytes: Uint8Array) => Promise<number>): Promise<string>;
   /**
-   * Vectors as rows of `rowBytes`. May be a view of them.
+   * Vectors as rows of `rowBytes`. May be a view of them. Gives way where it is not done at once.
    * @param partitions of each row
    */
-  encode(rows: VectorRows, partitions: Uint32Array): Uint8Array;
+  encode(rows: VectorRows, partitions: Uint32Array, signal?: AbortSignal): Uint8Array | Promise<Uint8Array>;
+  /** The vectors rows of one partition stand for, in compare space. Absent: its rows are not decoded. */
+  decodeRows?(values: Uint8Array, partition: number): Float32Array;
   createBatch(rows: StoredRows): RecordBatch;
   /**
    * Rows of a storage file, batch by batch; what is given may be a view of bytes that others read too, and is valid
@@ -87,9 +89,13 @@ export interface RowStorage {
   arrange?(values: WasmBuffer, numRows: number): void;
   /**
    * @param query of unit length under cosine
+   * @param options.approxMode for storages that compare in several ways
    * @returns what is asked of each partition
    */
-  prepareQuery(query: QueryVector): (partition: number) => PartitionQuery;
+  prepareQuery(
+    query: QueryVector,
+    options?: { readonly approxMode?: ApproxMode | undefined },
+  ): (partition: number) => PartitionQuery;
 }
 
 /** The quantizer axis of a vector index: how a vector becomes a row of its storage file. */
