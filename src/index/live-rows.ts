@@ -1,3 +1,4 @@
+import { LanceError } from "../errors.ts";
 import { readLiveRows } from "../table/deletions/deletions.ts";
 import { addressDomain } from "../table/row-ids/row-addresses.ts";
 import { getRowIdPieces } from "../table/row-ids/row-id-index.ts";
@@ -9,6 +10,9 @@ import type { IndexSegment } from "./segment.ts";
 
 /** How rows are named. Stable row ids exist only in tables that have them; elsewhere every id is an address. */
 export type RowIdDomain = "address" | "stableRowId";
+
+/** More than any table has given out; a forged number would make a list of billions. */
+const MAX_ROW_ID = 2n ** 44n;
 
 /** @param declared what the family stores where a table has stable row ids */
 export function resolveRowIdDomain(snapshot: Snapshot, declared: RowIdDomain): RowIdDomain {
@@ -29,6 +33,13 @@ export function createSegmentDomain(
   }
   const domain = new Map<number, number>();
   const end = snapshot.manifest.nextRowId;
+  if (end > MAX_ROW_ID) {
+    throw new LanceError(
+      "CORRUPT",
+      `version ${snapshot.version} of ${snapshot.uri} is said to have given out ${end} row ids; this reader takes up to 2^44`,
+      { version: snapshot.version, nextRowId: String(end) },
+    );
+  }
   for (let high = 0n; high << 32n < end; high++) {
     const size = end - (high << 32n);
     domain.set(Number(high), size > 0xffff_ffffn ? 0xffff_ffff : Number(size));

@@ -1,6 +1,7 @@
 import { LanceError, throwIfAborted } from "../errors.ts";
 import { createInlinePool } from "../pool/inline-pool.ts";
 import type { WorkerPool } from "../pool/pool.ts";
+import { halvesOf } from "../table/row-ids/row-addresses.ts";
 import { RowSet, type RowSetData } from "../table/row-set.ts";
 import type { Snapshot } from "../table/snapshot.ts";
 import { settleAll } from "../tasks/settle-all.ts";
@@ -144,14 +145,25 @@ export type NearestRows = Pick<VectorAnswer, "rowIds" | "distances">;
 
 /** The best k of several answers: ascending by distance, then row id. */
 export function mergeNearest(answers: readonly NearestRows[], k: number): NearestRows {
-  const found = answers.flatMap(({ rowIds, distances }) =>
-    Array.from(rowIds, (rowId, i) => ({ rowId, distance: distances[i]! })),
-  );
-  found.sort((a, b) => a.distance - b.distance || (a.rowId < b.rowId ? -1 : a.rowId > b.rowId ? 1 : 0));
-  const best = found.slice(0, k);
+  const total = answers.reduce((sum, { rowIds }) => sum + rowIds.length, 0);
+  const rowIds = new BigUint64Array(total);
+  const distances = new Float32Array(total);
+  let at = 0;
+  for (const answer of answers) {
+    rowIds.set(answer.rowIds, at);
+    distances.set(answer.distances, at);
+    at += answer.rowIds.length;
+  }
+  // A BigInt for each comparison would cost more than all the rest.
+  const halves = halvesOf(rowIds);
+  const compare = (a: number, b: number) =>
+    distances[a]! - distances[b]! || halves[2 * a + 1]! - halves[2 * b + 1]! || halves[2 * a]! - halves[2 * b]!;
+  const order = Uint32Array.from({ length: total }, (_, i) => i);
+  if (order.some((i) => i > 0 && compare(i - 1, i) > 0)) order.sort(compare);
+  const best = order.subarray(0, k);
   return {
-    rowIds: BigUint64Array.from(best, ({ rowId }) => rowId),
-    distances: Float32Array.from(best, ({ distance }) => distance),
+    rowIds: BigUint64Array.from(best, (i) => rowIds[i]!),
+    distances: Float32Array.from(best, (i) => distances[i]!),
   };
 }
 

@@ -60,13 +60,12 @@ async function searchSegments(
   return searchVectorIndex(context, plan, mask);
 }
 
-/** Live rows, or `null` when nothing is deleted and every covered fragment is asked for. */
+/** Live rows of the fragments asked for, or `null` when they are all: segments leave deleted rows out by themselves. */
 async function readMask(context: QueryContext, plan: NearestPlan): Promise<RowSet | null> {
   const { snapshot, signal } = context;
   const asked = new Set(plan.indexedFragmentIds);
   const whole = plan.segments.every((segment) => segment.fragmentIds.every((id) => asked.has(id)));
-  const deleted = plan.indexedFragmentIds.some((id) => getFragment(snapshot, id).numDeletedRows > 0);
-  return whole && !deleted ? null : readLiveRows(snapshot, { fragmentIds: plan.indexedFragmentIds, signal });
+  return whole ? null : readLiveRows(snapshot, { fragmentIds: plan.indexedFragmentIds, signal });
 }
 
 async function searchUncovered(

@@ -1,3 +1,4 @@
+import { LanceError } from "../errors.ts";
 import { countBits, listBits, maskTail, wordsFor } from "./bit-words.ts";
 
 /** For each high half of a row id, how many low halves exist: fragment id → physical rows, for addresses. */
@@ -31,7 +32,7 @@ export class RowSet {
   static full(domain: RowDomain): RowSet {
     const words = new Map<number, Uint32Array<ArrayBuffer>>();
     for (const [high, size] of domain) {
-      if (size > 0) words.set(high, maskTail(new Uint32Array(wordsFor(size)).fill(0xffffffff), size));
+      if (size > 0) words.set(high, maskTail(allocateWords(size).fill(0xffffffff), size));
     }
     return new RowSet(domain, words);
   }
@@ -164,7 +165,7 @@ export class RowSet {
   #own(high: number): Uint32Array<ArrayBuffer> {
     let words = this.#words.get(high);
     if (words === undefined) {
-      words = new Uint32Array(wordsFor(this.domain.get(high)!));
+      words = allocateWords(this.domain.get(high)!);
       this.#words.set(high, words);
     }
     return words;
@@ -177,10 +178,24 @@ export class RowSet {
       if (size === 0) continue;
       const a = this.#words.get(high);
       const b = other.#words.get(high);
-      const words = new Uint32Array(wordsFor(size));
+      const words = allocateWords(size);
       for (let i = 0; i < words.length; i++) words[i] = operate(a?.[i] ?? 0, b?.[i] ?? 0);
       result.set(high, maskTail(words, size));
     }
     return new RowSet(this.domain, result);
+  }
+}
+
+/** One bit for each of `size` rows. @throws QUOTA_EXCEEDED */
+function allocateWords(size: number): Uint32Array<ArrayBuffer> {
+  try {
+    return new Uint32Array(wordsFor(size));
+  } catch (cause) {
+    throw new LanceError(
+      "QUOTA_EXCEEDED",
+      `a set of rows of ${size} needs ${wordsFor(size) * 4} bytes, which this device does not give`,
+      { size },
+      { cause },
+    );
   }
 }

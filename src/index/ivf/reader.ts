@@ -61,6 +61,17 @@ function createReader(
     return domainMask;
   };
 
+  const restricted = new WeakMap<RowSet, { readonly rows: RowSet; readonly count: number }>();
+  /** A mask may speak of other fragments too; those are not this segment's. The same object for the same mask. */
+  const restrict = (mask: RowSet) => {
+    const known = restricted.get(mask);
+    if (known) return known;
+    const rows = RowSet.empty(context.domain).or(mask);
+    const made = { rows, count: rows.count() };
+    restricted.set(mask, made);
+    return made;
+  };
+
   const load = async (partition: number): Promise<CachedPartition> => {
     const start = header.offsets[partition]!;
     const range = [start, start + header.lengths[partition]!] as const;
@@ -105,14 +116,14 @@ function createReader(
     const ranked = await rankPartitions(prepared.compare);
     const budget = planProbes(query, ranked.distances, model.metric);
     const { threshold, signal } = options;
-    // A mask may speak of other fragments too; those are not this segment's.
-    const mask = options.mask && RowSet.empty(context.domain).or(options.mask);
+    const limit = options.mask && restrict(options.mask);
+    const mask = limit?.rows;
     const { lower, upper: farthest } = boundDistances(query.distanceRange);
     const upper = tightenUpper(farthest, threshold);
     const { rowBytes, blockRows = 1 } = storage;
     const askPartition = storage.prepareQuery(prepared.query);
     const giveWay = createGiveWay(signal);
-    const wanted = mask?.count() ?? Number.POSITIVE_INFINITY;
+    const wanted = limit?.count ?? Number.POSITIVE_INFINITY;
     const topK = core.createTopK(query.k);
     let seen = 0;
     let leases = new Map<number, PartLease<CachedPartition>>();

@@ -1,6 +1,6 @@
 import type { WasmBuffer } from "../../../kernels/memory.ts";
-import type { RowSet } from "../../../table/row-set.ts";
 import { createIndexField } from "../../file-batch.ts";
+import { selectMaskBits } from "./mask-bits.ts";
 import type { SubIndex } from "./sub-index.ts";
 
 /** Bytes compared per call: about 5 ms. */
@@ -20,10 +20,10 @@ export const flatSubIndex: SubIndex = {
     let selected = 0;
     for (let row = 0; row < partition.numRows; row += step) {
       const numRows = Math.min(step, partition.numRows - row);
-      const rowIds = viewBuffer(partition.rowIds, row * 8, numRows * 8);
-      const bits = mask ? createMaskBits(rowIds.bytes(), numRows, mask) : undefined;
+      const bits = mask ? selectMaskBits(mask, partition, { first: row, numRows }) : undefined;
       selected += bits ? bits.count : numRows;
       if (bits && bits.count === 0) continue;
+      const rowIds = viewBuffer(partition.rowIds, row * 8, numRows * 8);
       const values = viewBuffer(partition.values, row * rowBytes, numRows * rowBytes);
       query.scan(topK, { values, rowIds, numRows }, { mask: bits?.bytes, lower, upper });
       await giveWay();
@@ -31,27 +31,6 @@ export const flatSubIndex: SubIndex = {
     return selected;
   },
 };
-
-/** One bit per row, least significant first: is the row in `mask`? */
-function createMaskBits(rowIds: Uint8Array, numRows: number, mask: RowSet): { bytes: Uint8Array; count: number } {
-  const halves = new Uint32Array(rowIds.buffer, rowIds.byteOffset, numRows * 2);
-  const bytes = new Uint8Array((numRows + 7) >> 3);
-  let count = 0;
-  let high = -1;
-  let words: Uint32Array | undefined;
-  for (let i = 0; i < numRows; i++) {
-    if (halves[2 * i + 1] !== high) {
-      high = halves[2 * i + 1]!;
-      words = mask.words(high);
-    }
-    const low = halves[2 * i]!;
-    if (words !== undefined && ((words[low >>> 5] ?? 0) & (1 << (low & 31))) !== 0) {
-      bytes[i >> 3]! |= 1 << (i & 7);
-      count++;
-    }
-  }
-  return { bytes, count };
-}
 
 /** A part of a buffer; the whole one frees it. */
 function viewBuffer(buffer: WasmBuffer, offset: number, byteLength: number): WasmBuffer {
