@@ -155,10 +155,10 @@ export class TopK {
     scanProductCodes(codebook: ProductCodebook, codes: number, row_ids: number, num_rows: number, mask: number, lower: number, upper: number): void;
     /**
      * Scans rows as `arrangeRabitRows` left them: a whole partition, or a part of it that starts on a block and ends
-     * on one or with the partition. `query` as `prepareRabitQuery` wrote it; `numbers` 6 f32 as `Estimate` has them;
-     * `is_coarse`: by the signs alone. `mask`, `lower` and `upper` as in `scanFlat`.
+     * on one or with the partition. `query` as `prepareRabitQuery` wrote it; `numbers` 5 f32 as `Estimate` has them;
+     * `mode` 0 accurate, 1 normal, 2 fast. `mask`, `lower` and `upper` as in `scanFlat`.
      */
-    scanRabit(num_bits: number, has_errors: boolean, is_coarse: boolean, query: number, numbers: number, values: number, row_ids: number, num_rows: number, dimension: number, mask: number, lower: number, upper: number): void;
+    scanRabit(num_bits: number, has_errors: boolean, mode: number, query: number, numbers: number, values: number, row_ids: number, num_rows: number, dimension: number, mask: number, lower: number, upper: number): void;
     /**
      * As `scanFlat`, over 8-bit scalar codes. l2: `query` is `dimension` codes, the distance Σ(Δcode)² × `scale`;
      * dot: `dimension` f32, the distance `offset` − `scale` × Σ code·q.

@@ -477,11 +477,11 @@ export class TopK {
     }
     /**
      * Scans rows as `arrangeRabitRows` left them: a whole partition, or a part of it that starts on a block and ends
-     * on one or with the partition. `query` as `prepareRabitQuery` wrote it; `numbers` 6 f32 as `Estimate` has them;
-     * `is_coarse`: by the signs alone. `mask`, `lower` and `upper` as in `scanFlat`.
+     * on one or with the partition. `query` as `prepareRabitQuery` wrote it; `numbers` 5 f32 as `Estimate` has them;
+     * `mode` 0 accurate, 1 normal, 2 fast. `mask`, `lower` and `upper` as in `scanFlat`.
      * @param {number} num_bits
      * @param {boolean} has_errors
-     * @param {boolean} is_coarse
+     * @param {number} mode
      * @param {number} query
      * @param {number} numbers
      * @param {number} values
@@ -492,8 +492,8 @@ export class TopK {
      * @param {number} lower
      * @param {number} upper
      */
-    scanRabit(num_bits, has_errors, is_coarse, query, numbers, values, row_ids, num_rows, dimension, mask, lower, upper) {
-        const ret = wasm.topk_scanRabit(this.__wbg_ptr, num_bits, has_errors, is_coarse, query, numbers, values, row_ids, num_rows, dimension, mask, lower, upper);
+    scanRabit(num_bits, has_errors, mode, query, numbers, values, row_ids, num_rows, dimension, mask, lower, upper) {
+        const ret = wasm.topk_scanRabit(this.__wbg_ptr, num_bits, has_errors, mode, query, numbers, values, row_ids, num_rows, dimension, mask, lower, upper);
         if (ret[1]) {
             throw takeFromExternrefTable0(ret[0]);
         }

@@ -1,8 +1,8 @@
 //! Full-zip pages: control word, then the value, row after row (format page section 2.2). For values so wide that a take
 //! should read exactly them.
 
-use super::chunk::pack_validity;
 use super::levels::Levels;
+use super::lists::pack_validity;
 use super::values::{ListValues, VariableValues};
 use lancelet_common::error::{KernelError, Result};
 

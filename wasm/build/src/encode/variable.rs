@@ -2,13 +2,12 @@
 //! the bytes advance in steps, so that a host can do other things in between.
 
 use super::block;
-use super::choose::{
-    measure_fixed, to_indices, PageContext, Request, DICTIONARY_SHARE, FULL_ZIP_BYTES,
-};
+use super::choose::{PageContext, Request, DICTIONARY_SHARE, FULL_ZIP_BYTES};
 use super::chunk::{ChunkSource, VariableSource};
 use super::compression::{compress, Scheme};
 use super::constant;
 use super::dictionary;
+use super::fixed::{measure_fixed, to_indices};
 use super::fsst::{self, SymbolTable};
 use super::full_zip::zip_variable;
 use super::general::GeneralSource;

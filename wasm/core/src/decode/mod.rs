@@ -7,7 +7,9 @@ mod block;
 mod buffer;
 mod builder;
 mod compression;
+mod fixed_lists;
 mod fsst;
+mod layout;
 mod levels;
 mod mini_block;
 mod output;
@@ -15,6 +17,8 @@ mod page;
 mod per_value;
 mod program;
 mod rle;
+mod runs;
+mod shape;
 mod values;
 
 pub use array::{decompress_buffer, expand_symbols, take_field, unpack_bit_blocks, unpack_bits};

@@ -2,36 +2,16 @@
 
 use super::bits::{read_u32, read_u64, slice};
 use super::block::{decode_levels, decode_values};
+use super::layout::{read_layout, Layout};
 use super::levels::{max_definition, max_visible, Layer};
-use super::mini_block::ChunkFormat;
-use super::per_value::ItemFormat;
 use super::program::{Encoding, ProgramReader};
-use super::values::{Shape, Values};
+use super::shape::{read_shape, Shape, MAX_LAYERS};
+use super::values::Values;
 use lancelet_common::error::{KernelError, Result};
 use wasm_bindgen::prelude::wasm_bindgen;
 
-const MAX_LAYERS: usize = 64;
-const MAX_FIELDS: usize = 4096;
 /// Level streams of constant pages are bounded by their bytes; this bounds what one run may claim.
 const MAX_CONSTANT_LEVELS: usize = 1 << 26;
-
-/// The three layouts.
-pub enum Layout {
-    MiniBlock {
-        format: ChunkFormat,
-        dictionary: Option<Encoding>,
-        num_items: usize,
-    },
-    FullZip {
-        format: ItemFormat,
-    },
-    Constant {
-        rep: Option<Encoding>,
-        def: Option<Encoding>,
-        num_rep: usize,
-        num_def: usize,
-    },
-}
 
 /// A page as the host holds it between reads.
 #[wasm_bindgen]
@@ -65,54 +45,6 @@ impl PageDecoder {
     }
 }
 
-/// Reads the shape words: variable, bits of an item, dimensions.
-pub fn read_shape(words: &mut ProgramReader) -> Result<Shape> {
-    let kind = words.word()?;
-    if kind == 2 {
-        return read_packed_shape(words);
-    }
-    let variable = kind != 0;
-    let item_bits = words.word()?;
-    let count = words.word()?;
-    if count > MAX_LAYERS {
-        return Err(KernelError::Invalid("too many dimensions"));
-    }
-    let mut dimensions = Vec::with_capacity(count);
-    for _ in 0..count {
-        dimensions.push(words.word()?);
-    }
-    let shape = Shape {
-        variable,
-        item_bits,
-        dimensions,
-        fields: Vec::new(),
-    };
-    shape.value_bits()?;
-    Ok(shape)
-}
-
-/// The shapes of a packed struct's fields; none of them is a packed struct itself.
-fn read_packed_shape(words: &mut ProgramReader) -> Result<Shape> {
-    let count = words.word()?;
-    if count > MAX_FIELDS {
-        return Err(KernelError::Invalid("too many fields"));
-    }
-    let mut fields = Vec::with_capacity(count);
-    for _ in 0..count {
-        let field = read_shape(words)?;
-        if !field.fields.is_empty() {
-            return Err(KernelError::Invalid("a packed struct in a packed struct"));
-        }
-        fields.push(field);
-    }
-    Ok(Shape {
-        variable: false,
-        item_bits: 0,
-        dimensions: Vec::new(),
-        fields,
-    })
-}
-
 #[wasm_bindgen]
 impl PageDecoder {
     /// `program` and its byte strings, as src/format/read/decode-program.ts writes them.
@@ -130,57 +62,7 @@ impl PageDecoder {
         for _ in 0..num_layers {
             layers.push(Layer::parse(words.word()?)?);
         }
-        let layout = match words.word()? {
-            1 => {
-                let num_buffers = words.word()?;
-                let large = words.word()? != 0;
-                let rep = words.optional()?;
-                let def = words.optional()?;
-                let values = words
-                    .optional()?
-                    .ok_or(KernelError::Corrupt("a page without a value encoding"))?;
-                let dictionary = words.optional()?;
-                let num_items = words.word()?;
-                Layout::MiniBlock {
-                    format: ChunkFormat {
-                        rep,
-                        def,
-                        values,
-                        num_buffers,
-                        large,
-                    },
-                    dictionary,
-                    num_items,
-                }
-            }
-            2 => {
-                let format = ItemFormat {
-                    bits_rep: words.word()?,
-                    bits_def: words.word()?,
-                    value_bytes: words.word()?,
-                    length_bytes: words.word()?,
-                    values: words
-                        .optional()?
-                        .ok_or(KernelError::Corrupt("a page without a value encoding"))?,
-                };
-                if format.bits_rep > 16
-                    || format.bits_def > 16
-                    || !matches!(format.length_bytes, 0 | 4 | 8)
-                {
-                    return Err(KernelError::Corrupt(
-                        "a full-zip page with impossible widths",
-                    ));
-                }
-                Layout::FullZip { format }
-            }
-            3 => Layout::Constant {
-                rep: words.optional()?,
-                def: words.optional()?,
-                num_rep: words.word()?,
-                num_def: words.word()?,
-            },
-            _ => return Err(KernelError::Unsupported("this page layout")),
-        };
+        let layout = read_layout(&mut words)?;
         Ok(PageDecoder {
             shape,
             layers,

@@ -1,38 +1,11 @@
 //! Decoded leaf values in Arrow's shapes: fixed width with fixed-size-list validity, or variable width.
 
 use super::bits::{bytes_for, slice, Bits};
+use super::shape::Shape;
 use lancelet_common::error::{KernelError, Result};
 
 /// No single column of a batch may grow beyond this: Arrow's 32-bit offsets end here, and so does memory soon.
 const MAX_BYTES: usize = i32::MAX as usize;
-
-/// What a leaf column's values look like, from its logical type.
-#[derive(Clone)]
-pub struct Shape {
-    pub variable: bool,
-    /// Bits of the innermost item; 0 for the null type and for variable width.
-    pub item_bits: usize,
-    /// Sizes of the fixed-size lists around it, outermost first.
-    pub dimensions: Vec<usize>,
-    /// Packed structs: what lies side by side in each row. Empty for everything else.
-    pub fields: Vec<Shape>,
-}
-
-impl Shape {
-    /// Innermost items in one value.
-    pub fn items(&self) -> Result<usize> {
-        self.dimensions
-            .iter()
-            .try_fold(1usize, |product, size| product.checked_mul(*size))
-            .ok_or(KernelError::Corrupt("a fixed-size list is too wide"))
-    }
-
-    pub fn value_bits(&self) -> Result<usize> {
-        self.items()?
-            .checked_mul(self.item_bits)
-            .ok_or(KernelError::Corrupt("a fixed-size list is too wide"))
-    }
-}
 
 /// A run of decoded values of one shape.
 pub struct Values {
