@@ -17,6 +17,7 @@ import {
   type QueryVector,
   type VectorValues,
 } from "./element.ts";
+import { createGraph, type Graph, type StoredGraph } from "./graph-search.ts";
 import {
   callKernel,
   copyFloat32,
@@ -26,6 +27,7 @@ import {
   withBuffers,
 } from "./memory.ts";
 import { checkQuery, countVectors, encodeMetric, type Metric } from "./metric.ts";
+import { createRabitKernels, type RabitKernels } from "./rabit-scan.ts";
 import { type TopK, wrapTopK } from "./top-k.ts";
 
 /** Vectors and bitmaps of the core module. */
@@ -40,6 +42,8 @@ export interface VectorKernels {
    * @param k 0 to 2^32 − 1; 0 keeps nothing
    */
   createTopK(k: number): TopK;
+  /** See {@link createGraph}. */
+  createGraph(stored: StoredGraph, numRows: number): Graph;
   /**
    * Distances of `query` to every vector, in order; NaN where a value is NaN, or for the cosine of a zero vector.
    * Copies the vectors in and the distances out: at most 16 MB a call stays under 20 ms.
@@ -65,7 +69,7 @@ export interface VectorKernels {
 }
 
 /** The kernels of the core module, on one thread. */
-export type CoreKernels = VectorKernels;
+export type CoreKernels = VectorKernels & RabitKernels;
 
 function createVectorKernels(memory: KernelMemory): VectorKernels {
   return {
@@ -77,6 +81,7 @@ function createVectorKernels(memory: KernelMemory): VectorKernels {
       }
       return wrapTopK(memory, new WasmTopK(k));
     },
+    createGraph: (stored, numRows) => createGraph(memory, stored, numRows),
     distances(metric, query, vectors, dimension) {
       const element = elementOf(vectors);
       const code = encodeMetric(metric, listMetrics(element));
@@ -123,7 +128,17 @@ function createVectorKernels(memory: KernelMemory): VectorKernels {
  */
 export function instantiateCore(module: WebAssembly.Module): CoreKernels {
   const { memory } = initSync({ module });
-  return createVectorKernels(createKernelMemory({ memory, allocateBytes, freeBytes }));
+  const heap = createKernelMemory({ memory, allocateBytes, freeBytes });
+  loaded = { ...createVectorKernels(heap), ...createRabitKernels(heap) };
+  return loaded;
+}
+
+let loaded: CoreKernels | undefined;
+
+/** The core kernels where they are loaded already, at once. @throws INVALID_ARGUMENT before */
+export function getCoreKernels(): CoreKernels {
+  if (!loaded) throw new LanceError("INVALID_ARGUMENT", "the core kernels are not loaded: call loadCoreKernels first");
+  return loaded;
 }
 
 let loading: Promise<CoreKernels> | undefined;

@@ -121,7 +121,7 @@ function createReader(
     const { lower, upper: farthest } = boundDistances(query.distanceRange);
     const upper = tightenUpper(farthest, threshold);
     const { rowBytes, blockRows = 1 } = storage;
-    const askPartition = storage.prepareQuery(prepared.query);
+    const askPartition = storage.prepareQuery(prepared.query, { approxMode: query.approxMode });
     const giveWay = createGiveWay(signal);
     const wanted = limit?.count ?? Number.POSITIVE_INFINITY;
     const topK = core.createTopK(query.k);

@@ -9,7 +9,7 @@ mod tables;
 
 pub use block::{arrange_rows, Block, BLOCK_ROWS};
 pub use query::{prepare_query, query_bytes, Query};
-pub use scan::{scan_blocks, Estimate, Rows};
+pub use scan::{scan_blocks, Estimate, Mode, Rows};
 
 use crate::search::{Range, TopK};
 use lancelet_common::error::{KernelError, Result};
@@ -71,15 +71,15 @@ pub fn arrange_rabit_rows(
 #[wasm_bindgen]
 impl TopK {
     /// Scans rows as `arrangeRabitRows` left them: a whole partition, or a part of it that starts on a block and ends
-    /// on one or with the partition. `query` as `prepareRabitQuery` wrote it; `numbers` 6 f32 as `Estimate` has them;
-    /// `is_coarse`: by the signs alone. `mask`, `lower` and `upper` as in `scanFlat`.
+    /// on one or with the partition. `query` as `prepareRabitQuery` wrote it; `numbers` 5 f32 as `Estimate` has them;
+    /// `mode` 0 accurate, 1 normal, 2 fast. `mask`, `lower` and `upper` as in `scanFlat`.
     #[allow(clippy::too_many_arguments)]
     #[wasm_bindgen(js_name = scanRabit)]
     pub fn scan_rabit(
         &mut self,
         num_bits: usize,
         has_errors: bool,
-        is_coarse: bool,
+        mode: u8,
         query: usize,
         numbers: usize,
         values: usize,
@@ -95,7 +95,7 @@ impl TopK {
         let (query, numbers, rows) = unsafe {
             (
                 Query::view(view::<u8>(query, query_bytes(dimension))?, dimension)?,
-                view::<f32>(numbers, 6)?,
+                view::<f32>(numbers, 5)?,
                 Rows {
                     values: view::<u8>(values, layout.rows_bytes(num_rows)?)?,
                     row_ids: view::<u64>(row_ids, num_rows)?,
@@ -106,7 +106,7 @@ impl TopK {
                 },
             )
         };
-        let estimate = Estimate::new(numbers, is_coarse);
+        let estimate = Estimate::new(numbers, Mode::from_code(mode)?);
         scan_blocks(
             &mut self.best,
             &layout,

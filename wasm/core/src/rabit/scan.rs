@@ -1,14 +1,36 @@
 use super::block::{Block, BLOCK_ROWS};
 use super::lanes::{mask_not_above, sum_signed};
 use super::query::Query;
-use super::tables::sum_block;
+use super::tables::{sum_block, sum_row, Steps};
 use crate::search::{BestK, Range};
-use lancelet_common::error::Result;
+use lancelet_common::error::{KernelError, Result};
 use lancelet_common::rabit::{unpack_ex_block, RowLayout, EX_BLOCK};
 use lancelet_common::simd::dot_with_bytes;
 
 /// Allowed rows up to which a block is not worth its tables.
 const FEW_ROWS: u32 = 3;
+
+/// How exactly distances are told, by native's names.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mode {
+    /// By the formula.
+    Accurate,
+    /// Products with signs of whole blocks are sums of shared tables: the very errors that native's answers have.
+    Normal,
+    /// So, and by the signs alone, whatever other bits there are.
+    Fast,
+}
+
+impl Mode {
+    pub fn from_code(code: u8) -> Result<Mode> {
+        match code {
+            0 => Ok(Mode::Accurate),
+            1 => Ok(Mode::Normal),
+            2 => Ok(Mode::Fast),
+            _ => Err(KernelError::Invalid("an unknown mode")),
+        }
+    }
+}
 
 /// How a product with a code becomes a distance: product × scale factor × `scale_by` + `add_by` × (add factor −
 /// `add_from`) + `constant`. `error_by` × error factor is how far that may be off by the signs alone.
@@ -18,13 +40,12 @@ pub struct Estimate {
     add_from: f32,
     constant: f32,
     error_by: f32,
-    /// By the signs alone, whatever other bits there are.
-    is_coarse: bool,
+    mode: Mode,
 }
 
 impl Estimate {
     /// The first five of the numbers; missing ones are 0.
-    pub fn new(numbers: &[f32], is_coarse: bool) -> Estimate {
+    pub fn new(numbers: &[f32], mode: Mode) -> Estimate {
         let number = |index: usize| numbers.get(index).copied().unwrap_or(0.0);
         Estimate {
             scale_by: number(0),
@@ -32,7 +53,7 @@ impl Estimate {
             add_from: number(2),
             constant: number(3),
             error_by: number(4),
-            is_coarse,
+            mode,
         }
     }
 
@@ -50,7 +71,7 @@ pub struct Rows<'a> {
     pub mask: Option<&'a [u8]>,
 }
 
-/// Offers every allowed row whose distance can still count, by its exact distance.
+/// Offers every allowed row whose distance can still count.
 pub fn scan_blocks(
     best: &mut BestK,
     layout: &RowLayout,
@@ -111,20 +132,22 @@ fn find_candidates(
     block: &Block,
     limit: f32,
 ) -> u32 {
-    let is_refined = layout.ex_bits > 0 && !estimate.is_coarse;
+    let is_refined = layout.ex_bits > 0 && estimate.mode != Mode::Fast;
     if limit == f32::INFINITY || (is_refined && !layout.has_errors) {
         return u32::MAX;
     }
     let sums = sum_block(block.codes, block.num_rows, query.tables);
     let (adds, scales) = (load(block.factors(0)), load(block.factors(1)));
     let base = query.steps.base - 0.5 * query.sum;
+    let told = find_shared(query, estimate, block).map_or(0.0, |(steps, _)| steps.slack);
+    let total_slack = query.steps.slack + told;
     let mut bounds = [0f32; BLOCK_ROWS];
     for row in 0..BLOCK_ROWS {
         let scale = scales[row] * estimate.scale_by;
         let offset = estimate.offset(adds[row]);
         let product = f32::from(sums[row]) * query.steps.step + base;
         // What f32 loses of a large offset belongs to the slack.
-        let slack = scale.abs() * query.steps.slack + offset.abs() * 1e-6;
+        let slack = scale.abs() * total_slack + offset.abs() * 1e-6;
         bounds[row] = product * scale + offset - slack;
     }
     if is_refined {
@@ -136,7 +159,20 @@ fn find_candidates(
     mask_not_above(&bounds, limit)
 }
 
-/// The distance of one row by the exact formula; by the signs alone where that already is beyond `limit`.
+/// The tables that decide the distances of a block's rows, if any do.
+fn find_shared<'a>(
+    query: &'a Query,
+    estimate: &Estimate,
+    block: &Block,
+) -> Option<(Steps, &'a [u8])> {
+    // Native has the rows beyond the last whole block by the formula.
+    if estimate.mode == Mode::Accurate || block.num_rows < BLOCK_ROWS {
+        return None;
+    }
+    query.shared
+}
+
+/// The distance of one row; NaN where its signs already tell that it is beyond `limit`.
 fn compute_distance(
     layout: &RowLayout,
     query: &Query,
@@ -144,10 +180,15 @@ fn compute_distance(
     (block, row): (&Block, usize),
     limit: f32,
 ) -> f32 {
-    let signed = sum_signed(block.codes, row, block.num_rows, query.values);
+    let signed = match find_shared(query, estimate, block) {
+        Some((steps, tables)) => {
+            sum_row(block.codes, row, block.num_rows, tables) as f32 * steps.step + steps.base
+        }
+        None => sum_signed(block.codes, row, block.num_rows, query.values),
+    };
     let scale = block.factor(1, row) * estimate.scale_by;
     let coarse = (signed - 0.5 * query.sum) * scale + estimate.offset(block.factor(0, row));
-    if layout.ex_bits == 0 || estimate.is_coarse {
+    if layout.ex_bits == 0 || estimate.mode == Mode::Fast {
         return coarse;
     }
     if layout.has_errors && coarse - block.factor(2, row) * estimate.error_by > limit {
@@ -258,7 +299,7 @@ mod tests {
         row: usize,
         turned: &[f32],
         numbers: &[f32],
-        is_coarse: bool,
+        mode: Mode,
     ) -> f64 {
         let Partition {
             layout,
@@ -269,7 +310,11 @@ mod tests {
         let bytes = &rows[row * layout.row_bytes()..(row + 1) * layout.row_bytes()];
         let factor =
             |at: usize| f64::from(f32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()));
-        let x = if is_coarse { 0 } else { layout.ex_bits };
+        let x = if mode == Mode::Fast {
+            0
+        } else {
+            layout.ex_bits
+        };
         let codes = &codes[row * layout.dimension..(row + 1) * layout.dimension];
         let product: f64 = codes
             .iter()
@@ -316,30 +361,16 @@ mod tests {
                 let mask: Vec<u8> = (0..38)
                     .map(|i| if i % 5 == 0 { 1 } else { random.next() as u8 })
                     .collect();
-                for (is_coarse, mask, lower, upper) in [
-                    (false, None, f64::NAN, f64::NAN),
-                    (false, Some(mask.as_slice()), 2.5, 3.2),
-                    (true, Some(mask.as_slice()), f64::NAN, 3.3),
+                let masked = Some(mask.as_slice());
+                for (mode, mask, range) in [
+                    (Mode::Accurate, None, [f64::NAN, f64::NAN]),
+                    (Mode::Accurate, masked, [2.5, 3.2]),
+                    (Mode::Normal, masked, [f64::NAN, 3.3]),
+                    (Mode::Fast, None, [f64::NAN, 3.3]),
                 ] {
-                    let distance = |row: usize| {
-                        compute_plainly(
-                            &partition,
-                            row,
-                            &query.values[..dimension],
-                            &numbers,
-                            is_coarse,
-                        )
-                    };
-                    let mut expected: Vec<(f64, u64)> = (0..301)
-                        .filter(|&row| mask.is_none_or(|mask| mask[row / 8] >> (row % 8) & 1 == 1))
-                        .map(|row| (distance(row), row as u64 * 3))
-                        .filter(|(distance, _)| lower.is_nan() || *distance >= lower)
-                        .filter(|(distance, _)| upper.is_nan() || *distance < upper)
-                        .collect();
-                    expected.sort_by(|a, b| a.0.total_cmp(&b.0));
-                    expected.truncate(20);
+                    let estimate = Estimate::new(&numbers, mode);
+                    let range = Range::new(range[0], range[1]);
                     let mut best = BestK::new(20);
-                    let estimate = Estimate::new(&numbers, is_coarse);
                     let (front, back) = (64 * layout.row_bytes(), 64);
                     for (values, row_ids, mask) in [
                         (
@@ -358,24 +389,45 @@ mod tests {
                             row_ids,
                             mask,
                         };
-                        scan_blocks(
-                            &mut best,
+                        scan_blocks(&mut best, &layout, &query, &estimate, &rows, range).unwrap();
+                    }
+                    // Every row, one by one.
+                    let mut all = BestK::new(20);
+                    for row in 0..301 {
+                        let start = row / 32 * 32;
+                        let width = layout.row_bytes();
+                        let block = Block::new(
                             &layout,
-                            &query,
-                            &estimate,
-                            &rows,
-                            Range::new(lower, upper),
-                        )
-                        .unwrap();
-                    }
-                    let found = best.take_sorted();
-                    assert_eq!(found.len(), expected.len());
-                    for ((distance, _), (exact, _)) in found.iter().zip(&expected) {
-                        assert!(
-                            (f64::from(*distance) - exact).abs() < 1e-3 * exact.abs().max(1.0),
-                            "{bits} bits, {dimension}: {distance} {exact}"
+                            &values[start * width..301.min(start + 32) * width],
                         );
+                        let at = (&block, row - start);
+                        let distance =
+                            compute_distance(&layout, &query, &estimate, at, f32::INFINITY);
+                        let exact = compute_plainly(
+                            &partition,
+                            row,
+                            &query.values[..dimension],
+                            &numbers,
+                            mode,
+                        );
+                        let slack = match (mode, query.shared) {
+                            (Mode::Accurate, _) | (_, None) => 0.0,
+                            // Scale factors are at most 0.2 and 0.01.
+                            (Mode::Fast, Some((steps, _))) => 0.14 * steps.slack,
+                            (_, Some((steps, _))) => (0.007 * 256.0f32).max(0.14) * steps.slack,
+                        };
+                        let error = (f64::from(distance) - exact).abs();
+                        assert!(
+                            error < 1e-3 * exact.abs().max(1.0) + f64::from(slack),
+                            "{bits} bits, {dimension}, {mode:?}: {distance} {exact}"
+                        );
+                        if mask.is_none_or(|mask| mask[row / 8] >> (row % 8) & 1 == 1)
+                            && range.contains(distance)
+                        {
+                            all.offer(distance, partition.row_ids[row]).unwrap();
+                        }
                     }
+                    assert_eq!(best.take_sorted(), all.take_sorted());
                 }
             }
         }
@@ -398,7 +450,7 @@ mod tests {
         let signs = [0x5a; 4];
         prepare_query(&Rotation::fast(&signs, 8).unwrap(), &[0.5; 8], bytes).unwrap();
         let query = Query::view(bytes, 8).unwrap();
-        let estimate = Estimate::new(&[1.0, 1.0, 0.0, 100.0, 1.0], false);
+        let estimate = Estimate::new(&[1.0, 1.0, 0.0, 100.0, 1.0], Mode::Accurate);
         let mut best = BestK::new(5);
         let rows = Rows {
             values: &partition.rows,

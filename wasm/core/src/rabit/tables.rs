@@ -1,4 +1,4 @@
-//! Sums over the values whose sign bit is set, by tables in bytes: an estimate with a known error.
+//! Sums over the values whose sign bit is set, by tables in bytes: estimates with a known error.
 
 use super::lanes::add_lookups;
 use super::BLOCK_ROWS;
@@ -19,10 +19,8 @@ pub struct Steps {
 /// The sums of four values by which of them count, bit by bit.
 fn sum_subsets(values: &[f32]) -> [f32; 16] {
     let mut sums = [0f32; 16];
-    for (i, &value) in values.iter().take(4).enumerate() {
-        for bits in 0..1 << i {
-            sums[bits + (1 << i)] = sums[bits] + value;
-        }
+    for bits in 1..16usize {
+        sums[bits] = sums[bits & (bits - 1)] + values[bits.trailing_zeros() as usize];
     }
     sums
 }
@@ -70,6 +68,45 @@ pub fn fill_tables(values: &[f32], tables: &mut [u8]) -> Steps {
         // What sums of f32 lose is far below 2^-17 of the terms' sum.
         slack: (greatest - least) / 2.0 + total * 8e-6,
     }
+}
+
+/// Tables as native's `normal` mode has them, all in steps from one least sum: their sums are part of its answers, where
+/// those of [`fill_tables`] only bound them. `None` where no step is finite.
+pub fn fill_shared_tables(values: &[f32], tables: &mut [u8]) -> Option<Steps> {
+    let all = || values.chunks_exact(4).map(sum_subsets);
+    let least = all().flatten().fold(0f32, f32::min);
+    let greatest = all().flatten().fold(0f32, f32::max);
+    let num_tables = (values.len() / 4) as f32;
+    let base = num_tables * least;
+    let step = (greatest - least) / 255.0;
+    let per_step = 255.0 / (greatest - least);
+    tables.fill(0);
+    if !base.is_finite() || !(num_tables * greatest).is_finite() || !step.is_finite() {
+        return None;
+    }
+    let mut slack = values.iter().map(|value| value.abs()).sum::<f32>() * 8e-6;
+    for (sums, table) in all().zip(tables.chunks_exact_mut(16)) {
+        if per_step.is_finite() {
+            for (entry, sum) in table.iter_mut().zip(sums) {
+                *entry = ((sum - least) * per_step).round_ties_even() as u8;
+            }
+        }
+        let errors = sums.iter().zip(table.iter());
+        slack += errors
+            .map(|(sum, &entry)| (sum - least - f32::from(entry) * step).abs())
+            .fold(0f32, f32::max);
+    }
+    Some(Steps { base, step, slack })
+}
+
+/// Adds up table entries over the codes of one row of a block of `stride` rows.
+pub fn sum_row(codes: &[u8], row: usize, stride: usize, tables: &[u8]) -> u32 {
+    let column = |(codes, table): (&[u8], &[u8])| {
+        let code = usize::from(codes[row]);
+        u32::from(table[code & 15]) + u32::from(table[16 + (code >> 4)])
+    };
+    let columns = codes.chunks_exact(stride).zip(tables.chunks_exact(32));
+    columns.map(column).sum()
 }
 
 /// Adds up table entries over the codes of a block, a sum a row; those past the block's rows mean nothing.
@@ -139,6 +176,33 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn shared_tables_keep_their_slack() {
+        for dimension in [8, 64, 384] {
+            let values: Vec<f32> = (0..dimension)
+                .map(|i| ((i * 7919 % 1000) as f32 - 480.0) / 300.0)
+                .collect();
+            let mut tables = vec![0; 4 * dimension];
+            let steps = fill_shared_tables(&values, &mut tables).unwrap();
+            let codes: Vec<u8> = (0..dimension / 8 * 32)
+                .map(|i| (i * i * 31 % 257) as u8)
+                .collect();
+            for row in 0..32 {
+                let exact: f64 = (0..dimension)
+                    .filter(|i| codes[i / 8 * 32 + row] >> (i % 8) & 1 == 1)
+                    .map(|i| f64::from(values[i]))
+                    .sum();
+                let told = steps.base + sum_row(&codes, row, 32, &tables) as f32 * steps.step;
+                assert!((f64::from(told) - exact).abs() <= f64::from(steps.slack));
+            }
+        }
+        assert_eq!(
+            fill_shared_tables(&[0.0; 8], &mut [1; 32]).map(|steps| steps.slack),
+            Some(0.0)
+        );
+        assert!(fill_shared_tables(&[f32::MAX; 8], &mut [0; 32]).is_none());
     }
 
     #[test]

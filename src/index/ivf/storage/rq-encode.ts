@@ -1,0 +1,65 @@
+import { getBuildKernels } from "../../../kernels/build.ts";
+import { measureRabitRow } from "../../../kernels/rabit-layout.ts";
+import { getPartitionMetric } from "../metric.ts";
+import type { RabitModel } from "./rq-model.ts";
+import type { PlacedShape } from "./storage.ts";
+
+/** Codes vectors against the centroids of their partitions. */
+export type RabitRowEncoder = (vectors: Float32Array, partitions: Uint32Array) => Uint8Array;
+
+/** Rotates the centroids when first asked. */
+export function createRabitRowEncoder(model: RabitModel, shape: PlacedShape): RabitRowEncoder {
+  const { numBits, rotation } = model;
+  const { centroids, type } = shape;
+  const { dimension } = type;
+  const metric = getPartitionMetric(shape.metric);
+  let rotated: Float32Array | undefined;
+  return (vectors, partitions) => {
+    const kernels = getBuildKernels();
+    rotated ??= kernels.rotateVectors(centroids, dimension, rotation);
+    const by = { metric, numBits, rotation, centroids, rotatedCentroids: rotated, dimension };
+    const rows = kernels.encodeRabit(vectors, partitions, by);
+    if (model.hasErrors && model.estimator === "raw_query") return rows;
+    return model.estimator === "residual_query"
+      ? toResidualRows(rows, vectors, { partitions, shape, hasErrors: model.hasErrors })
+      : dropErrors(rows, partitions.length, model, dimension);
+  };
+}
+
+/** Rows as segments without error factors have them. */
+function dropErrors(rows: Uint8Array, numRows: number, { numBits }: RabitModel, dimension: number): Uint8Array {
+  const { rowBytes, codeBytes } = measureRabitRow({ dimension, numBits, hasErrors: true });
+  const kept = codeBytes + 8;
+  const left = new Uint8Array(numRows * (rowBytes - 4));
+  for (let row = 0; row < numRows; row++) {
+    const from = row * rowBytes;
+    left.set(rows.subarray(from, from + kept), row * (rowBytes - 4));
+    left.set(rows.subarray(from + kept + 4, from + rowBytes), row * (rowBytes - 4) + kept);
+  }
+  return left;
+}
+
+/** One-bit rows with the factors of old releases: those of a query less the centroid. */
+function toResidualRows(
+  rows: Uint8Array,
+  vectors: Float32Array,
+  options: { readonly partitions: Uint32Array; readonly shape: PlacedShape; readonly hasErrors: boolean },
+): Uint8Array {
+  const { partitions, shape, hasErrors } = options;
+  const { dimension } = shape.type;
+  const { rowBytes, codeBytes } = measureRabitRow({ dimension, numBits: 1, hasErrors: true });
+  const view = new DataView(rows.buffer, rows.byteOffset, rows.byteLength);
+  const isDot = shape.metric === "dot";
+  partitions.forEach((partition, row) => {
+    let [add, centroidNorm] = [0, 0];
+    for (let i = 0; i < dimension; i++) {
+      const [v, c] = [vectors[row * dimension + i]!, shape.centroids[partition * dimension + i]!];
+      add += isDot ? -v * c : (v - c) ** 2;
+      centroidNorm += c * c;
+    }
+    const at = row * rowBytes + codeBytes;
+    view.setFloat32(at, isDot ? 1 + add + centroidNorm : add, true);
+    view.setFloat32(at + 4, (view.getFloat32(at + 4, true) * Math.sqrt(dimension)) / 2, true);
+  });
+  return hasErrors ? rows : dropErrors(rows, partitions.length, { numBits: 1 } as RabitModel, dimension);
+}
