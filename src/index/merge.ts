@@ -10,7 +10,12 @@ import { getFamily } from "./registry.ts";
 import type { IndexSegment } from "./segment.ts";
 
 /** How a group is merged. */
-export interface MergeOptions extends PoolOptions {
+export interface MergeOptions extends Omit<PoolOptions, "memoryBudgetBytes"> {
+  /**
+   * Bytes of memory merges may use over all workers; one merge has the share of one worker, since others may run beside
+   * it. Default 256 MiB.
+   */
+  readonly memoryBudgetBytes?: number | undefined;
   /** Fragments appended since, to be indexed with the group. Default none. */
   readonly newFragmentIds?: readonly number[] | undefined;
 }
@@ -30,16 +35,23 @@ export async function mergeExistingIndexSegments(
   if (!first) throw new LanceError("INVALID_ARGUMENT", "at least one index segment is required, received none");
   await checkSegmentSet(segments, locateSegment(snapshot, first).field, snapshot.version);
   await getFamily(first);
-  const task: MergeTask = {
-    uri: snapshot.uri,
-    version: snapshot.version,
-    segments,
-    newFragmentIds: [...(options.newFragmentIds ?? [])],
-    memoryBudgetBytes: options.memoryBudgetBytes ?? DEFAULT_MEMORY_BUDGET_BYTES,
-  };
-  const fragmentIds = [...segments.flatMap((segment) => segment.fragmentIds), ...task.newFragmentIds];
+  const budgetBytes = options.memoryBudgetBytes ?? DEFAULT_MEMORY_BUDGET_BYTES;
+  if (!(budgetBytes > 0)) {
+    throw new LanceError("INVALID_ARGUMENT", `memoryBudgetBytes: expected more than 0, received ${budgetBytes}`, {
+      received: budgetBytes,
+    });
+  }
+  const newFragmentIds = [...(options.newFragmentIds ?? [])];
+  const fragmentIds = [...segments.flatMap((segment) => segment.fragmentIds), ...newFragmentIds];
   const { pool, owned } = resolvePool({ pool: options.pool, ownedWorkers: 1 });
   try {
+    const task: MergeTask = {
+      uri: snapshot.uri,
+      version: snapshot.version,
+      segments,
+      newFragmentIds,
+      memoryBudgetBytes: Math.max(1, Math.floor(budgetBytes / pool.numWorkers)),
+    };
     const { signal, onProgress } = options;
     const planned = { kind: "merge", task: { ...task }, fragmentIds } as const;
     return await runSegmentTask(snapshot, planned, { indexName: first.name, pool, signal, onProgress });

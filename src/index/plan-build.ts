@@ -85,8 +85,11 @@ const DEFAULT_TARGET_BYTES = 256 * 2 ** 20;
 
 /**
  * Proposes which segments to merge, from their sizes alone: neighbours by coverage, as many as stay within the target.
- * Segments of unknown size are left alone, and so are those already as large as the target. Pure: opens no file.
- * @returns groups of two or more; give each to `mergeExistingIndexSegments`
+ * Segments of unknown size are left alone, and so are those already as large as the target. Segments of several indexes
+ * may be given; a group is of one. Pure: opens no file.
+ * @returns groups of two or more; give each to `mergeExistingIndexSegments`, all at once if you like: they share the pool
+ *   and its budget
+ * @throws INVALID_ARGUMENT for a target that is no size
  */
 export function planIndexMerge(
   segments: readonly IndexSegment[],
@@ -98,6 +101,15 @@ export function planIndexMerge(
       received: target,
     });
   }
+  const indexes = new Map<string, IndexSegment[]>();
+  for (const segment of segments) {
+    const key = JSON.stringify([segment.name, segment.fields, segment.indexDetails]);
+    indexes.set(key, [...(indexes.get(key) ?? []), segment]);
+  }
+  return [...indexes.values()].flatMap((each) => groupNeighbours(each, target));
+}
+
+function groupNeighbours(segments: readonly IndexSegment[], target: number): IndexSegment[][] {
   const sized = segments
     .map((segment) => ({ segment, bytes: getSegmentBytes(segment) ?? Number.POSITIVE_INFINITY }))
     .sort((a, b) => (a.segment.fragmentIds[0] ?? 0) - (b.segment.fragmentIds[0] ?? 0));
