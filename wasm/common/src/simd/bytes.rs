@@ -1,40 +1,43 @@
 //! Sums over vectors of bytes, in whole numbers: exact, whatever their order.
 
 /// Bytes that one turn of the loops takes.
-const STEP: usize = 16;
-/// Turns after which 32-bit lanes are emptied: a turn adds at most 4 × 255² to one.
-const TURNS: usize = 8192;
+const STEP: usize = 32;
+/// Turns after which 32-bit sums are emptied: a turn adds at most 32 × 255².
+const TURNS: usize = 2048;
 
 #[cfg(target_arch = "wasm32")]
 mod imp {
     use core::arch::wasm32::*;
 
     #[inline(always)]
-    unsafe fn load(bytes: &[u8]) -> v128 {
-        v128_load(bytes.as_ptr() as *const v128)
-    }
-
-    #[inline(always)]
     fn sum(lanes: v128) -> u64 {
-        u64::from(u32x4_extract_lane::<0>(lanes))
-            + u64::from(u32x4_extract_lane::<1>(lanes))
-            + u64::from(u32x4_extract_lane::<2>(lanes))
-            + u64::from(u32x4_extract_lane::<3>(lanes))
+        u64::from(
+            u32x4_extract_lane::<0>(lanes)
+                + u32x4_extract_lane::<1>(lanes)
+                + u32x4_extract_lane::<2>(lanes)
+                + u32x4_extract_lane::<3>(lanes),
+        )
     }
 
     /// # Safety
-    /// Both are of one length, a multiple of 16 of at most `TURNS` turns.
+    /// Both are of one length, a multiple of 32 of at most `TURNS` turns.
     #[inline(always)]
-    pub unsafe fn squared_l2(a: &[u8], b: &[u8]) -> u64 {
-        let mut lanes = u32x4_splat(0);
-        for (a, b) in a.chunks_exact(16).zip(b.chunks_exact(16)) {
-            let (a, b) = (load(a), load(b));
-            let low = i16x8_sub(u16x8_extend_low_u8x16(a), u16x8_extend_low_u8x16(b));
-            let high = i16x8_sub(u16x8_extend_high_u8x16(a), u16x8_extend_high_u8x16(b));
-            lanes = i32x4_add(lanes, i32x4_dot_i16x8(low, low));
-            lanes = i32x4_add(lanes, i32x4_dot_i16x8(high, high));
+    pub unsafe fn squared_l2(wide: &[u16], codes: &[u8]) -> u64 {
+        let mut sums = [u32x4_splat(0); 4];
+        let (from, to) = (wide.as_ptr(), codes.as_ptr());
+        // One counter for both: a fifth faster than slices that are cut side by side.
+        let mut i = 0;
+        while i < codes.len() {
+            for (quarter, sum) in sums.iter_mut().enumerate() {
+                let at = i + 8 * quarter;
+                let code = u16x8_load_extend_u8x8(to.add(at));
+                let difference = i16x8_sub(v128_load(from.add(at) as *const v128), code);
+                *sum = i32x4_add(*sum, i32x4_dot_i16x8(difference, difference));
+            }
+            i += super::STEP;
         }
-        sum(lanes)
+        let [a, b, c, d] = sums;
+        sum(i32x4_add(i32x4_add(a, b), i32x4_add(c, d)))
     }
 
     /// # Safety
@@ -42,23 +45,28 @@ mod imp {
     #[inline(always)]
     pub unsafe fn hamming(a: &[u8], b: &[u8]) -> u64 {
         let mut lanes = u32x4_splat(0);
-        for (a, b) in a.chunks_exact(16).zip(b.chunks_exact(16)) {
-            let counts = u8x16_popcnt(v128_xor(load(a), load(b)));
-            let pairs = u16x8_extadd_pairwise_u8x16(counts);
+        // Lanes of bytes hold 31 counts of at most 8.
+        for (a, b) in a.chunks(32 * 31).zip(b.chunks(32 * 31)) {
+            let mut counts = [u8x16_splat(0); 2];
+            let mut i = 0;
+            while i < a.len() {
+                for (half, counts) in counts.iter_mut().enumerate() {
+                    let at = i + 16 * half;
+                    let bits = v128_xor(
+                        v128_load(a.as_ptr().add(at) as *const v128),
+                        v128_load(b.as_ptr().add(at) as *const v128),
+                    );
+                    *counts = u8x16_add(*counts, u8x16_popcnt(bits));
+                }
+                i += super::STEP;
+            }
+            let pairs = u16x8_add(
+                u16x8_extadd_pairwise_u8x16(counts[0]),
+                u16x8_extadd_pairwise_u8x16(counts[1]),
+            );
             lanes = i32x4_add(lanes, u32x4_extadd_pairwise_u16x8(pairs));
         }
         sum(lanes)
-    }
-
-    /// Four codes as f32.
-    ///
-    /// # Safety
-    /// Four bytes are readable.
-    #[inline(always)]
-    pub unsafe fn widen(codes: *const u8) -> [f32; 4] {
-        let bytes = v128_load32_zero(codes as *const u32);
-        let lanes = f32x4_convert_u32x4(u32x4_extend_low_u16x8(u16x8_extend_low_u8x16(bytes)));
-        core::mem::transmute(lanes)
     }
 }
 
@@ -66,8 +74,8 @@ mod imp {
 mod imp {
     /// # Safety
     /// None needed here.
-    pub unsafe fn squared_l2(a: &[u8], b: &[u8]) -> u64 {
-        super::squared_l2_tail(a, b)
+    pub unsafe fn squared_l2(wide: &[u16], codes: &[u8]) -> u64 {
+        super::squared_l2_tail(wide, codes)
     }
 
     /// # Safety
@@ -75,17 +83,11 @@ mod imp {
     pub unsafe fn hamming(a: &[u8], b: &[u8]) -> u64 {
         super::hamming_tail(a, b)
     }
-
-    /// # Safety
-    /// Four bytes are readable.
-    pub unsafe fn widen(codes: *const u8) -> [f32; 4] {
-        core::array::from_fn(|i| f32::from(*codes.add(i)))
-    }
 }
 
-fn squared_l2_tail(a: &[u8], b: &[u8]) -> u64 {
-    let square = |(&a, &b): (&u8, &u8)| u64::from(u32::from(a.abs_diff(b)).pow(2));
-    a.iter().zip(b).map(square).sum()
+fn squared_l2_tail(wide: &[u16], codes: &[u8]) -> u64 {
+    let square = |(&a, &b): (&u16, &u8)| u64::from(u32::from(a.abs_diff(u16::from(b))).pow(2));
+    wide.iter().zip(codes).map(square).sum()
 }
 
 fn hamming_tail(a: &[u8], b: &[u8]) -> u64 {
@@ -94,11 +96,11 @@ fn hamming_tail(a: &[u8], b: &[u8]) -> u64 {
 }
 
 #[inline(always)]
-fn sum_blocks(
-    a: &[u8],
+fn sum_blocks<T>(
+    a: &[T],
     b: &[u8],
-    block: impl Fn(&[u8], &[u8]) -> u64,
-    tail: impl Fn(&[u8], &[u8]) -> u64,
+    block: impl Fn(&[T], &[u8]) -> u64,
+    tail: impl Fn(&[T], &[u8]) -> u64,
 ) -> u64 {
     let length = a.len().min(b.len());
     let whole = length - length % STEP;
@@ -112,13 +114,14 @@ fn sum_blocks(
     sum
 }
 
-/// Squared euclidean distance over the shorter length of the two.
+/// Squared euclidean distance of codes of 8 bits over the shorter length of the two; those of `wide`, at most 255 each,
+/// are spread out since they are compared many times.
 #[inline]
-pub fn squared_l2_bytes(a: &[u8], b: &[u8]) -> u64 {
+pub fn squared_l2_codes(wide: &[u16], codes: &[u8]) -> u64 {
     // SAFETY: blocks are cut to whole steps, no longer than `TURNS`.
     sum_blocks(
-        a,
-        b,
+        wide,
+        codes,
         |a, b| unsafe { imp::squared_l2(a, b) },
         squared_l2_tail,
     )
@@ -131,34 +134,6 @@ pub fn hamming(a: &[u8], b: &[u8]) -> u64 {
     sum_blocks(a, b, |a, b| unsafe { imp::hamming(a, b) }, hamming_tail)
 }
 
-/// Dot product of floats with bytes, over the shorter length of the two.
-#[inline]
-pub fn dot_with_bytes(values: &[f32], codes: &[u8]) -> f32 {
-    let length = values.len().min(codes.len());
-    let (values, codes) = (&values[..length], &codes[..length]);
-    let mut sums = [[0f32; 4]; 4];
-    let whole = length - length % STEP;
-    for (values, codes) in values[..whole]
-        .chunks_exact(STEP)
-        .zip(codes[..whole].chunks_exact(STEP))
-    {
-        for (chain, sum) in sums.iter_mut().enumerate() {
-            // SAFETY: each chunk holds 16 codes.
-            let wide = unsafe { imp::widen(codes.as_ptr().add(4 * chain)) };
-            for lane in 0..4 {
-                sum[lane] += values[4 * chain + lane] * wide[lane];
-            }
-        }
-    }
-    let mut tail = 0.0;
-    for (value, &code) in values[whole..].iter().zip(&codes[whole..]) {
-        tail += value * f32::from(code);
-    }
-    let lanes: [f32; 4] =
-        core::array::from_fn(|i| (sums[0][i] + sums[1][i]) + (sums[2][i] + sums[3][i]));
-    (lanes[0] + lanes[2]) + (lanes[1] + lanes[3]) + tail
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,10 +142,15 @@ mod tests {
     fn every_length_adds_every_term_once() {
         for length in (0..70).chain([STEP * TURNS - 1, STEP * TURNS + 17, 3 * STEP * TURNS]) {
             let (zeros, full) = (vec![0u8; length], vec![255u8; length]);
-            let ones = vec![1f32; length.min(4000)];
-            assert_eq!(squared_l2_bytes(&zeros, &full), length as u64 * 65025);
+            assert_eq!(
+                squared_l2_codes(&vec![0; length], &full),
+                length as u64 * 65025
+            );
+            assert_eq!(
+                squared_l2_codes(&vec![255; length], &zeros),
+                length as u64 * 65025
+            );
             assert_eq!(hamming(&zeros, &full), length as u64 * 8);
-            assert_eq!(dot_with_bytes(&ones, &full), ones.len() as f32 * 255.0);
         }
     }
 }

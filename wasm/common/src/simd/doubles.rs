@@ -1,53 +1,145 @@
-//! Sums over two vectors of 64-bit floats, in chains that two-lane SIMD takes.
+//! Sums over two vectors of 64-bit floats, in chains of two lanes each.
 
-const LANES: usize = 8;
+#[cfg(target_arch = "wasm32")]
+mod imp {
+    use core::arch::wasm32::*;
 
+    #[derive(Clone, Copy)]
+    pub struct F64x2(v128);
+
+    impl F64x2 {
+        #[inline(always)]
+        pub fn zero() -> Self {
+            Self(f64x2_splat(0.0))
+        }
+
+        /// # Safety
+        /// Two f64 must be readable at `pointer`; any alignment.
+        #[inline(always)]
+        pub unsafe fn load(pointer: *const f64) -> Self {
+            Self(v128_load(pointer as *const v128))
+        }
+
+        #[inline(always)]
+        pub fn plus(self, other: Self) -> Self {
+            Self(f64x2_add(self.0, other.0))
+        }
+
+        #[inline(always)]
+        pub fn minus(self, other: Self) -> Self {
+            Self(f64x2_sub(self.0, other.0))
+        }
+
+        #[inline(always)]
+        pub fn times(self, other: Self) -> Self {
+            Self(f64x2_mul(self.0, other.0))
+        }
+
+        #[inline(always)]
+        pub fn sum(self) -> f64 {
+            f64x2_extract_lane::<0>(self.0) + f64x2_extract_lane::<1>(self.0)
+        }
+    }
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+mod imp {
+    #[derive(Clone, Copy)]
+    pub struct F64x2([f64; 2]);
+
+    impl F64x2 {
+        pub fn zero() -> Self {
+            Self([0.0; 2])
+        }
+
+        /// # Safety
+        /// Two f64 must be readable at `pointer`; any alignment.
+        pub unsafe fn load(pointer: *const f64) -> Self {
+            Self(core::ptr::read_unaligned(pointer as *const [f64; 2]))
+        }
+
+        pub fn plus(self, other: Self) -> Self {
+            Self(core::array::from_fn(|i| self.0[i] + other.0[i]))
+        }
+
+        pub fn minus(self, other: Self) -> Self {
+            Self(core::array::from_fn(|i| self.0[i] - other.0[i]))
+        }
+
+        pub fn times(self, other: Self) -> Self {
+            Self(core::array::from_fn(|i| self.0[i] * other.0[i]))
+        }
+
+        pub fn sum(self) -> f64 {
+            self.0[0] + self.0[1]
+        }
+    }
+}
+
+use imp::F64x2;
+
+const CHAINS: usize = 4;
+const STEP: usize = 2 * CHAINS;
+
+/// Adds up `N` terms a value: `lanes` gives those of two values, `single` those of one.
 #[inline(always)]
 fn sum_terms<const N: usize>(
     a: &[f64],
     b: &[f64],
-    term: impl Fn(f64, f64) -> [f64; N],
+    lanes: impl Fn(F64x2, F64x2) -> [F64x2; N],
+    single: impl Fn(f64, f64) -> [f64; N],
 ) -> [f64; N] {
     let length = a.len().min(b.len());
-    let whole = length - length % LANES;
-    let mut sums = [[0f64; LANES]; N];
-    for (a, b) in a[..whole]
-        .chunks_exact(LANES)
-        .zip(b[..whole].chunks_exact(LANES))
-    {
-        for lane in 0..LANES {
-            let terms = term(a[lane], b[lane]);
-            for n in 0..N {
-                sums[n][lane] += terms[n];
+    let whole = length - length % STEP;
+    let mut sums = [[F64x2::zero(); N]; CHAINS];
+    for i in (0..whole).step_by(STEP) {
+        for (chain, sums) in sums.iter_mut().enumerate() {
+            let at = i + 2 * chain;
+            // SAFETY: every load ends at or before `whole`.
+            let terms = unsafe {
+                lanes(
+                    F64x2::load(a.as_ptr().add(at)),
+                    F64x2::load(b.as_ptr().add(at)),
+                )
+            };
+            for (sum, term) in sums.iter_mut().zip(terms) {
+                *sum = sum.plus(term);
             }
         }
     }
     let mut tails = [0f64; N];
     for (&a, &b) in a[whole..length].iter().zip(&b[whole..length]) {
-        let terms = term(a, b);
-        for n in 0..N {
-            tails[n] += terms[n];
+        for (tail, term) in tails.iter_mut().zip(single(a, b)) {
+            *tail += term;
         }
     }
-    core::array::from_fn(|n| sums[n].iter().sum::<f64>() + tails[n])
+    core::array::from_fn(|n| {
+        let [a, b, c, d] = sums.map(|sums| sums[n]);
+        a.plus(b).plus(c.plus(d)).sum() + tails[n]
+    })
 }
 
 /// Dot product over the shorter length of the two.
 #[inline]
 pub fn dot_doubles(a: &[f64], b: &[f64]) -> f64 {
-    sum_terms(a, b, |a, b| [a * b])[0]
+    sum_terms(a, b, |a, b| [a.times(b)], |a, b| [a * b])[0]
 }
 
 /// Squared euclidean distance over the shorter length of the two.
 #[inline]
 pub fn squared_l2_doubles(a: &[f64], b: &[f64]) -> f64 {
-    sum_terms(a, b, |a, b| [(a - b) * (a - b)])[0]
+    let lanes = |a: F64x2, b| {
+        let difference = a.minus(b);
+        [difference.times(difference)]
+    };
+    sum_terms(a, b, lanes, |a, b| [(a - b) * (a - b)])[0]
 }
 
 /// Dot product of a query with a row, and the squared norm of the row, in one pass.
 #[inline]
 pub fn dot_and_norm_doubles(query: &[f64], row: &[f64]) -> (f64, f64) {
-    let [dot, norm] = sum_terms(query, row, |q, value| [q * value, value * value]);
+    let lanes = |q: F64x2, value: F64x2| [q.times(value), value.times(value)];
+    let [dot, norm] = sum_terms(query, row, lanes, |q, value| [q * value, value * value]);
     (dot, norm)
 }
 

@@ -6,7 +6,7 @@ mod imp {
     use core::arch::wasm32::*;
 
     #[derive(Clone, Copy)]
-    pub struct F32x4(v128);
+    pub struct F32x4(pub(crate) v128);
 
     impl F32x4 {
         #[inline(always)]
@@ -59,7 +59,7 @@ mod imp {
 #[cfg(not(target_arch = "wasm32"))]
 mod imp {
     #[derive(Clone, Copy)]
-    pub struct F32x4([f32; 4]);
+    pub struct F32x4(pub(crate) [f32; 4]);
 
     impl F32x4 {
         #[inline(always)]

@@ -5,9 +5,11 @@ mod doubles;
 mod halves;
 mod lanes;
 mod products;
+mod sources;
 
-pub use bytes::{dot_with_bytes, hamming, squared_l2_bytes};
+pub use bytes::{hamming, squared_l2_codes};
 pub use doubles::{dot_and_norm_doubles, dot_doubles, squared_l2_doubles};
 pub use halves::{widen_half, widen_halves};
 pub use lanes::F32x4;
-pub use products::{dot, dot_and_norm, squared_l2};
+pub use products::{dot, dot_and_norm, dot_with_bytes, squared_l2};
+pub use sources::{FiniteHalf, Source, BEYOND_HALVES};

@@ -1,37 +1,6 @@
-use super::metric::{Metric, PreparedQuery, RowQuery};
-use lancelet_common::error::{try_zeroed, KernelError, Result};
-use lancelet_common::simd::{
-    dot_and_norm_doubles, dot_doubles, hamming, squared_l2_doubles, widen_halves,
-};
-
-/// Rows of 16-bit floats: widened one at a time, then compared as 32-bit ones.
-pub struct HalfQuery<'a> {
-    inner: PreparedQuery<'a>,
-    row: Vec<f32>,
-}
-
-impl<'a> HalfQuery<'a> {
-    pub fn new(metric: Metric, values: &'a [f32]) -> Result<HalfQuery<'a>> {
-        Ok(HalfQuery {
-            inner: PreparedQuery::new(metric, values)?,
-            row: try_zeroed(values.len())?,
-        })
-    }
-}
-
-impl RowQuery for HalfQuery<'_> {
-    type Value = u16;
-
-    fn width(&self) -> usize {
-        self.row.len()
-    }
-
-    #[inline(always)]
-    fn distance(&mut self, row: &[u16]) -> f32 {
-        widen_halves(row, &mut self.row);
-        self.inner.compare(&self.row)
-    }
-}
+use super::metric::{Metric, RowQuery};
+use lancelet_common::error::{KernelError, Result};
+use lancelet_common::simd::{dot_and_norm_doubles, dot_doubles, hamming, squared_l2_doubles};
 
 /// Rows of 64-bit floats; the distance is rounded once, at the end.
 pub struct DoubleQuery<'a> {

@@ -1,6 +1,6 @@
 use lancelet_common::error::{KernelError, Result};
 use lancelet_common::memory::Pod;
-use lancelet_common::simd::{dot, dot_and_norm, squared_l2};
+use lancelet_common::simd::{dot, dot_and_norm, squared_l2, Source};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Metric {
@@ -60,21 +60,32 @@ impl<'a> PreparedQuery<'a> {
         })
     }
 
+    pub fn metric(&self) -> Metric {
+        self.metric
+    }
+
+    pub fn values(&self) -> &[f32] {
+        self.values
+    }
+
     /// The distance to `row`, of the query's dimension.
     #[inline(always)]
-    pub fn compare(&self, row: &[f32]) -> f32 {
+    pub fn compare<S: Source>(&self, row: &[S]) -> f32 {
         match self.metric {
             Metric::L2 => squared_l2(self.values, row),
             Metric::Dot => 1.0 - dot(self.values, row),
             Metric::Cosine | Metric::Hamming => {
                 let (dot, norm) = dot_and_norm(self.values, row);
-                if self.is_ordinary && is_ordinary(norm) {
-                    1.0 - dot / self.norm / norm.sqrt()
-                } else {
-                    cosine_in_doubles(self.values, row)
-                }
+                self.join_cosine(dot, norm)
+                    .unwrap_or_else(|| cosine_in_doubles(self.values, row))
             }
         }
+    }
+
+    /// The cosine distance; `None` where the squared norm of the row, or the query's, lost bits.
+    #[inline(always)]
+    pub fn join_cosine(&self, dot: f32, norm: f32) -> Option<f32> {
+        (self.is_ordinary && is_ordinary(norm)).then(|| 1.0 - dot / self.norm / norm.sqrt())
     }
 }
 
@@ -99,10 +110,10 @@ fn is_ordinary(squared: f32) -> bool {
 
 /// For vectors whose squared length does not fit 32 bits. NaN where either has no direction.
 #[cold]
-fn cosine_in_doubles(query: &[f32], row: &[f32]) -> f32 {
+fn cosine_in_doubles<S: Source>(query: &[f32], row: &[S]) -> f32 {
     let (mut dot, mut query_norm, mut row_norm) = (0.0f64, 0.0f64, 0.0f64);
     for (&q, &value) in query.iter().zip(row) {
-        let (q, value) = (f64::from(q), f64::from(value));
+        let (q, value) = (f64::from(q), f64::from(value.widen()));
         dot += q * value;
         query_norm += q * q;
         row_norm += value * value;

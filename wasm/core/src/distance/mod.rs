@@ -1,10 +1,12 @@
 //! Distances as Lance reports them: squared l2, 1 − cosine similarity, 1 − dot product, bits that differ.
 
 mod elements;
+mod halves;
 mod metric;
 mod scalar_codes;
 
-pub use elements::{BitQuery, DoubleQuery, HalfQuery};
+pub use elements::{BitQuery, DoubleQuery};
+pub use halves::HalfQuery;
 pub use metric::{distances_of, Metric, PreparedQuery, RowQuery};
 pub use scalar_codes::{CodeDotQuery, CodeL2Query};
 

@@ -1,23 +1,25 @@
 use super::metric::RowQuery;
-use lancelet_common::error::{KernelError, Result};
-use lancelet_common::simd::{dot_with_bytes, squared_l2_bytes};
+use lancelet_common::error::{try_with_capacity, KernelError, Result};
+use lancelet_common::simd::{dot, squared_l2_codes};
 
 /// Rows of 8-bit scalar codes, compared in code space: Σ(Δcode)² × `scale`.
-pub struct CodeL2Query<'a> {
-    codes: &'a [u8],
+pub struct CodeL2Query {
+    codes: Vec<u16>,
     scale: f32,
 }
 
-impl<'a> CodeL2Query<'a> {
-    pub fn new(codes: &'a [u8], scale: f32) -> Result<CodeL2Query<'a>> {
+impl CodeL2Query {
+    pub fn new(codes: &[u8], scale: f32) -> Result<CodeL2Query> {
         if codes.is_empty() {
             return Err(KernelError::Invalid("a vector without dimensions"));
         }
-        Ok(CodeL2Query { codes, scale })
+        let mut wide = try_with_capacity(codes.len())?;
+        wide.extend(codes.iter().map(|&code| u16::from(code)));
+        Ok(CodeL2Query { codes: wide, scale })
     }
 }
 
-impl RowQuery for CodeL2Query<'_> {
+impl RowQuery for CodeL2Query {
     type Value = u8;
 
     fn width(&self) -> usize {
@@ -26,7 +28,7 @@ impl RowQuery for CodeL2Query<'_> {
 
     #[inline(always)]
     fn distance(&mut self, row: &[u8]) -> f32 {
-        squared_l2_bytes(self.codes, row) as f32 * self.scale
+        squared_l2_codes(&self.codes, row) as f32 * self.scale
     }
 }
 
@@ -59,6 +61,6 @@ impl RowQuery for CodeDotQuery<'_> {
 
     #[inline(always)]
     fn distance(&mut self, row: &[u8]) -> f32 {
-        self.offset - self.scale * dot_with_bytes(self.values, row)
+        self.offset - self.scale * dot(self.values, row)
     }
 }
