@@ -30,6 +30,7 @@ interface KindEntry {
 
 const loadFlatSubIndex = async () => (await import("./ivf/sub-index/flat.ts")).flatSubIndex;
 const loadFlatStorage = async () => (await import("./ivf/storage/flat.ts")).flatStorage;
+const loadRabitStorage = async () => (await import("./ivf/storage/rq.ts")).rabitStorage;
 const loadProductStorage = async () => (await import("./ivf/storage/pq.ts")).productStorage;
 const loadScalarStorage = async () => (await import("./ivf/storage/sq.ts")).scalarStorage;
 
@@ -74,6 +75,7 @@ const KINDS: readonly KindEntry[] = [
     message: "vectorindexdetails",
     families: [
       vectorEntry("IVF_FLAT", { subIndex: loadFlatSubIndex, storage: loadFlatStorage }),
+      vectorEntry("IVF_RQ", { subIndex: loadFlatSubIndex, storage: loadRabitStorage }),
       vectorEntry("IVF_PQ", { subIndex: loadFlatSubIndex, storage: loadProductStorage }),
       vectorEntry("IVF_SQ", { subIndex: loadFlatSubIndex, storage: loadScalarStorage }),
     ],
