@@ -57,7 +57,10 @@ export function explainAnalyzed(uri: string, plan: ScanPlan, statistics: ScanSta
   const segments = statistics.segments.map((segment) => describeSegment(segment, plan));
   const flat = `  Flat: fragments=[${statistics.flatFragmentIds.join(", ")}], rows_scanned=${statistics.flatRows}`;
   const total = `AnalyzeExec: output_rows=${statistics.rowsReturned}, elapsed_ms=${statistics.milliseconds.toFixed(3)}`;
-  return `${explainScan(uri, plan)}${[total, ...segments, flat].join("\n")}\n`;
+  const { rows, kept, reads, bytesRead } = statistics.refined;
+  const refined =
+    rows === 0 ? [] : [`  Refine: rows=${rows}, cache_hits=${kept}, iops=${reads}, bytes_read=${bytesRead}`];
+  return `${explainScan(uri, plan)}${[total, ...segments, ...refined, flat].join("\n")}\n`;
 }
 
 /** What one segment did, of a vector index with the partitions it looked at. */

@@ -1,3 +1,4 @@
+import { type ReadCounts, withReadCounts } from "../index/count-reads.ts";
 import type { NearestRows } from "../index/search.ts";
 import { boundDistances, findVectors } from "../index/vector-rule.ts";
 import { loadCoreKernels } from "../kernels/core.ts";
@@ -48,16 +49,20 @@ export async function measureRows(
   return { rowIds: rowIds.subarray(0, count), distances: distances.subarray(0, count) };
 }
 
-function takeVectors(
-  { snapshot, memoryBudgetBytes, signal }: QueryContext,
+async function takeVectors(
+  { snapshot, memoryBudgetBytes, statistics, signal }: QueryContext,
   { field, type }: VectorColumn,
   addresses: BigUint64Array,
 ): Promise<FixedRows> {
-  return takeFixedRows(snapshot, addresses, {
+  const counts: ReadCounts = { reads: 0, bytes: 0 };
+  const taken = await takeFixedRows(snapshot, addresses, {
     field,
     rowBytes: type.dimension * elementBytes(type.element),
     maxBytes: Math.floor(memoryBudgetBytes * KEPT_SHARE),
     findValid: (values) => findVectors(values, type.dimension),
+    store: withReadCounts(snapshot.store, counts),
     signal,
   });
+  statistics.addRefined({ rows: addresses.length, kept: taken.numKept, reads: counts.reads, bytesRead: counts.bytes });
+  return taken;
 }

@@ -11,6 +11,16 @@ export interface SegmentStatistics extends SearchMetrics {
   readonly rows: number;
 }
 
+/** What was measured again by its vectors. */
+export interface RefineStatistics {
+  rows: number;
+  /** Of these, rows whose vectors were at hand. */
+  kept: number;
+  /** Requests for vectors that need no decoding, and their bytes. */
+  reads: number;
+  bytesRead: number;
+}
+
 /** Where an answer came from, as `analyzePlan` prints it. */
 export interface ScanStatistics {
   /** Segments asked, in the order of the plan. */
@@ -18,6 +28,7 @@ export interface ScanStatistics {
   /** Fragments no segment covers (or all, without an index): their rows were compared one by one. */
   readonly flatFragmentIds: readonly number[];
   readonly flatRows: number;
+  readonly refined: RefineStatistics;
   readonly rowsReturned: number;
   /** Bytes of data files fetched by the flat part. Index bytes stand in `segments`. */
   readonly milliseconds: number;
@@ -30,6 +41,7 @@ export class StatisticsCollector {
   readonly segments: SegmentStatistics[] = [];
   readonly flatFragmentIds = new Set<number>();
   flatRows = 0;
+  readonly refined: RefineStatistics = { rows: 0, kept: 0, reads: 0, bytesRead: 0 };
   rowsReturned = 0;
 
   constructor(now: () => number) {
@@ -42,11 +54,16 @@ export class StatisticsCollector {
     this.flatRows += rows;
   }
 
+  addRefined(more: RefineStatistics): void {
+    for (const key of Object.keys(more) as (keyof RefineStatistics)[]) this.refined[key] += more[key];
+  }
+
   finish(): ScanStatistics {
     return {
       segments: this.segments,
       flatFragmentIds: [...this.flatFragmentIds].sort((a, b) => a - b),
       flatRows: this.flatRows,
+      refined: { ...this.refined },
       rowsReturned: this.rowsReturned,
       milliseconds: this.#now() - this.#started,
     };

@@ -25,7 +25,7 @@ import type { Store } from "../../src/store/store.ts";
 import { toRowAddress } from "../../src/table/row-ids/row-addresses.ts";
 import { RowCache } from "../../src/table/rows/row-cache.ts";
 import { takeAddresses } from "../../src/table/rows/take.ts";
-import { type FixedRows, getKeptRowBytes, takeFixedRows } from "../../src/table/rows/take-fixed.ts";
+import { getKeptRowBytes, takeFixedRows } from "../../src/table/rows/take-fixed.ts";
 import { openSnapshot, type Snapshot } from "../../src/table/snapshot.ts";
 import { expectError } from "../index/support.ts";
 import { createRandom } from "../kernels/support.ts";
@@ -61,16 +61,17 @@ const addressOf = (row: number) => toRowAddress(Math.floor(row / PER_FRAGMENT), 
 
 const ALL = Array.from({ length: ROWS }, (_, row) => addressOf(row));
 
-function take(snapshot: Snapshot, addresses: readonly bigint[], maxBytes = MAX_BYTES, name = "v") {
+async function take(snapshot: Snapshot, addresses: readonly bigint[], maxBytes = MAX_BYTES, name = "v") {
   const field = snapshot.schema.fields.find((each) => each.name === name)!;
   const { element, dimension } = findVectorType(field)!;
   const findValid = (values: Data) => findVectors(values, dimension);
   const rowBytes = dimension * elementBytes(element);
-  return takeFixedRows(snapshot, BigUint64Array.from(addresses), { field, rowBytes, maxBytes, findValid });
+  const taken = await takeFixedRows(snapshot, BigUint64Array.from(addresses), { field, rowBytes, maxBytes, findValid });
+  return { bytes: taken.bytes, invalid: taken.invalid };
 }
 
 /** The same rows by the general way. */
-async function takePlainly(snapshot: Snapshot, addresses: readonly bigint[], name = "v"): Promise<FixedRows> {
+async function takePlainly(snapshot: Snapshot, addresses: readonly bigint[], name = "v") {
   const field = snapshot.schema.fields.find((each) => each.name === name)!;
   const batch = await takeAddresses(snapshot, BigUint64Array.from(addresses), [field]);
   const data = batch.data.children[0]!;

@@ -2,6 +2,7 @@ import type { Data } from "apache-arrow";
 import { LanceError } from "../../errors.ts";
 import { readSlice } from "../../format/read/byte-source.ts";
 import type { LanceField } from "../../format/schema.ts";
+import type { ReadableStore } from "../../store/store.ts";
 import { mapBounded, settleAll } from "../../tasks/settle-all.ts";
 import type { FileCache } from "../file-cache.ts";
 import { halvesOf } from "../row-ids/row-addresses.ts";
@@ -20,6 +21,8 @@ export interface TakeFixedOptions {
   readonly maxBytes: number;
   /** Which rows of the column hold a value: bit i, LSB first; `undefined` = all. Asked where rows must be decoded. */
   readonly findValid: (values: Data) => Uint8Array | undefined;
+  /** Where rows that need no decoding are read; default: the table's store. */
+  readonly store?: ReadableStore | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -28,6 +31,8 @@ export interface FixedRows {
   readonly bytes: Uint8Array;
   /** Positions of rows that hold none; their bytes mean nothing. */
   readonly invalid: ReadonlySet<number>;
+  /** Rows that were kept from before. */
+  readonly numKept: number;
 }
 
 /** What is read of one fragment. */
@@ -68,17 +73,17 @@ export async function takeFixedRows(
     sources.set(id, { column, cached: cache.open(`${rowBytes} ${column.key}`, rowBytes), missing: [] });
   }
   const bytes = new Uint8Array(addresses.length * rowBytes);
-  let isComplete = true;
+  let numKept = 0;
   for (let i = 0; i < addresses.length; i++) {
     const row = halves[2 * i]!;
     const source = sources.get(halves[2 * i + 1]!)!;
     if (row >= source.column.numRows) throw refuseRow(halves[2 * i + 1]!, row, source.column);
-    if (source.cached.copy(row, bytes, i * rowBytes)) continue;
-    source.missing.push(i);
-    isComplete = false;
+    if (source.cached.copy(row, bytes, i * rowBytes)) numKept++;
+    else source.missing.push(i);
   }
-  const rows = { bytes, invalid: new Set<number>() };
-  if (!isComplete) await readMissing(snapshot, addresses, { rows, sources: [...sources.values()], options });
+  const rows = { bytes, invalid: new Set<number>(), numKept };
+  if (numKept < addresses.length)
+    await readMissing(snapshot, addresses, { rows, sources: [...sources.values()], options });
   return rows;
 }
 
@@ -118,11 +123,11 @@ async function readMissing(snapshot: Snapshot, addresses: BigUint64Array, readin
 }
 
 async function readRun(
-  { store }: Snapshot,
+  snapshot: Snapshot,
   { column, cached }: Source,
   { run, reading: { rows, options } }: { readonly run: Run; readonly reading: Reading },
 ): Promise<void> {
-  const { rowBytes, signal } = options;
+  const { rowBytes, store = snapshot.store, signal } = options;
   const length = (run.end - run.start) * rowBytes;
   const read = await readSlice(store, column.plain!.path, { offset: run.offset, length, signal });
   const rowAt = (row: number) => read.subarray((row - run.start) * rowBytes, (row - run.start + 1) * rowBytes);
