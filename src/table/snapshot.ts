@@ -73,7 +73,7 @@ export async function openSnapshot(
   const source = await readManifestFromTail(store, probed.path, probed.tail, { signal });
   const { offline } = probed;
   return {
-    ...createSnapshot({ store, uri, source, files: createFileCache(store), deletions: createDeletionCache() }),
+    ...createSnapshot({ store, uri, source }),
     offline,
   };
 }
@@ -90,14 +90,20 @@ export async function openVersion(
   return { ...opened, files, deletions };
 }
 
-/** A snapshot over a manifest that was read or just written. @throws CORRUPT, UNSUPPORTED */
+/**
+ * A snapshot over a manifest that was read or just written.
+ *
+ * @param parts.files open files of another version of the table, and `deletions` its deletion vectors; default none
+ * @throws CORRUPT, UNSUPPORTED
+ */
 export function createSnapshot(parts: {
   store: ReadableStore;
   uri: string;
   source: ManifestFile;
-  files: FileCache;
-  deletions: DeletionCache;
+  files?: FileCache;
+  deletions?: DeletionCache;
 }): Snapshot {
+  const { files = createFileCache(parts.store), deletions = createDeletionCache() } = parts;
   const { manifest, path, indices } = parts.source;
   const name = parseManifestPath(path);
   if (name === undefined || BigInt(name.version) !== manifest.version) {
@@ -114,6 +120,8 @@ export function createSnapshot(parts: {
   }
   return {
     ...parts,
+    files,
+    deletions,
     version: name.version,
     manifest,
     schema: readSchema(manifest.fields, manifest.schemaMetadata),

@@ -1,7 +1,7 @@
 import { LanceError, throwIfAborted } from "../errors.ts";
 import { isRetryableConflict } from "../table/commit/commit.ts";
 import { openVersion, type Snapshot } from "../table/snapshot.ts";
-import { sleep } from "../tasks/sleep.ts";
+import { backOff } from "../tasks/sleep.ts";
 
 /** How often an operation is computed again when another writer's commit stands against it. */
 export interface ConflictOptions {
@@ -46,7 +46,7 @@ export async function retryConflicts<T>(
         throw new LanceError("COMMIT_CONFLICT", message, { ...details, attempts }, { cause: error });
       }
     }
-    await sleep(Math.random() * Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** attempts), signal);
+    await backOff(attempts, { firstMs: FIRST_BACKOFF_MS, maxMs: MAX_BACKOFF_MS, signal });
     current = await openVersion(snapshot, { signal });
   }
 }

@@ -2,7 +2,7 @@ import { isLanceError, LanceError, throwIfAborted } from "../../errors.ts";
 import type { IndexMetadata } from "../../proto/gen/lance/table_pb.ts";
 import type { Transaction } from "../../proto/gen/lance/transaction_pb.ts";
 import { drawUuid } from "../../store/uuid.ts";
-import { sleep } from "../../tasks/sleep.ts";
+import { backOff } from "../../tasks/sleep.ts";
 import { checkWriterFlags } from "../manifest/feature-flags.ts";
 import { probeVersion } from "../manifest/probe-version.ts";
 import { readManifestFromTail, readTransactionOf } from "../manifest/read-manifest.ts";
@@ -127,7 +127,7 @@ export async function commit(snapshot: Snapshot, operation: Operation, options: 
         { retryable: true, attempts: attempt + 1, version: latest.version + 1 },
       );
     }
-    await sleep(Math.random() * Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** attempt), signal);
+    await backOff(attempt, { firstMs: FIRST_BACKOFF_MS, maxMs: MAX_BACKOFF_MS, signal });
   }
 }
 

@@ -6,8 +6,6 @@ import { Transaction_OverwriteSchema } from "../../proto/gen/lance/transaction_p
 import type { Store, StoreCallOptions } from "../../store/store.ts";
 import { drawUuid } from "../../store/uuid.ts";
 import { withBases } from "../../store/with-bases.ts";
-import { createDeletionCache } from "../deletions/deletion-cache.ts";
-import { createFileCache } from "../file-cache.ts";
 import { FLAG_STABLE_ROW_IDS } from "../manifest/feature-flags.ts";
 import { findLatestManifest } from "../manifest/find-version.ts";
 import { createSnapshot, type Snapshot } from "../snapshot.ts";
@@ -79,13 +77,7 @@ export async function createDatasetManifest(ownStore: Store, dataset: NewDataset
     { signal },
   );
   if (published === undefined) throw exists(uri, 1);
-  return createSnapshot({
-    store,
-    uri,
-    source: published,
-    files: createFileCache(store),
-    deletions: createDeletionCache(),
-  });
+  return createSnapshot({ store, uri, source: published });
 }
 
 function exists(uri: string, version: number): LanceError {

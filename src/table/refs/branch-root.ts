@@ -5,6 +5,7 @@ import type { ReadableStore, Store } from "../../store/store.ts";
 import { type StoreRoot, withBases } from "../../store/with-bases.ts";
 import { PREFIX_KIND, withPrefix } from "../../store/with-prefix.ts";
 import { findRootUri } from "../base-paths.ts";
+import { requireWritable } from "../commit/publish.ts";
 import { findLatestManifest, noTable } from "../manifest/find-version.ts";
 import { openSnapshot, type Snapshot } from "../snapshot.ts";
 import { describeMissingRef } from "./named-refs.ts";
@@ -34,6 +35,12 @@ export async function findRoot(snapshot: Snapshot): Promise<StoreRoot> {
   const root = { store: await openStore(rootUri), uri: rootUri };
   roots.set(store, root);
   return root;
+}
+
+/** The store a snapshot's refs are written to. @throws as {@link findRoot}, and UNSUPPORTED when it is read-only */
+export async function findWritableRoot(snapshot: Snapshot): Promise<Store> {
+  const root = await findRoot(snapshot);
+  return requireWritable(root.store, root.uri);
 }
 
 /** A branch of a table: its store is the folder of the branch, through which files of the table are found too. */

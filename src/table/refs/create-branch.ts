@@ -12,8 +12,6 @@ import {
   publishVersion,
   requireWritable,
 } from "../commit/publish.ts";
-import { createDeletionCache } from "../deletions/deletion-cache.ts";
-import { createFileCache } from "../file-cache.ts";
 import { checkWriterFlags, FLAG_BASE_PATHS } from "../manifest/feature-flags.ts";
 import { findLatestManifest } from "../manifest/find-version.ts";
 import type { ManifestFile } from "../manifest/read-manifest.ts";
@@ -67,13 +65,7 @@ export async function createBranch(
     throw cause;
   }
   const { store, uri } = branch;
-  return createSnapshot({
-    store,
-    uri,
-    source: published,
-    files: createFileCache(store),
-    deletions: createDeletionCache(),
-  });
+  return createSnapshot({ store, uri, source: published });
 }
 
 async function publishClone(

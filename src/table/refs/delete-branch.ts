@@ -1,8 +1,8 @@
 import { LanceError } from "../../errors.ts";
 import type { StoreCallOptions } from "../../store/store.ts";
-import { deleteQuietly, requireWritable } from "../commit/publish.ts";
+import { deleteQuietly } from "../commit/publish.ts";
 import type { Snapshot } from "../snapshot.ts";
-import { findRoot } from "./branch-root.ts";
+import { findWritableRoot } from "./branch-root.ts";
 import { describeMissingRef } from "./named-refs.ts";
 import { BRANCHES, type Branch, listBranches } from "./read-branches.ts";
 import { listTags } from "./read-tags.ts";
@@ -22,8 +22,7 @@ export async function deleteBranch(
   options: StoreCallOptions & { readonly force?: boolean | undefined } = {},
 ): Promise<void> {
   checkBranchName(name);
-  const root = await findRoot(snapshot);
-  const store = requireWritable(root.store, root.uri);
+  const store = await findWritableRoot(snapshot);
   const branches = await listBranches(store, options);
   const branch = branches[name];
   if (branch === undefined && options.force !== true)

@@ -1,8 +1,7 @@
 import { isLanceError, LanceError } from "../../errors.ts";
 import type { StoreCallOptions } from "../../store/store.ts";
-import { requireWritable } from "../commit/publish.ts";
 import type { Snapshot } from "../snapshot.ts";
-import { findRoot } from "./branch-root.ts";
+import { findWritableRoot } from "./branch-root.ts";
 import { describeMissingRef } from "./named-refs.ts";
 import { TAGS, type Tag } from "./read-tags.ts";
 import { formatRefPath, type RefJson, readRef, TAGS_PREFIX, writeRef } from "./ref-file.ts";
@@ -16,8 +15,7 @@ export async function createTag(
   options: StoreCallOptions & { readonly reference?: VersionReference | undefined } = {},
 ): Promise<Tag> {
   checkTagName(name);
-  const root = await findRoot(snapshot);
-  const store = requireWritable(root.store, root.uri);
+  const store = await findWritableRoot(snapshot);
   const now = new Date().toISOString();
   const json = await describeReference(snapshot, options, { createdAt: now, updatedAt: now, metadata: {} });
   const path = formatRefPath(TAGS_PREFIX, name);
@@ -38,8 +36,7 @@ export async function updateTag(
   options: StoreCallOptions & { readonly reference?: VersionReference | undefined } = {},
 ): Promise<Tag> {
   checkTagName(name);
-  const root = await findRoot(snapshot);
-  const store = requireWritable(root.store, root.uri);
+  const store = await findWritableRoot(snapshot);
   const path = formatRefPath(TAGS_PREFIX, name);
   const before = await readRef(store, path, options);
   if (before === undefined) throw await describeMissingRef(store, TAGS, { ...options, name });
@@ -51,8 +48,7 @@ export async function updateTag(
 /** @throws NOT_FOUND naming the tags there are, INVALID_ARGUMENT, UNSUPPORTED, IO, ABORTED */
 export async function deleteTag(snapshot: Snapshot, name: string, options: StoreCallOptions = {}): Promise<void> {
   checkTagName(name);
-  const root = await findRoot(snapshot);
-  const store = requireWritable(root.store, root.uri);
+  const store = await findWritableRoot(snapshot);
   const path = formatRefPath(TAGS_PREFIX, name);
   if ((await readRef(store, path, options)) === undefined)
     throw await describeMissingRef(store, TAGS, { ...options, name });
