@@ -63,6 +63,21 @@ const FAMILIES = [
     hits: (i: number) => i % 10 === 4 || i % 10 === 5,
     default: "appended",
   },
+  {
+    indexType: "IVF_PQ",
+    type: VECTOR,
+    makeValue: (i: number): Value => Float32Array.of(i % 10, 1),
+    query: {
+      kind: "vector",
+      q: Float32Array.of(4.4, 1),
+      k: 1000,
+      minimumNprobes: 9,
+      maximumNprobes: null,
+      distanceRange: [null, 1],
+    },
+    hits: (i: number) => i % 10 === 4 || i % 10 === 5,
+    default: "appended",
+  },
 ] as const;
 
 const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);

@@ -62,6 +62,20 @@ const FAMILIES = [
     } as SegmentQuery,
     matches: (i: number) => i % 10 === 3,
   },
+  {
+    indexType: "IVF_PQ",
+    type: VECTORS,
+    makeValue: (i: number): Value => Float32Array.of(i % 10, 0),
+    query: {
+      kind: "vector",
+      q: Float32Array.of(3, 0),
+      k: 1000,
+      minimumNprobes: 9,
+      maximumNprobes: null,
+      distanceRange: [null, 0.5],
+    } as SegmentQuery,
+    matches: (i: number) => i % 10 === 3,
+  },
 ];
 
 async function search(snapshot: Snapshot, segments: readonly IndexSegment[], query: SegmentQuery): Promise<bigint[]> {
