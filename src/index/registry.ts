@@ -29,6 +29,7 @@ interface KindEntry {
 }
 
 const loadFlatSubIndex = async () => (await import("./ivf/sub-index/flat.ts")).flatSubIndex;
+const loadHnswSubIndex = async () => (await import("./ivf/sub-index/hnsw.ts")).hnswSubIndex;
 const loadFlatStorage = async () => (await import("./ivf/storage/flat.ts")).flatStorage;
 const loadRabitStorage = async () => (await import("./ivf/storage/rq.ts")).rabitStorage;
 const loadProductStorage = async () => (await import("./ivf/storage/pq.ts")).productStorage;
@@ -75,6 +76,8 @@ const KINDS: readonly KindEntry[] = [
     message: "vectorindexdetails",
     families: [
       vectorEntry("IVF_FLAT", { subIndex: loadFlatSubIndex, storage: loadFlatStorage }),
+      vectorEntry("IVF_HNSW_FLAT", { subIndex: loadHnswSubIndex, storage: loadFlatStorage }),
+      vectorEntry("IVF_HNSW_SQ", { subIndex: loadHnswSubIndex, storage: loadScalarStorage }),
       vectorEntry("IVF_RQ", { subIndex: loadFlatSubIndex, storage: loadRabitStorage }),
       vectorEntry("IVF_PQ", { subIndex: loadFlatSubIndex, storage: loadProductStorage }),
       vectorEntry("IVF_SQ", { subIndex: loadFlatSubIndex, storage: loadScalarStorage }),

@@ -15,15 +15,17 @@ const HINTS = {
 } as const;
 
 /** The message that describes an index built with some parameters, or to be built once there are rows. */
-export function encodeDetails({ storage }: IvfKind, params: IvfParams): Uint8Array {
+export function encodeDetails({ subIndex, storage }: IvfKind, params: IvfParams): Uint8Array {
   const { metric, targetPartitionSize, fixesPartitions } = params;
   const runtimeHints: Record<string, string> = {};
   for (const [name, hint] of Object.entries(HINTS) as [keyof typeof HINTS, string][]) {
     if (name !== "numPartitions" || fixesPartitions) runtimeHints[hint] = String(params[name]);
   }
+  const hnswIndexConfig = subIndex.encodeDetails({ ...params });
   const message = create(VectorIndexDetailsSchema, {
     metricType: getMetricNumber(metric),
     targetPartitionSize: BigInt(targetPartitionSize ?? 0),
+    ...(hnswIndexConfig ? { hnswIndexConfig } : {}),
     compression: storage.encodeDetails({ ...params }),
     runtimeHints,
   });
@@ -58,9 +60,12 @@ export function readDetailParams(kind: IvfKind, bytes: Uint8Array): IndexParams 
     return Number.isSafeInteger(value) && value > 0 ? [[name, value] as const] : [];
   });
   const quantizer = (compression.value ?? {}) as unknown as IndexParams;
-  const graph: IndexParams = hnsw ? { m: hnsw.maxConnections, efConstruction: hnsw.constructionEf } : {};
+  const graph: IndexParams = hnsw
+    ? { m: hnsw.maxConnections, efConstruction: hnsw.constructionEf, maxLevel: hnsw.maxLevel }
+    : {};
+  const own = [...kind.subIndex.paramNames, ...kind.storage.paramNames];
   const known = Object.entries({ ...quantizer, ...graph }).filter(
-    ([name, value]) => kind.storage.paramNames.includes(name) && Number(value) > 0,
+    ([name, value]) => own.includes(name) && Number(value) > 0,
   );
   const metric = findMetric(metricType);
   const { numPartitions, ...rest } = Object.fromEntries(hinted) as { numPartitions?: number };

@@ -5,6 +5,7 @@ import type { RowSet } from "../../table/row-set.ts";
 import { settleAll } from "../../tasks/settle-all.ts";
 import { decodeBase64 } from "../base64.ts";
 import { checkSame } from "../incompatible.ts";
+import type { IndexParams } from "../params.ts";
 import type { ColumnSource, FamilyContext, IndexFamily, OpenSegment, RowIdMap, SegmentWriter } from "../segment.ts";
 import { getVectorType, type VectorType } from "../vector-type.ts";
 import { decodeDetails, encodeDetails, readDetailParams } from "./details.ts";
@@ -13,7 +14,7 @@ import { type IvfHeader, openIvfHeader } from "./header.ts";
 import { AUXILIARY_FILE, INDEX_FILE, VECTOR_DETAILS } from "./ivf-files.ts";
 import type { IvfKind } from "./kind.ts";
 import { decodeModel, encodeModel, type IvfModel, trainIvf } from "./model.ts";
-import { type IvfParams, resolveIvfParams } from "./params.ts";
+import { fitPartitions, type IvfParams, resolveIvfParams } from "./params.ts";
 import type { PartitionRun } from "./partition-run.ts";
 import { openIvf } from "./reader.ts";
 import { createSegmentRun } from "./segment-run.ts";
@@ -55,7 +56,7 @@ export function createIvfFamily(subIndex: SubIndex, storage: StorageKind): Index
       const mustTrain = model === null || given !== undefined;
       const trained = mustTrain ? await train(kind, source, wanted, { ...context, given }) : decodeModel(model);
       checkModel(kind, trained, wanted, getVectorType(source.field, `an ${indexType} index`));
-      await write(kind, trained, { segments: [], newRows: source, writer, context });
+      await write(kind, trained, { segments: [], newRows: source, params, writer, context });
     },
 
     async checkCompatible(segments, purpose) {
@@ -68,13 +69,15 @@ export function createIvfFamily(subIndex: SubIndex, storage: StorageKind): Index
       if (!first) throw new LanceError("INVALID_ARGUMENT", "nothing to merge: at least one segment is required");
       const learned = storage.mergeModels(headers.map(({ model }) => model.storage));
       const kept = headers.map((header, i) => ({ header, keepRows: keepRow(context.keepRows[i]!) }));
-      await write(kind, { ...first.model, storage: learned }, { segments: kept, newRows, writer, context });
+      const params = first.graphs?.params ?? {};
+      await write(kind, { ...first.model, storage: learned }, { segments: kept, newRows, params, writer, context });
     },
 
     async remap(segment, rowIdMap, writer, context) {
       const header = await openIvfHeader(kind, segment, { signal: context.signal });
       const segments = [{ header, keepRows: rowIdMap }];
-      await write(kind, header.model, { segments, newRows: null, writer, context });
+      const params = header.graphs?.params ?? {};
+      await write(kind, header.model, { segments, newRows: null, params, writer, context });
     },
 
     async readRecipe(segment, signal) {
@@ -99,7 +102,8 @@ function train(
 ): Promise<IvfModel> {
   const type = getVectorType(source.field, `an ${kind.indexType} index`);
   if (given) checkGiven(given, type);
-  return trainIvf(source, params, { type, storage: kind.storage, given, context });
+  const fitted = fitPartitions(kind, params, { type, numRows: source.numRows, context });
+  return trainIvf(source, fitted, { type, storage: kind.storage, given, context });
 }
 
 /** Rows of segments and of a column become one segment of a model; rows coded by another model are coded anew. */
@@ -109,11 +113,13 @@ async function write(
   options: {
     readonly segments: readonly { readonly header: IvfHeader; readonly keepRows: RowIdMap }[];
     readonly newRows: ColumnSource | null;
+    /** How the sub-index is built. */
+    readonly params: IndexParams;
     readonly writer: SegmentWriter;
     readonly context: FamilyContext;
   },
 ): Promise<void> {
-  const { newRows, writer, context } = options;
+  const { newRows, params, writer, context } = options;
   const storage = kind.storage.open(model, model.storage);
   const runs: PartitionRun[] = options.segments.map(({ header, keepRows }) => {
     const recode = kind.storage.createRecoder(header.model.storage, model.storage);
@@ -123,7 +129,7 @@ async function write(
     const kernels = await loadBuildKernels();
     runs.push(...(await shuffleRows(newRows, model, { storage, kernels, scratch: writer.scratch, context })));
   }
-  const parts = { indexType: kind.indexType, subIndex: kind.subIndex, storage };
+  const parts = { indexType: kind.indexType, subIndex: kind.subIndex, storage, params };
   await writeIvfSegment(model, runs, { parts, writer, context });
 }
 

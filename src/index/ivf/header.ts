@@ -14,6 +14,7 @@ import type { IvfKind } from "./kind.ts";
 import { type Metric, parseMetric } from "./metric.ts";
 import type { IvfModel } from "./model.ts";
 import type { RowStorage } from "./storage/storage.ts";
+import type { SubIndexReader } from "./sub-index/sub-index.ts";
 import { decodeCentroids } from "./vectors.ts";
 
 /** What is known of an IVF segment once its two headers are read. */
@@ -25,6 +26,10 @@ export interface IvfHeader {
   readonly offsets: Float64Array;
   readonly lengths: Uint32Array;
   readonly file: LanceFile;
+  /** What the index file has over the partitions; `null` where nothing. */
+  readonly graphs: SubIndexReader | null;
+  /** Closes the files. */
+  close(): void;
   /** Of the open segment. */
   readonly mapRowIds: RowIdMap | undefined;
 }
@@ -71,16 +76,24 @@ export async function openIvfHeader(
   }
   const numPartitions = tensor.length / dimension / elementBytes(type.element);
   const { offsets, lengths } = readRanges(file, ranges, numPartitions);
+  const graphs = openGraphs(kind, index, { ivf, numPartitions });
   if (file.metadata[DISTANCE_KEY] !== undefined && readMetric(file, file.metadata[DISTANCE_KEY]) !== metric) {
     throw corrupt(file, `${DISTANCE_KEY} ${file.metadata[DISTANCE_KEY]} beside an index of ${metric}`);
   }
   const centroids = decodeCentroids(tensor, type);
+  // Without graphs all that is wanted of the index file is read.
+  const files = graphs ? [index, file] : [file];
+  if (!graphs) index.close();
   return {
     model: { metric, type, numPartitions, centroids, tensor, loss: ivf.loss ?? null, storage: learned },
     storage: kind.storage.open({ type, metric, centroids }, learned),
     offsets,
     lengths,
     file,
+    graphs,
+    close() {
+      for (const open of files) open.close();
+    },
     mapRowIds: open.mapRowIds,
   };
 }
@@ -156,6 +169,16 @@ function readRanges(file: LanceFile, ivf: IVF, numPartitions: number): { offsets
   if (lengths.length !== numPartitions)
     throw corrupt(file, `${lengths.length} partitions beside ${numPartitions} centroids`);
   return { offsets, lengths };
+}
+
+function openGraphs(
+  { subIndex }: IvfKind,
+  index: LanceFile,
+  { ivf, numPartitions }: { readonly ivf: IVF; readonly numPartitions: number },
+): SubIndexReader | null {
+  if (subIndex.name === "") return null;
+  checkRowCount(index);
+  return subIndex.open(index, readRanges(index, ivf, numPartitions));
 }
 
 function corrupt(file: LanceFile, what: string, cause?: unknown): LanceError {

@@ -3,25 +3,48 @@ import type { CachedPart } from "../part-cache.ts";
 import type { IvfHeader } from "./header.ts";
 import { countRows } from "./storage/read-rows.ts";
 import type { StoredSlice } from "./storage/storage.ts";
+import type { LoadedRows } from "./sub-index/sub-index.ts";
 
 /**
- * Reads rows of a storage file into WASM memory, one copy from the fetched bytes.
- * @param range rows of one partition
+ * Reads a partition, its rows and the graph over them, into WASM memory; rows with one copy from the fetched bytes.
  * @throws CORRUPT, QUOTA_EXCEEDED, IO, ABORTED
  */
 export async function loadPartition(
   core: CoreKernels,
-  { file, storage, mapRowIds }: Pick<IvfHeader, "file" | "storage" | "mapRowIds">,
-  range: readonly [start: number, end: number],
-): Promise<StoredSlice & CachedPart> {
+  header: IvfHeader,
+  partition: number,
+): Promise<LoadedRows & CachedPart> {
+  const { graphs, lengths } = header;
+  const [rows, graph] = await Promise.allSettled([
+    loadRows(core, header, partition),
+    graphs?.loadGraph(core, partition, lengths[partition]!),
+  ]);
+  const free = () => {
+    if (rows.status === "fulfilled") {
+      rows.value.values.free();
+      rows.value.rowIds.free();
+    }
+    if (graph.status === "fulfilled") graph.value?.free();
+  };
+  if (rows.status === "fulfilled" && graph.status === "fulfilled") {
+    const { values, rowIds } = rows.value;
+    const byteLength = values.byteLength + rowIds.byteLength + (graph.value?.byteLength ?? 0);
+    return { ...rows.value, graph: graph.value, byteLength, free };
+  }
+  free();
+  throw rows.status === "rejected" ? rows.reason : (graph as PromiseRejectedResult).reason;
+}
+
+async function loadRows(
+  core: CoreKernels,
+  { file, storage, offsets, lengths, mapRowIds }: IvfHeader,
+  partition: number,
+): Promise<StoredSlice> {
   const { rowBytes } = storage;
+  const range = [offsets[partition]!, offsets[partition]! + lengths[partition]!] as const;
   const numRows = countRows(file, rowBytes, [range]);
   const values = core.allocate(numRows * rowBytes);
   const rowIds = core.allocate(numRows * 8);
-  const free = () => {
-    values.free();
-    rowIds.free();
-  };
   try {
     let row = 0;
     for await (const part of storage.readBatches(file, [range])) {
@@ -34,8 +57,9 @@ export async function loadPartition(
     if (restored) values.bytes().set(restored);
     storage.arrange?.(values, numRows);
   } catch (error) {
-    free();
+    values.free();
+    rowIds.free();
     throw error;
   }
-  return { values, rowIds, numRows, byteLength: values.byteLength + rowIds.byteLength, free };
+  return { values, rowIds, numRows };
 }

@@ -1,11 +1,20 @@
+import type { StoredGraph } from "../../kernels/graph-search.ts";
 import type { StoredRows } from "./stored-rows.ts";
+
+/** Rows of one partition of a run. */
+export interface RunRows extends StoredRows {
+  /** Where they stood in the run's partition, ascending, where others there are left out; absent: all are here. */
+  readonly positions?: ArrayLike<number> | undefined;
+}
 
 /** Rows grouped by partition, wherever they are: in memory, spilled, or in a segment that is merged. */
 export interface PartitionRun {
   /** Rows per partition. A reader may give fewer when it drops rows. */
   readonly lengths: Uint32Array;
   /** Partitions `from` to `to` (exclusive), one entry each. */
-  read(from: number, to: number): Promise<StoredRows[]>;
+  read(from: number, to: number): Promise<RunRows[]>;
+  /** The graph over all the rows of a partition, those that are left out too. Absent: the run has none. */
+  readGraph?(partition: number): Promise<StoredGraph | undefined>;
 }
 
 /** A run held in memory. `starts` has one entry per partition and one for the end. */

@@ -13,13 +13,13 @@ import type { IvfKind } from "./kind.ts";
 import { loadPartition } from "./load-partition.ts";
 import { planProbes } from "./probe-policy.ts";
 import { createRanking } from "./rank-partitions.ts";
-import type { StoredSlice } from "./storage/storage.ts";
+import type { LoadedRows } from "./sub-index/sub-index.ts";
 import { prepareQuery } from "./vectors.ts";
 
 type OpenContext = Parameters<IndexFamily["open"]>[1];
 
 /** Independent of any version: what a version lacks is masked when it is searched. */
-interface CachedPartition extends CachedPart, StoredSlice {
+interface CachedPartition extends CachedPart, LoadedRows {
   /** High half of the row ids held → the largest low half, plus one. */
   readonly extent: ReadonlyMap<number, number>;
 }
@@ -73,9 +73,7 @@ function createReader(
   };
 
   const load = async (partition: number): Promise<CachedPartition> => {
-    const start = header.offsets[partition]!;
-    const range = [start, start + header.lengths[partition]!] as const;
-    const rows = await loadPartition(core, header, range);
+    const rows = await loadPartition(core, header, partition);
     const ids = rows.rowIds.bytes();
     return Object.assign(rows, {
       extent: measureExtent(new Uint32Array(ids.buffer, ids.byteOffset, rows.numRows * 2)),
@@ -90,7 +88,8 @@ function createReader(
     let bytes = 0;
     let count = 0;
     for (; count < partitions.length; count++) {
-      bytes += header.lengths[partitions[count]!]! * (8 + storage.rowBytes);
+      const partition = partitions[count]!;
+      bytes += header.lengths[partition]! * (8 + storage.rowBytes) + (header.graphs?.countBytes(partition) ?? 0);
       if (count > 0 && bytes > maxBytes) break;
     }
     return count;
@@ -122,6 +121,9 @@ function createReader(
     const upper = tightenUpper(farthest, threshold);
     const { rowBytes, blockRows = 1 } = storage;
     const askPartition = storage.prepareQuery(prepared.query, { approxMode: query.approxMode });
+    const { k } = query;
+    // As native: half as many again as are asked for.
+    const ef = Math.max(k, query.ef ?? k + Math.floor(k / 2));
     const giveWay = createGiveWay(signal);
     const wanted = limit?.count ?? Number.POSITIVE_INFINITY;
     const topK = core.createTopK(query.k);
@@ -150,9 +152,10 @@ function createReader(
           account.metrics[lease.fromCache ? "partsFromCache" : "partsLoaded"]++;
           const inside = mask !== undefined || isInside(lease.part.extent, context.domain);
           const rows = inside ? mask : getDomainMask();
-          const search = { query: askPartition(partition), rowBytes, blockRows, mask: rows, lower, upper };
-          seen += await kind.subIndex.searchPartition(topK, lease.part, search, giveWay);
-          account.metrics.comparisons += lease.part.numRows;
+          const search = { query: askPartition(partition), k, ef, rowBytes, blockRows, mask: rows, lower, upper };
+          const counts = await kind.subIndex.searchPartition(topK, lease.part, search, giveWay);
+          seen += counts.selected;
+          account.metrics.comparisons += counts.comparisons;
         } finally {
           lease.release();
         }
@@ -189,7 +192,7 @@ function createReader(
     },
     close() {
       parts.drop(prefix);
-      header.file.close();
+      header.close();
     },
   };
 }

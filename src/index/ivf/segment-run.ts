@@ -1,7 +1,7 @@
 import { chainRowIdMaps, listRowsLeft } from "../../table/row-ids/row-map.ts";
 import type { RowIdMap } from "../segment.ts";
 import type { IvfHeader } from "./header.ts";
-import type { PartitionRun } from "./partition-run.ts";
+import type { PartitionRun, RunRows } from "./partition-run.ts";
 import { readRows } from "./storage/read-rows.ts";
 import { pickRows, type StoredRows } from "./stored-rows.ts";
 
@@ -18,18 +18,19 @@ export function createSegmentRun(
     readonly signal?: AbortSignal | undefined;
   },
 ): PartitionRun {
-  const { lengths, offsets, file, storage, mapRowIds } = header;
+  const { lengths, offsets, file, storage, graphs, mapRowIds } = header;
   const { keepRows, recode, signal } = options;
   const { rowBytes } = storage;
   const mapRow: RowIdMap = mapRowIds === undefined ? keepRows : chainRowIdMaps([mapRowIds, keepRows]);
-  const convert = ({ values, rowIds }: StoredRows): StoredRows => {
+  const convert = ({ values, rowIds }: StoredRows): RunRows => {
     const restored = storage.restoreRows?.(values, rowIds.length) ?? values;
     return mapRows({ values: recode ? recode(restored) : restored, rowIds }, rowBytes, mapRow);
   };
   return {
     lengths,
+    ...(graphs ? { readGraph: (partition: number) => graphs.readGraph(partition, lengths[partition]!, signal) } : {}),
     async read(from, to) {
-      const pieces: StoredRows[] = [];
+      const pieces: RunRows[] = [];
       // One planned read for the whole window: neighbouring partitions are neighbouring rows.
       const ranges = Array.from({ length: to - from }, (_, i): [number, number] => {
         const start = offsets[from + i]!;
@@ -53,8 +54,9 @@ export function createSegmentRun(
   };
 }
 
-function mapRows(rows: StoredRows, rowBytes: number, mapRow: RowIdMap): StoredRows {
+function mapRows(rows: StoredRows, rowBytes: number, mapRow: RowIdMap): RunRows {
   const mapped = { values: rows.values, rowIds: mapRow(rows.rowIds) };
   const left = listRowsLeft(mapped.rowIds);
-  return left.length === mapped.rowIds.length ? mapped : pickRows(mapped, left, rowBytes);
+  if (left.length === mapped.rowIds.length) return mapped;
+  return { ...pickRows(mapped, left, rowBytes), positions: left };
 }

@@ -20,6 +20,15 @@ export function concatRows(parts: readonly StoredRows[]): StoredRows {
   return { values, rowIds };
 }
 
+/** Rows from one position to another. No copy. */
+export function sliceRows(
+  { values, rowIds }: StoredRows,
+  [start, end]: readonly [start: number, end: number],
+  rowBytes: number,
+): StoredRows {
+  return { values: values.subarray(start * rowBytes, end * rowBytes), rowIds: rowIds.subarray(start, end) };
+}
+
 /** Some of the rows, by position. One copy. */
 export function pickRows({ values, rowIds }: StoredRows, positions: ArrayLike<number>, rowBytes: number): StoredRows {
   const picked = new Uint8Array(positions.length * rowBytes);

@@ -1,7 +1,10 @@
 import { create, toBinary } from "@bufbuild/protobuf";
+import type { LanceFileWriter } from "../../format/write/file-writer.ts";
+import { DROPPED_NODE } from "../../kernels/graph-build.ts";
 import { IVFSchema } from "../../proto/gen/lance/index_pb.ts";
 import { createGiveWay } from "../../tasks/give-way.ts";
 import { settleAll } from "../../tasks/settle-all.ts";
+import type { IndexParams } from "../params.ts";
 import type { FamilyContext, SegmentWriter } from "../segment.ts";
 import {
   AUXILIARY_FILE,
@@ -13,13 +16,15 @@ import {
   TENSOR_TYPES,
 } from "./ivf-files.ts";
 import type { IvfModel } from "./model.ts";
-import type { PartitionRun } from "./partition-run.ts";
+import type { PartitionRun, RunRows } from "./partition-run.ts";
 import type { RowStorage } from "./storage/storage.ts";
-import { concatRows, type StoredRows } from "./stored-rows.ts";
-import type { SubIndex } from "./sub-index/sub-index.ts";
+import { concatRows, sliceRows } from "./stored-rows.ts";
+import type { GraphPiece, SubIndex } from "./sub-index/sub-index.ts";
 
 /** Bytes of neighbouring partitions read and written together. */
 const WINDOW_BYTES = 4 << 20;
+/** A graph is kept where more than this share of its rows is. */
+const KEPT_SHARE = 1 / 3;
 
 /** What a segment is composed of. */
 export interface SegmentParts {
@@ -27,11 +32,13 @@ export interface SegmentParts {
   readonly indexType: string;
   readonly subIndex: SubIndex;
   readonly storage: RowStorage;
+  /** How the sub-index is built. */
+  readonly params: IndexParams;
 }
 
 /**
  * Concatenates runs partition by partition into the two files of a segment. Memory: one window, or one
- * partition where that is larger.
+ * partition where that is larger, and what the sub-index takes to be built.
  */
 export async function writeIvfSegment(
   model: IvfModel,
@@ -39,59 +46,85 @@ export async function writeIvfSegment(
   options: { readonly parts: SegmentParts; readonly writer: SegmentWriter; readonly context: FamilyContext },
 ): Promise<void> {
   const { parts, writer, context } = options;
-  await writeStorage(model, runs, { storage: parts.storage, writer, context });
-  await writeIndex(model, parts, writer);
-}
-
-async function writeStorage(
-  model: IvfModel,
-  runs: readonly PartitionRun[],
-  options: { readonly storage: RowStorage; readonly writer: SegmentWriter; readonly context: FamilyContext },
-): Promise<void> {
-  const { storage, writer, context } = options;
+  const { indexType, subIndex, storage, params } = parts;
   const { numPartitions, metric } = model;
   const file = await writer.createFile(AUXILIARY_FILE, storage.schema, {
     [DISTANCE_KEY]: metric,
   });
+  const index = await writer.createFile(INDEX_FILE, subIndex.schema, {
+    [INDEX_KEY]: JSON.stringify({ type: indexType, distance_type: metric }),
+  });
+  const over = await subIndex.createWriter(index, { storage, params, numPartitions, context });
   const giveWay = createGiveWay(context.signal);
   const lengths = new Uint32Array(numPartitions);
+  const indexLengths = new Uint32Array(numPartitions);
   for (let from = 0; from < numPartitions; ) {
     const to = findWindowEnd(runs, from, numPartitions, 8 + storage.rowBytes);
     const pieces = await settleAll(runs.map((run) => run.read(from, to)));
-    const ordered: StoredRows[] = [];
-    for (let i = 0; i < to - from; i++) {
-      for (const piece of pieces) {
-        const rows = piece[i]!;
-        lengths[from + i]! += rows.rowIds.length;
-        if (rows.rowIds.length > 0) ordered.push(rows);
-      }
+    const partitions = Array.from({ length: to - from }, (_, i) => pieces.map((piece) => piece[i]!));
+    const ordered = partitions.flat().filter((rows) => rows.rowIds.length > 0);
+    const whole =
+      ordered.length > 0 ? concatRows(ordered) : { values: new Uint8Array(0), rowIds: new BigUint64Array(0) };
+    if (ordered.length > 0) await file.write(storage.createBatch(whole));
+    let row = 0;
+    for (let partition = from; partition < to; partition++) {
+      const inside = partitions[partition - from]!;
+      const numRows = inside.reduce((sum, rows) => sum + rows.rowIds.length, 0);
+      const rows = sliceRows(whole, [row, row + numRows], storage.rowBytes);
+      const graphs = await readPieces(runs, inside, partition);
+      indexLengths[partition] = await over.addPartition(partition, rows, graphs);
+      lengths[partition] = numRows;
+      row += numRows;
     }
-    if (ordered.length > 0) await file.write(storage.createBatch(concatRows(ordered)));
     context.reportProgress?.({ phase: "write", done: to, total: numPartitions, unit: "partitions" });
     await giveWay();
     from = to;
   }
-  const offsets = getOffsets(lengths);
-  const ranges = toBinary(IVFSchema, create(IVFSchema, { offsets, lengths: [...lengths] }));
+  await finishStorage(file, storage, lengths);
+  await finishIndex(index, model, { lengths: indexLengths, metadata: over.describe() });
+}
+
+/** Of the rows of a partition that a graph lies over already, that graph. */
+async function readPieces(
+  runs: readonly PartitionRun[],
+  pieces: readonly RunRows[],
+  partition: number,
+): Promise<GraphPiece[]> {
+  const found: GraphPiece[] = [];
+  let start = 0;
+  for (const [i, run] of runs.entries()) {
+    const { rowIds, positions } = pieces[i]!;
+    const [left, length] = [rowIds.length, run.lengths[partition]!];
+    // Of a graph that lost most of its rows little is left to keep.
+    const graph = left > length * KEPT_SHARE ? await run.readGraph?.(partition) : undefined;
+    if (graph) {
+      const map = new Uint32Array(length).fill(DROPPED_NODE);
+      for (let row = 0; row < left; row++) map[positions ? positions[row]! : row] = start + row;
+      found.push({ graph, map });
+    }
+    start += left;
+  }
+  return found;
+}
+
+async function finishStorage(file: LanceFileWriter, storage: RowStorage, lengths: Uint32Array): Promise<void> {
+  const ranges = toBinary(IVFSchema, create(IVFSchema, { offsets: getOffsets(lengths), lengths: [...lengths] }));
   file.setMetadata(IVF_KEY, String(await file.addGlobalBuffer(ranges)));
   file.setMetadata(STORAGE_KEY, JSON.stringify([await storage.writeMetadata((bytes) => file.addGlobalBuffer(bytes))]));
   await file.finish();
 }
 
-async function writeIndex(
-  model: IvfModel,
-  { indexType, subIndex }: SegmentParts,
-  writer: SegmentWriter,
+/** @param options.lengths rows of the index file, by partition */
+async function finishIndex(
+  file: LanceFileWriter,
+  { type, numPartitions, tensor, loss }: IvfModel,
+  options: { readonly lengths: Uint32Array; readonly metadata: Readonly<Record<string, string>> },
 ): Promise<void> {
-  const { metric, type, numPartitions, tensor, loss } = model;
-  const file = await writer.createFile(INDEX_FILE, subIndex.schema, {
-    [INDEX_KEY]: JSON.stringify({ type: indexType, distance_type: metric }),
-    ...subIndex.describePartitions(numPartitions),
-  });
+  const { lengths, metadata } = options;
+  for (const [key, value] of Object.entries(metadata)) file.setMetadata(key, value);
   const message = create(IVFSchema, {
-    // The flat sub-index has no rows of its own: every range of this file is empty.
-    offsets: Array.from({ length: numPartitions }, () => 0n),
-    lengths: Array.from({ length: numPartitions }, () => 0),
+    offsets: getOffsets(lengths),
+    lengths: [...lengths],
     centroidsTensor: {
       dataType: TENSOR_TYPES[type.element],
       shape: [numPartitions, type.dimension],

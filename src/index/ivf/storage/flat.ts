@@ -1,6 +1,6 @@
-import type { QueryVector } from "../../../kernels/element.ts";
+import { fromHalf, type QueryVector, viewValues } from "../../../kernels/element.ts";
 import { createListColumn } from "./list-column.ts";
-import type { PartitionQuery, StorageKind, StorageShape } from "./storage.ts";
+import type { GraphRows, PartitionQuery, StorageKind, StorageShape } from "./storage.ts";
 
 /** Vectors as they are (cosine: scaled to length 1). */
 export const flatStorage: StorageKind = {
@@ -26,6 +26,7 @@ export const flatStorage: StorageKind = {
       facts: { dim: dimension },
       writeMetadata: async () => JSON.stringify({ dim: dimension }),
       encode: ({ values }) => new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
+      graphRows: describeGraphRows({ type, metric }),
       prepareQuery(query) {
         const prepared = createFlatQuery({ type, metric }, query);
         return () => prepared;
@@ -41,6 +42,23 @@ function createFlatQuery({ type, metric }: StorageShape, query: QueryVector): Pa
   return {
     scan(topK, { values, rowIds, numRows }, limits) {
       topK.scanFlat({ metric: compared, element, query, dimension, vectors: values, rowIds, numRows, ...limits });
+    },
+    searchGraph: (topK, { values, rowIds, numRows }, search) =>
+      topK.searchFlat({ metric: compared, element, query, dimension, vectors: values, rowIds, numRows, ...search }),
+  };
+}
+
+/** Bits as they are; floats as 32-bit ones, under cosine of unit length, which dot compares. */
+function describeGraphRows({ type, metric }: StorageShape): GraphRows {
+  const { element, dimension } = type;
+  if (element === "u8") return { space: { kind: "bits", width: dimension }, convert: (values) => values };
+  return {
+    space: { kind: metric === "l2" ? "floatL2" : "floatDot", width: dimension },
+    convert(bytes) {
+      if (element === "f32") return bytes;
+      const values = viewValues(element, bytes);
+      const floats = element === "f16" ? Float32Array.from(values, fromHalf) : Float32Array.from(values);
+      return new Uint8Array(floats.buffer);
     },
   };
 }

@@ -1,5 +1,6 @@
 import { LanceError } from "../../../errors.ts";
 import type { QueryVector } from "../../../kernels/element.ts";
+import type { GraphSpace } from "../../../kernels/graph-build.ts";
 import { readIntegerParam } from "../../params.ts";
 import { STORAGE_KEY } from "../ivf-files.ts";
 import { createListColumn } from "./list-column.ts";
@@ -97,6 +98,7 @@ export const scalarStorage: StorageKind = {
       facts,
       writeMetadata: async () => JSON.stringify(facts),
       encode: ({ vectors }) => encodeValues(vectors, bounds),
+      graphRows: { space: describeSpace({ type, metric }, bounds), convert: (codes) => codes },
       prepareQuery(query) {
         const prepared = createScalarQuery({ type, metric }, bounds, query);
         return () => prepared;
@@ -118,7 +120,15 @@ function createScalarQuery({ type, metric }: StorageShape, bounds: Bounds, query
     scan(topK, { values: codes, rowIds, numRows }, limits) {
       topK.scanScalarCodes({ ...compared, dimension, codes, rowIds, numRows, ...limits });
     },
+    searchGraph: (topK, { values: codes, rowIds, numRows }, search) =>
+      topK.searchScalarCodes({ ...compared, dimension, codes, rowIds, numRows, ...search }),
   };
+}
+
+function describeSpace({ type, metric }: StorageShape, { start, end }: Bounds): GraphSpace {
+  const [width, step] = [type.dimension, (end - start) / MAX_CODE];
+  if (metric === "dot") return { kind: "codeDot", width, scale: step, offset: start };
+  return { kind: "codeL2", width, scale: step * step };
 }
 
 function encodeValues(values: Float32Array, bounds: Bounds): Uint8Array {

@@ -2,6 +2,8 @@ import type { RecordBatch } from "apache-arrow";
 import type { LanceFile } from "../../../format/read/file.ts";
 import type { LanceSchema } from "../../../format/schema.ts";
 import type { QueryVector } from "../../../kernels/element.ts";
+import type { GraphSpace } from "../../../kernels/graph-build.ts";
+import type { GraphWalk } from "../../../kernels/graph-search.ts";
 import type { WasmBuffer } from "../../../kernels/memory.ts";
 import type { TopK } from "../../../kernels/top-k.ts";
 import type { VectorIndexDetails } from "../../../proto/gen/lance/index_pb.ts";
@@ -46,6 +48,18 @@ export interface ScanLimits {
 export interface PartitionQuery {
   /** Offers the rows of a slice that count. */
   scan(topK: TopK, slice: StoredSlice, limits: ScanLimits): void;
+  /**
+   * Offers those that a walk over the graph of a whole partition finds. Absent: rows are only scanned.
+   * @returns distances computed; 0 where fewer rows than needed were found: then none is offered
+   */
+  searchGraph?(topK: TopK, partition: StoredSlice, search: ScanLimits & GraphWalk): number;
+}
+
+/** What a graph over stored rows compares. */
+export interface GraphRows {
+  readonly space: GraphSpace;
+  /** Stored rows of a partition as the space has them. A view where they are the same. */
+  convert(values: Uint8Array, partition: number): Uint8Array;
 }
 
 /** Row ranges of a file: ascending, disjoint. */
@@ -71,6 +85,8 @@ export interface RowStorage {
    * @param partitions of each row
    */
   encode(rows: VectorRows, partitions: Uint32Array, signal?: AbortSignal): Uint8Array | Promise<Uint8Array>;
+  /** Absent: no graphs are built over these rows. */
+  readonly graphRows?: GraphRows;
   /** The vectors rows of one partition stand for, in compare space. Absent: its rows are not decoded. */
   decodeRows?(values: Uint8Array, partition: number): Float32Array;
   createBatch(rows: StoredRows): RecordBatch;
