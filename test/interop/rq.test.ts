@@ -1,0 +1,269 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createIndexUncommitted, trainIndexModel } from "../../src/index/build.ts";
+import { commitExistingIndexSegments } from "../../src/index/commit.ts";
+import { getCommittedSegments } from "../../src/index/describe.ts";
+import { decodeModel, encodeModel } from "../../src/index/ivf/model.ts";
+import { mergeExistingIndexSegments } from "../../src/index/merge.ts";
+import { readModel, writeModel } from "../../src/index/model-file.ts";
+import { optimizeIndices } from "../../src/index/optimize-indices.ts";
+import { searchSegments } from "../../src/index/search.ts";
+import type { ApproxMode, IndexSegment } from "../../src/index/segment.ts";
+import { createNodeFsStore } from "../../src/store/node-fs.ts";
+import { openSnapshot, type Snapshot } from "../../src/table/snapshot.ts";
+import { createRandom, inlinePool } from "../index/support.ts";
+import { useTestRuntime } from "../support/test-runtime.ts";
+import { type NativeSession, openNativeSession } from "./native-session.ts";
+
+const DIMENSION = 72;
+const FRAGMENTS = [900, 350, 500];
+const NUM_ROWS = 1750;
+const ALL = 1 << 20;
+
+/** Tables, queries, and our segments as pylance's. */
+const SETUP = `
+import base64
+import numpy as np
+from lance import IndexFile
+from lance.dataset import Index
+
+DIMENSION = ${DIMENSION}
+TYPES = {"float16": pa.float16(), "float32": pa.float32(), "float64": pa.float64()}
+
+def make_table(first, count, seed, item):
+    centers = np.random.default_rng(1).normal(size=(8, DIMENSION))
+    rng = np.random.default_rng(seed)
+    vectors = (centers[rng.integers(0, 8, count)] + 0.6 * rng.normal(size=(count, DIMENSION))).astype(item)
+    items = pa.array(vectors.reshape(-1), TYPES[item])
+    return pa.table({
+        "id": pa.array(range(first, first + count), pa.int32()),
+        "v": pa.FixedSizeListArray.from_arrays(items, DIMENSION),
+    })
+
+def create(name, item):
+    first = 0
+    for part, count in enumerate(${JSON.stringify(FRAGMENTS)}):
+        lance.write_dataset(make_table(first, count, part + 10, item), name, mode="create" if part == 0 else "append")
+        first += count
+
+def to_index(segment):
+    return Index(
+        uuid=segment["uuid"],
+        name=segment["name"],
+        fields=segment["fields"],
+        dataset_version=segment["datasetVersion"],
+        fragment_ids=set(segment["fragmentIds"]),
+        index_version=segment["indexVersion"],
+        created_at=None,
+        files=[IndexFile(file["path"], file["sizeBytes"]) for file in segment["files"]],
+        index_details=(segment["indexDetails"]["typeUrl"], base64.b64decode(segment["indexDetails"]["value"])),
+    )
+
+def from_index(index):
+    type_url, value = index.index_details
+    return {
+        "uuid": str(index.uuid),
+        "name": index.name,
+        "fields": list(index.fields),
+        "datasetVersion": index.dataset_version,
+        "fragmentIds": sorted(index.fragment_ids),
+        "indexVersion": index.index_version,
+        "createdAt": None,
+        "baseId": None,
+        "files": [{"path": file.path, "sizeBytes": file.size_bytes} for file in index.files],
+        "indexDetails": {"typeUrl": type_url, "value": base64.b64encode(bytes(value)).decode()},
+    }
+
+def ask(name, queries, k, metric, mode, item):
+    out = []
+    for q in queries:
+        nearest = {"column": "v", "q": np.array(q, dtype=item), "k": k, "metric": metric, "nprobes": 100}
+        scanner = lance.dataset(name).scanner(columns=["id"], nearest={**nearest, "approx_mode": mode})
+        found = scanner.to_table()
+        exact = lance.dataset(name).scanner(columns=["id"], nearest={**nearest, "use_index": False}).to_table()
+        out.append({
+            "ids": found["id"].to_pylist(),
+            "distances": found["_distance"].to_pylist(),
+            "exactIds": exact["id"].to_pylist(),
+            "plan": scanner.explain_plan(),
+        })
+    return out
+`;
+
+let directory: string;
+let session: NativeSession;
+beforeAll(async () => {
+  useTestRuntime();
+  directory = await mkdtemp(join(tmpdir(), "lancelet-rq-"));
+  session = openNativeSession(directory);
+  await session.run(SETUP);
+});
+afterAll(async () => {
+  session?.close();
+  await rm(directory, { recursive: true, force: true });
+});
+
+interface Answer {
+  readonly ids: number[];
+  readonly distances: number[];
+  readonly exactIds: number[];
+  readonly plan: string;
+}
+
+const json = (value: unknown) => `json.loads(${JSON.stringify(JSON.stringify(value))})`;
+const open = (name: string) => openSnapshot(createNodeFsStore(join(directory, name)), { uri: name });
+
+const random = createRandom(12);
+const QUERIES = Array.from({ length: 4 }, () =>
+  Array.from({ length: DIMENSION }, () => Math.fround(random() * 3 - 1.5)),
+);
+
+/** Row ids of these tables are addresses, and their ids follow one another. */
+function toId(rowId: bigint): number {
+  const fragment = Number(rowId >> 32n);
+  return FRAGMENTS.slice(0, fragment).reduce((sum, count) => sum + count, 0) + Number(rowId & 0xffffffffn);
+}
+
+const countShared = (a: readonly number[], b: readonly number[]) => a.filter((id) => b.includes(id)).length;
+
+/** Both must answer alike from the files there are: native by the index, with our distances and our recall. */
+async function expectAlike(
+  name: string,
+  snapshot: Snapshot,
+  options: { readonly metric: string; readonly item?: string; readonly mode?: ApproxMode; readonly tolerance?: number },
+): Promise<void> {
+  const { metric, item = "float32", mode = "accurate", tolerance = 1e-2 } = options;
+  const k = 30;
+  const call = `out = ask(${JSON.stringify(name)}, ${json(QUERIES)}, ${k}, ${JSON.stringify(metric)}, ${JSON.stringify(mode)}, ${JSON.stringify(item)})`;
+  const answers = (await session.run(call)) as Answer[];
+  const segments = await getCommittedSegments(snapshot, "v_idx");
+  let [ours, theirs] = [0, 0];
+  for (const [i, { ids, distances, exactIds, plan }] of answers.entries()) {
+    expect(plan).toContain("ANNSubIndex: name=v_idx");
+    const q = Float32Array.from(QUERIES[i]!);
+    const query = { kind: "vector", q, k, minimumNprobes: ALL, maximumNprobes: ALL, approxMode: mode } as const;
+    const found = await searchSegments(snapshot, segments, query);
+    const foundIds = Array.from(found.rowIds, toId);
+    expect(foundIds.length).toBe(ids.length);
+    const scale = Math.max(...distances.map(Math.abs));
+    for (const [rank, distance] of distances.entries()) {
+      expect(Math.abs(found.distances[rank]! - distance), `${rank}`).toBeLessThanOrEqual(tolerance * scale);
+      const at = foundIds.indexOf(ids[rank]!);
+      if (at >= 0) expect(Math.abs(found.distances[at]! - distance)).toBeLessThanOrEqual(tolerance * scale);
+    }
+    expect(countShared(foundIds, ids)).toBeGreaterThanOrEqual(k - 2);
+    ours += countShared(foundIds, exactIds);
+    theirs += countShared(ids, exactIds);
+  }
+  expect(Math.abs(ours - theirs)).toBeLessThanOrEqual(2);
+  expect(ours / (k * QUERIES.length)).toBeGreaterThan(0.3);
+}
+
+async function buildEach(snapshot: Snapshot, params: object, changeModel?: (storage: object) => object) {
+  const options = { pool: inlinePool, name: "v_idx", params };
+  let model = await trainIndexModel(snapshot, "v", "IVF_RQ", options);
+  if (changeModel) {
+    const trained = decodeModel(await readModel(snapshot.store, model!));
+    const storage = changeModel(trained.storage!) as Record<string, unknown>;
+    model = await writeModel(snapshot.store, encodeModel({ ...trained, storage }));
+  }
+  const segments: IndexSegment[] = [];
+  for (const fragmentIds of [[0], [1, 2]]) {
+    segments.push(await createIndexUncommitted(snapshot, "v", "IVF_RQ", { ...options, fragmentIds, model }));
+  }
+  return segments;
+}
+
+describe("ours, read by native", () => {
+  const cases = [
+    { metric: "l2", numBits: 1 },
+    { metric: "l2", numBits: 3 },
+    { metric: "l2", numBits: 9 },
+    { metric: "cosine", numBits: 5 },
+    { metric: "cosine", numBits: 1, rotationType: "matrix" },
+    { metric: "dot", numBits: 1 },
+    { metric: "dot", numBits: 6, rotationType: "matrix" },
+    { metric: "l2", numBits: 4, rotationType: "matrix", item: "float16" },
+    { metric: "l2", numBits: 2, item: "float16" },
+    { metric: "dot", numBits: 5, rotationType: "matrix", item: "float64" },
+    { metric: "cosine", numBits: 7, item: "float64" },
+  ];
+  for (const { item = "float32", ...params } of cases) {
+    test(`${JSON.stringify(params)} of ${item}: two segments, then one that native merged, then one of ours`, async () => {
+      const name = `ours_${Object.values(params).join("_")}_${item}`;
+      await session.run(`create("${name}", "${item}")`);
+      const snapshot = await open(name);
+      const segments = await buildEach(snapshot, { numPartitions: 5, ...params });
+      const committed = await commitExistingIndexSegments(snapshot, "v_idx", "v", segments);
+      await expectAlike(name, committed, { metric: params.metric, item });
+      const parts = `[to_index(s) for s in ${json(segments)}]`;
+      const merged = (await session.run(
+        `out = from_index(lance.dataset("${name}").merge_existing_index_segments(${parts}))`,
+      )) as IndexSegment;
+      const again = await commitExistingIndexSegments(committed, "v_idx", "v", [merged]);
+      await expectAlike(name, again, { metric: params.metric, item });
+      const own = await mergeExistingIndexSegments(again, [merged], { pool: inlinePool });
+      await expectAlike(name, await commitExistingIndexSegments(again, "v_idx", "v", [own]), {
+        metric: params.metric,
+        item,
+      });
+    });
+  }
+
+  for (const metric of ["l2", "cosine", "dot"]) {
+    test(`rows as old releases have them, ${metric}`, async () => {
+      const name = `old_${metric}`;
+      await session.run(`create("${name}", "float32")`);
+      const snapshot = await open(name);
+      const params = { metric, numBits: 1, rotationType: "matrix", numPartitions: 5 };
+      const segments = await buildEach(snapshot, params, (storage) => ({
+        ...storage,
+        estimator: "residual_query",
+        hasErrors: false,
+      }));
+      const committed = await commitExistingIndexSegments(snapshot, "v_idx", "v", segments);
+      await expectAlike(name, committed, { metric });
+    });
+  }
+});
+
+describe("native's, read by us", () => {
+  const cases = [
+    { metric: "l2", bits: 1, rotation: "fast", item: "float32" },
+    { metric: "l2", bits: 5, rotation: "matrix", item: "float32" },
+    { metric: "cosine", bits: 4, rotation: "fast", item: "float32" },
+    { metric: "dot", bits: 8, rotation: "fast", item: "float16" },
+    { metric: "dot", bits: 2, rotation: "matrix", item: "float64" },
+  ];
+  for (const { metric, bits, rotation, item } of cases) {
+    test(`${metric}, ${bits} bits, ${rotation}, ${item}: alike in every mode; appended rows fold into it`, async () => {
+      const name = `theirs_${metric}_${bits}_${rotation}_${item}`;
+      await session.run(
+        `create("${name}", "${item}")\nlance.dataset("${name}").create_index("v", "IVF_RQ", name="v_idx", metric="${metric}", num_partitions=5, num_bits=${bits}, rotation_type="${rotation}")`,
+      );
+      const snapshot = await open(name);
+      await expectAlike(name, snapshot, { metric, item });
+      // Sums of bytes are the same sums: nothing but the order of additions is between these.
+      await expectAlike(name, snapshot, { metric, item, mode: "normal" });
+      await expectAlike(name, snapshot, { metric, item, mode: "fast" });
+      await session.run(
+        `lance.dataset("${name}").insert(make_table(${NUM_ROWS}, 300, 99, "${item}"))\nlance.dataset("${name}").delete("id % 10 = 3")`,
+      );
+      const folded = await optimizeIndices(await open(name), { pool: inlinePool, numIndicesToMerge: 1 });
+      const after = "version" in folded ? await open(name) : await open(name);
+      const segments = await getCommittedSegments(after, "v_idx");
+      expect(segments.map(({ fragmentIds }) => fragmentIds)).toEqual([[0, 1, 2, 3]]);
+      await expectAlike(name, after, { metric, item });
+    });
+  }
+
+  test("segments built apart with one model merge here", async () => {
+    await session.run(`create("apart", "float32")
+from lance.indices import IndicesBuilder
+centers = np.random.default_rng(1).normal(size=(8, DIMENSION)).astype(np.float32)
+out = [from_index(lance.dataset("apart").create_index_uncommitted("v", "IVF_RQ", "v_idx", fragment_ids=ids, num_partitions=8, num_bits=3, ivf_centroids=centers)) for ids in ([0], [1, 2])]
+`);
+  });
+});
