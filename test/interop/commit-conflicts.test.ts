@@ -1,21 +1,19 @@
-import { cp, mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { cp, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { create } from "@bufbuild/protobuf";
+import { expect, test } from "vitest";
 import { isLanceError } from "../../src/errors.ts";
 import { toArrowSchema } from "../../src/format/arrow-schema.ts";
 import { FieldSchema } from "../../src/proto/gen/lance/file_pb.ts";
 import type { DataFragment } from "../../src/proto/gen/lance/table_pb.ts";
-import { TransactionSchema } from "../../src/proto/gen/lance/transaction_pb.ts";
 import { createNodeFsStore } from "../../src/store/node-fs.ts";
 import { commit } from "../../src/table/commit/commit.ts";
-import type { OperationOf, RebasableOperation } from "../../src/table/commit/operation.ts";
+import type { RebasableOperation } from "../../src/table/commit/operation.ts";
 import { openSnapshot, type Snapshot } from "../../src/table/snapshot.ts";
 import { toRecordBatches } from "../../src/write/input/input.ts";
 import { writeFragments } from "../../src/write/write-fragments.ts";
-import { useTestRuntime } from "../support/test-runtime.ts";
-import { type NativeSession, openNativeSession } from "./native-session.ts";
+import { operation } from "../table/support.ts";
+import { type NativeSession, useNativeSession } from "./native-session.ts";
 
 let directory: string;
 let native: NativeSession;
@@ -38,10 +36,8 @@ const NATIVE: Readonly<Record<string, string>> = {
   "updateConfig of a field": `op.UpdateConfig(field_metadata_updates={0: op.UpdateMap({"k": "v"})})`,
 };
 
-beforeAll(async () => {
-  useTestRuntime();
-  directory = await mkdtemp(join(tmpdir(), "lancelet-"));
-  native = openNativeSession(directory);
+useNativeSession(async (session) => {
+  ({ directory, native } = session);
   await native.run(`
 import shutil
 from lance.schema import LanceSchema
@@ -70,19 +66,6 @@ staged = {count: lance.fragment.LanceFragment.create("base", rows(1000, count), 
 new = staged.get
 `);
 });
-afterAll(async () => {
-  native?.close();
-  await rm(directory, { recursive: true, force: true });
-});
-
-type Init = NonNullable<MessageInitShape<typeof TransactionSchema>["operation"]>;
-
-function operation<Case extends RebasableOperation["case"]>(
-  name: Case,
-  value: Extract<Init, { case: Case }>["value"],
-): OperationOf<Case> {
-  return create(TransactionSchema, { operation: { case: name, value } as Init }).operation as OperationOf<Case>;
-}
 
 async function stageRows(snapshot: Snapshot, count: number): Promise<DataFragment[]> {
   const data = Array.from({ length: count }, (_, i) => ({ id: 1000 + i, name: `row ${1000 + i}` }));

@@ -1,16 +1,13 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { clone, create, type MessageInitShape } from "@bufbuild/protobuf";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { clone, create } from "@bufbuild/protobuf";
+import { describe, expect, test } from "vitest";
 import { toArrowSchema } from "../../src/format/arrow-schema.ts";
 import { FieldSchema } from "../../src/proto/gen/lance/file_pb.ts";
 import type { DataFragment } from "../../src/proto/gen/lance/table_pb.ts";
-import { TransactionSchema } from "../../src/proto/gen/lance/transaction_pb.ts";
 import { createNodeFsStore } from "../../src/store/node-fs.ts";
 import type { Store } from "../../src/store/store.ts";
 import { commit } from "../../src/table/commit/commit.ts";
-import type { OperationOf, RebasableOperation } from "../../src/table/commit/operation.ts";
+import type { OperationOf } from "../../src/table/commit/operation.ts";
 import { readDeletions } from "../../src/table/deletions/deletions.ts";
 import { nextFieldId } from "../../src/table/manifest/field-ids.ts";
 import { encodeRowIds } from "../../src/table/row-ids/encode-row-ids.ts";
@@ -21,36 +18,20 @@ import { toRecordBatches } from "../../src/write/input/input.ts";
 import { appendRows } from "../../src/write/rows/append-rows.ts";
 import { deleteRows } from "../../src/write/rows/delete-rows.ts";
 import { writeFragments } from "../../src/write/write-fragments.ts";
-import { useTestRuntime } from "../support/test-runtime.ts";
-import { decodeRowIds, stageDelete } from "../table/support.ts";
-import { type NativeSession, openNativeSession } from "./native-session.ts";
+import { decodeRowIds, operation, stageDelete } from "../table/support.ts";
+import { type NativeSession, useNativeSession } from "./native-session.ts";
 
 let directory: string;
 let native: NativeSession;
 
-beforeAll(async () => {
-  useTestRuntime();
-  directory = await mkdtemp(join(tmpdir(), "lancelet-"));
-  native = openNativeSession(directory);
+useNativeSession(async (session) => {
+  ({ directory, native } = session);
   await native.run(`
 from lance.schema import LanceSchema
 def rows(start, count):
     return pa.table({"id": pa.array(range(start, start + count), pa.int32()), "name": [f"row {i}" for i in range(start, start + count)]})
 `);
 });
-afterAll(async () => {
-  native?.close();
-  await rm(directory, { recursive: true, force: true });
-});
-
-type Init = NonNullable<MessageInitShape<typeof TransactionSchema>["operation"]>;
-
-function operation<Case extends RebasableOperation["case"]>(
-  name: Case,
-  value: Extract<Init, { case: Case }>["value"],
-): OperationOf<Case> {
-  return create(TransactionSchema, { operation: { case: name, value } as Init }).operation as OperationOf<Case>;
-}
 
 const open = (name: string): Promise<Snapshot> => openSnapshot(createNodeFsStore(join(directory, name)), { uri: name });
 const span = (start: number, end: number) => Array.from({ length: end - start }, (_, i) => start + i);

@@ -1,7 +1,6 @@
-import { cp, mkdtemp, readdir, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { cp, readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { createIndex } from "../../src/index/create-index.ts";
 import { optimizeIndices } from "../../src/index/optimize-indices.ts";
 import type { ScannerOptions } from "../../src/query/scan-options.ts";
@@ -13,16 +12,13 @@ import { compactFiles } from "../../src/write/compact/compact-files.ts";
 import { appendRows } from "../../src/write/rows/append-rows.ts";
 import { deleteRows } from "../../src/write/rows/delete-rows.ts";
 import { inlinePool } from "../index/support.ts";
-import { useTestRuntime } from "../support/test-runtime.ts";
-import { type NativeSession, openNativeSession } from "./native-session.ts";
+import { type NativeSession, useNativeSession } from "./native-session.ts";
 
 let directory: string;
 let native: NativeSession;
 
-beforeAll(async () => {
-  useTestRuntime();
-  directory = await mkdtemp(join(tmpdir(), "lancelet-"));
-  native = openNativeSession(directory);
+useNativeSession(async (session) => {
+  ({ directory, native } = session);
   await native.run(`
 from datetime import timedelta
 import math
@@ -53,10 +49,6 @@ def create(name, stable, version="2.1", fragments=4, per=40):
     d.create_scalar_index("v", "BTREE")
     d.create_index("vec", "IVF_FLAT", num_partitions=4, metric="l2")
 `);
-});
-afterAll(async () => {
-  native?.close();
-  await rm(directory, { recursive: true, force: true });
 });
 
 const open = (name: string): Promise<Snapshot> => openSnapshot(createNodeFsStore(join(directory, name)), { uri: name });

@@ -1,5 +1,10 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { afterAll, beforeAll } from "vitest";
+import { useTestRuntime } from "../support/test-runtime.ts";
 
 const LOOP = `
 import json, sys, traceback
@@ -21,6 +26,24 @@ export interface NativeSession {
   /** Runs statements; what they leave in `out` comes back. */
   run(code: string): Promise<unknown>;
   close(): void;
+}
+
+/** Gives the tests of a file a directory and a process in it, and takes both away after them. */
+export function useNativeSession(
+  begin: (session: { readonly directory: string; readonly native: NativeSession }) => Promise<void>,
+): void {
+  let directory: string | undefined;
+  let native: NativeSession | undefined;
+  beforeAll(async () => {
+    useTestRuntime();
+    directory = await mkdtemp(join(tmpdir(), "lancelet-"));
+    native = openNativeSession(directory);
+    await begin({ directory, native });
+  });
+  afterAll(async () => {
+    native?.close();
+    if (directory !== undefined) await rm(directory, { recursive: true, force: true });
+  });
 }
 
 /** @param directory where the process runs, so that tables are named by their directory */

@@ -1,13 +1,11 @@
-import { mkdtemp, rm, stat } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { fileColumns, openLanceFile } from "../../src/format/read/file.ts";
 import { createNodeFsStore } from "../../src/store/node-fs.ts";
 import { columnValues, readBatchesOf } from "../format/support.ts";
 import { createCountingStore } from "../support/counting-store.ts";
-import { useTestRuntime } from "../support/test-runtime.ts";
-import { type NativeSession, openNativeSession } from "./native-session.ts";
+import { type NativeSession, useNativeSession } from "./native-session.ts";
 
 /** Enough that an index of rows is larger than one read is worth, and that nothing but tables lies in the tail. */
 const ROWS = 40_000;
@@ -15,10 +13,8 @@ const ROWS = 40_000;
 let directory: string;
 let native: NativeSession;
 
-beforeAll(async () => {
-  useTestRuntime();
-  directory = await mkdtemp(join(tmpdir(), "lancelet-"));
-  native = openNativeSession(directory);
+useNativeSession(async (session) => {
+  ({ directory, native } = session);
   await native.run(`
 from lance.file import LanceFileWriter
 import numpy as np
@@ -40,10 +36,6 @@ for version in ["2.0", "2.1", "2.2"]:
     with LanceFileWriter(f"{version}.lance", version=version) as writer:
         writer.write_batch(pa.table(columns))
 `);
-});
-afterAll(async () => {
-  native?.close();
-  await rm(directory, { recursive: true, force: true });
 });
 
 async function open(version: string) {

@@ -1,25 +1,16 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { openDataset } from "../../src/dataset/open-dataset.ts";
 import { encodeJsonb } from "../../src/format/json/jsonb.ts";
 import { createNodeFsStore } from "../../src/store/node-fs.ts";
 import { createRandom } from "../format/support.ts";
-import { useTestRuntime } from "../support/test-runtime.ts";
-import { type NativeSession, openNativeSession } from "./native-session.ts";
+import { type NativeSession, useNativeSession } from "./native-session.ts";
 
 let directory: string;
 let native: NativeSession;
 
-beforeAll(async () => {
-  useTestRuntime();
-  directory = await mkdtemp(join(tmpdir(), "lancelet-"));
-  native = openNativeSession(directory);
-});
-afterAll(async () => {
-  native?.close();
-  await rm(directory, { recursive: true, force: true });
+useNativeSession(async (session) => {
+  ({ directory, native } = session);
 });
 
 /** JSON text with every kind of value, floats over all magnitudes included. */

@@ -1,20 +1,15 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { openDataset } from "../../src/dataset/open-dataset.ts";
 import { createNodeFsStore } from "../../src/store/node-fs.ts";
 import { columnValues } from "../format/support.ts";
-import { useTestRuntime } from "../support/test-runtime.ts";
-import { type NativeSession, openNativeSession } from "./native-session.ts";
+import { type NativeSession, useNativeSession } from "./native-session.ts";
 
 let directory: string;
 let native: NativeSession;
 
-beforeAll(async () => {
-  useTestRuntime();
-  directory = await mkdtemp(join(tmpdir(), "lancelet-"));
-  native = openNativeSession(directory);
+useNativeSession(async (session) => {
+  ({ directory, native } = session);
   await native.run(`
 def rows(start, count, nulls):
     make = lambda i: None if nulls and i % 5 == 4 else {
@@ -30,10 +25,6 @@ def write(version):
     d.alter_columns({"path": "s.in.x", "data_type": pa.int64()})
     return [[[list(f.fields) for f in x.data_files()] for x in d.get_fragments()], d.to_table().to_pylist()]
 `);
-});
-afterAll(async () => {
-  native?.close();
-  await rm(directory, { recursive: true, force: true });
 });
 
 // Native itself cannot read such a table of files 2.0.

@@ -1,7 +1,6 @@
-import { mkdtemp, readdir, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { createNodeFsStore } from "../../src/store/node-fs.ts";
 import { commit } from "../../src/table/commit/commit.ts";
 import { readDeletions, readLiveRows } from "../../src/table/deletions/deletions.ts";
@@ -14,25 +13,18 @@ import { createTable } from "../../src/write/create-table.ts";
 import { toRecordBatches } from "../../src/write/input/input.ts";
 import { appendRows } from "../../src/write/rows/append-rows.ts";
 import { deleteRows } from "../../src/write/rows/delete-rows.ts";
-import { useTestRuntime } from "../support/test-runtime.ts";
 import { createIndexOf, stageIndex } from "../table/support.ts";
-import { type NativeSession, openNativeSession } from "./native-session.ts";
+import { type NativeSession, useNativeSession } from "./native-session.ts";
 
 let directory: string;
 let native: NativeSession;
 
-beforeAll(async () => {
-  useTestRuntime();
-  directory = await mkdtemp(join(tmpdir(), "lancelet-"));
-  native = openNativeSession(directory);
+useNativeSession(async (session) => {
+  ({ directory, native } = session);
   await native.run(`
 def rows(start, count):
     return pa.table({"id": pa.array(range(start, start + count), pa.int32()), "name": [f"row {i}" for i in range(start, start + count)]})
 `);
-});
-afterAll(async () => {
-  native?.close();
-  await rm(directory, { recursive: true, force: true });
 });
 
 const open = (name: string): Promise<Snapshot> => openSnapshot(createNodeFsStore(join(directory, name)), { uri: name });

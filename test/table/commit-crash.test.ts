@@ -1,24 +1,13 @@
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
-import { TransactionSchema } from "../../src/proto/gen/lance/transaction_pb.ts";
 import { createMemoryStore, type MemoryObjects } from "../../src/store/memory.ts";
 import { commit } from "../../src/table/commit/commit.ts";
-import type { OperationOf, RebasableOperation } from "../../src/table/commit/operation.ts";
+import type { RebasableOperation } from "../../src/table/commit/operation.ts";
 import { openSnapshot, type Snapshot } from "../../src/table/snapshot.ts";
 import { createFaultyStore } from "../support/faulty-store.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
-import { appendOf, createIndexOf, createTable, stageDelete, stageFragment, stageIndex } from "./support.ts";
+import { appendOf, createIndexOf, createTable, operation, stageDelete, stageFragment, stageIndex } from "./support.ts";
 
 useTestRuntime();
-
-type Init = NonNullable<MessageInitShape<typeof TransactionSchema>["operation"]>;
-
-function operation<Case extends RebasableOperation["case"]>(
-  name: Case,
-  value: Extract<Init, { case: Case }>["value"],
-): OperationOf<Case> {
-  return create(TransactionSchema, { operation: { case: name, value } as Init }).operation as OperationOf<Case>;
-}
 
 const set = { updateEntries: [{ key: "k", value: "v" }] };
 const OPERATIONS: Readonly<Record<RebasableOperation["case"], (snapshot: Snapshot) => Promise<RebasableOperation>>> = {

@@ -1,27 +1,16 @@
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
-import { TransactionSchema } from "../../src/proto/gen/lance/transaction_pb.ts";
 import { createMemoryStore } from "../../src/store/memory.ts";
 import { commit, isRetryableConflict } from "../../src/table/commit/commit.ts";
-import type { OperationOf, RebasableOperation } from "../../src/table/commit/operation.ts";
+import type { RebasableOperation } from "../../src/table/commit/operation.ts";
 import { readDeletions } from "../../src/table/deletions/deletions.ts";
 import { encodeRowIds } from "../../src/table/row-ids/encode-row-ids.ts";
 import { decodeRowVersions, encodeRowVersions } from "../../src/table/row-ids/row-versions.ts";
 import { openSnapshot, type Snapshot } from "../../src/table/snapshot.ts";
 import { createFaultyStore } from "../support/faulty-store.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
-import { appendOf, createTable, decodeRowIds, stageDelete, stageFragment } from "./support.ts";
+import { appendOf, createTable, decodeRowIds, operation, stageDelete, stageFragment } from "./support.ts";
 
 useTestRuntime();
-
-type Init = NonNullable<MessageInitShape<typeof TransactionSchema>["operation"]>;
-
-function operation<Case extends RebasableOperation["case"]>(
-  name: Case,
-  value: Extract<Init, { case: Case }>["value"],
-): OperationOf<Case> {
-  return create(TransactionSchema, { operation: { case: name, value } as Init }).operation as OperationOf<Case>;
-}
 
 interface Row {
   readonly id: bigint;

@@ -6,7 +6,7 @@ import { judgeConflict } from "../../src/table/commit/conflicts.ts";
 import type { Operation, OperationOf, RebasableOperation } from "../../src/table/commit/operation.ts";
 import { readCoverage } from "../../src/table/commit/rebase.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
-import { appendOf, createIndexOf, stageFragment, stageIndex } from "./support.ts";
+import { appendOf, createIndexOf, operation, stageFragment, stageIndex } from "./support.ts";
 
 /** Columns of the table below: what we commit. */
 const OURS = [
@@ -181,15 +181,6 @@ function deleteOf(updatedFragments: DataFragment[], deletedFragmentIds: bigint[]
     deletedFragmentIds,
     predicate: "",
   };
-}
-
-/** One of ours, of its defaults. */
-function operation<Case extends OurCase>(
-  name: Case,
-  value: Extract<MessageInitShape<typeof TransactionSchema>["operation"], { case: Case }>["value"],
-): OperationOf<Case> {
-  const init = { case: name, value } as MessageInitShape<typeof TransactionSchema>["operation"];
-  return create(TransactionSchema, init === undefined ? {} : { operation: init }).operation as OperationOf<Case>;
 }
 
 async function judge(mine: RebasableOperation, transaction: Transaction | undefined, defersRemap = false) {

@@ -1,4 +1,4 @@
-import { clone, create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { clone, create, toBinary } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
 import { holdsRowAddresses } from "../../src/index/registry.ts";
 import { FieldSchema } from "../../src/proto/gen/lance/file_pb.ts";
@@ -8,11 +8,10 @@ import {
   type IndexMetadata,
   ManifestSchema,
 } from "../../src/proto/gen/lance/table_pb.ts";
-import { TransactionSchema } from "../../src/proto/gen/lance/transaction_pb.ts";
 import { createMemoryStore } from "../../src/store/memory.ts";
 import { buildNextVersion } from "../../src/table/commit/build-manifest.ts";
 import { commit } from "../../src/table/commit/commit.ts";
-import type { OperationOf, RebasableOperation } from "../../src/table/commit/operation.ts";
+import type { RebasableOperation } from "../../src/table/commit/operation.ts";
 import { decodeFragmentBitmap, encodeFragmentBitmap } from "../../src/table/fragment-bitmap.ts";
 import { nextFieldId } from "../../src/table/manifest/field-ids.ts";
 import { encodeRowIds } from "../../src/table/row-ids/encode-row-ids.ts";
@@ -25,21 +24,13 @@ import {
   createIndexOf,
   createTable,
   decodeRowIds,
+  operation,
   stageDelete,
   stageFragment,
   stageIndex,
 } from "./support.ts";
 
 useTestRuntime();
-
-type Init = NonNullable<MessageInitShape<typeof TransactionSchema>["operation"]>;
-
-function operation<Case extends RebasableOperation["case"]>(
-  name: Case,
-  value: Extract<Init, { case: Case }>["value"],
-): OperationOf<Case> {
-  return create(TransactionSchema, { operation: { case: name, value } as Init }).operation as OperationOf<Case>;
-}
 
 const idsOf = (snapshot: Snapshot) => snapshot.fragments.map((fragment) => fragment.id);
 const protoOf = (snapshot: Snapshot, id: number) => snapshot.fragments.find((one) => one.id === id)!.proto;

@@ -1,4 +1,4 @@
-import { clone, create } from "@bufbuild/protobuf";
+import { clone, create, type MessageInitShape } from "@bufbuild/protobuf";
 import type { LanceSchema } from "../../src/format/schema.ts";
 import {
   type DataFragment,
@@ -8,11 +8,11 @@ import {
   type Manifest,
   ManifestSchema,
 } from "../../src/proto/gen/lance/table_pb.ts";
-import { Transaction_DeleteSchema } from "../../src/proto/gen/lance/transaction_pb.ts";
+import { Transaction_DeleteSchema, TransactionSchema } from "../../src/proto/gen/lance/transaction_pb.ts";
 import type { ReadableStore, Store } from "../../src/store/store.ts";
 import { finishManifest } from "../../src/table/commit/build-manifest.ts";
 import { createDatasetManifest } from "../../src/table/commit/create-dataset.ts";
-import type { Operation } from "../../src/table/commit/operation.ts";
+import type { Operation, OperationOf, RebasableOperation } from "../../src/table/commit/operation.ts";
 import { createTransaction, formatTransactionName, publishVersion } from "../../src/table/commit/publish.ts";
 import { writeDeletionFile } from "../../src/table/deletions/deletion-file.ts";
 import { encodeFragmentBitmap } from "../../src/table/fragment-bitmap.ts";
@@ -33,6 +33,16 @@ export const SCHEMA: LanceSchema = {
   })),
   metadata: {},
 };
+
+type Init = NonNullable<MessageInitShape<typeof TransactionSchema>["operation"]>;
+
+/** An operation of ours; what is not given has its default. */
+export function operation<Case extends RebasableOperation["case"]>(
+  name: Case,
+  value: Extract<Init, { case: Case }>["value"],
+): OperationOf<Case> {
+  return create(TransactionSchema, { operation: { case: name, value } as Init }).operation as OperationOf<Case>;
+}
 
 /** Stable row ids of a fragment, in physical order. */
 export const decodeRowIds = (bytes: Uint8Array, numRows: number): BigUint64Array =>
