@@ -77,6 +77,7 @@ const KINDS: readonly KindEntry[] = [
     families: [
       vectorEntry("IVF_FLAT", { subIndex: loadFlatSubIndex, storage: loadFlatStorage }),
       vectorEntry("IVF_HNSW_FLAT", { subIndex: loadHnswSubIndex, storage: loadFlatStorage }),
+      vectorEntry("IVF_HNSW_PQ", { subIndex: loadHnswSubIndex, storage: loadProductStorage }),
       vectorEntry("IVF_HNSW_SQ", { subIndex: loadHnswSubIndex, storage: loadScalarStorage }),
       vectorEntry("IVF_RQ", { subIndex: loadFlatSubIndex, storage: loadRabitStorage }),
       vectorEntry("IVF_PQ", { subIndex: loadFlatSubIndex, storage: loadProductStorage }),

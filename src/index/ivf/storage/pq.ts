@@ -97,13 +97,19 @@ export const productStorage: StorageKind = {
     const coding = { dimension, numSubVectors, numBits };
     const codebook: ProductCodebook = { ...coding, metric: takesResiduals(shape) ? "l2" : "dot", values };
     const rowBytes = countCodeBytes(coding);
+    const decode = (codes: Uint8Array, partition: number): Float32Array =>
+      decodeRows(codes, partition, { ...coding, codebook: values, shape });
     return {
       ...createListColumn("__pq_code", { element: "u8", width: rowBytes, nullable: true }),
       facts: { nbits: numBits, num_sub_vectors: numSubVectors, dimension, transposed },
       writeMetadata: (addBuffer) => writeProductMetadata(model, type, addBuffer),
       encode: ({ vectors }, partitions, signal) =>
         encodeRows({ vectors, partitions }, { ...coding, codebook: values }, { shape, signal }),
-      decodeRows: (codes, partition) => decodeRows(codes, partition, { ...coding, codebook: values, shape }),
+      decodeRows: decode,
+      graphRows: {
+        space: { kind: takesResiduals(shape) ? "floatL2" : "floatDot", width: dimension },
+        convert: (codes, partition) => new Uint8Array(decode(codes, partition).buffer),
+      },
       ...(transposed ? { restoreRows: (codes, numRows) => turnRows(codes, numRows, rowBytes) } : {}),
       prepareQuery(query) {
         const whole = Float32Array.from(query);
@@ -129,6 +135,8 @@ function createProductQuery(codebook: ProductCodebook, query: Float32Array): Par
     scan(topK, { values: codes, rowIds, numRows }, limits) {
       topK.scanProductCodes({ codebook, query, codes, rowIds, numRows, ...limits });
     },
+    searchGraph: (topK, { values: codes, rowIds, numRows }, search) =>
+      topK.searchProductCodes({ codebook, query, codes, rowIds, numRows, ...search }),
   };
 }
 
