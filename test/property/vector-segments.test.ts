@@ -119,6 +119,7 @@ class History {
   #rows: Row[] = [];
   #nextId = 0;
   #edition = 1;
+  #stable = false;
 
   constructor(tested: Case) {
     this.#case = tested;
@@ -126,6 +127,7 @@ class History {
 
   async start(count: number, options: { readonly maxRowsPerFile: number; readonly stable: boolean }): Promise<void> {
     const { maxRowsPerFile, stable } = options;
+    this.#stable = stable;
     this.#dataset = await writeDataset(this.#makeRows(count), this.#store, {
       schema: schemaOf(this.#case.metric),
       maxRowsPerFile,
@@ -176,7 +178,8 @@ class History {
       }
       case "compact":
         await dataset.optimize.compactFiles({
-          deferIndexRemap: current.deferIndexRemap,
+          // Rows with stable ids keep them: there is nothing to remap.
+          deferIndexRemap: current.deferIndexRemap && !this.#stable,
           targetRowsPerFragment: current.target,
         });
         return;
