@@ -10,6 +10,7 @@ import {
   type IndexStatistics,
 } from "../index/describe.ts";
 import { type MergeOptions, mergeExistingIndexSegments } from "../index/merge.ts";
+import { budgetParts } from "../index/part-budgets.ts";
 import { planBuildTasks } from "../index/plan-tasks.ts";
 import { prewarmSegments } from "../index/search.ts";
 import type { BuildTask, IndexSegment, TrainedModel } from "../index/segment.ts";
@@ -140,7 +141,7 @@ export class DatasetIndexes extends DatasetReads {
   /** Reads what searches of an index would read, up to the memory budget. @throws INDEX_NOT_FOUND */
   async prewarmIndex(name: string, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
     const pool = this.handle.searchPool();
-    const { memoryBudgetBytes } = this.handle.resources;
+    const memoryBudgetBytes = budgetParts(this.handle.resources.memoryBudgetBytes);
     const segments = await getCommittedSegments(this.handle.snapshot, name);
     await prewarmSegments(this.handle.snapshot, segments, { pool, memoryBudgetBytes, ...options });
   }

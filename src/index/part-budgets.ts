@@ -20,7 +20,18 @@ export function getParts(budgetBytes: number, scope: string): Parts {
     has: (key) => getPartCache(budgetBytes).has(scope + key),
     lease: (key, load) => getPartCache(budgetBytes).lease(scope + key, load),
     drop: (prefix) => caches.get(budgetBytes)?.drop(scope + prefix),
+    get gate() {
+      return getPartCache(budgetBytes).gate;
+    },
   };
+}
+
+/**
+ * Of a dataset's memory budget, what parts of its indexes may take, over all workers. Of the rest, half is for vectors that
+ * were measured again, half for ranges of files that flat searches scan.
+ */
+export function budgetParts(memoryBudgetBytes: number): number {
+  return Math.floor(memoryBudgetBytes / 2);
 }
 
 function getPartCache(budgetBytes: number): PartCache {

@@ -1,3 +1,5 @@
+import { LoadGate } from "./load-gate.ts";
+
 /** A decoded piece of an index: a page, or the vectors of a partition. */
 export interface CachedPart {
   readonly byteLength: number;
@@ -27,13 +29,16 @@ export interface Parts {
   lease<T extends CachedPart>(key: string, load: () => Promise<T>): Promise<PartLease<T>>;
   /** Evicts the parts whose key starts with `prefix`. */
   drop(prefix: string): void;
+  /** See {@link LoadGate}: to be entered before parts of so many bytes are taken on loan, and left before the next. */
+  readonly gate: LoadGate;
 }
 
 /**
  * Parts of open segments, bounded by bytes, least recently used first out. A part in use may be evicted, and is then
- * freed when its last user releases it, so that the budget holds at rest and a search needs one part at a time more.
+ * freed when its last user releases it: the budget holds at rest, and searches under way have as much again.
  */
 export class PartCache implements Parts {
+  readonly gate: LoadGate;
   readonly #maxBytes: number;
   readonly #onGrowth: (() => void) | undefined;
   readonly #entries = new Map<string, Entry>();
@@ -43,6 +48,7 @@ export class PartCache implements Parts {
   /** @param onGrowth called when a part was added and the bound holds again */
   constructor(maxBytes: number, onGrowth?: () => void) {
     this.#maxBytes = Math.max(0, maxBytes);
+    this.gate = new LoadGate(this.#maxBytes);
     this.#onGrowth = onGrowth;
   }
 

@@ -1,4 +1,5 @@
 import { createSegmentDomain, resolveRowIdDomain } from "../index/live-rows.ts";
+import { budgetParts } from "../index/part-budgets.ts";
 import {
   type NearestRows,
   type SearchOptions,
@@ -89,7 +90,7 @@ function toStableRows({ snapshot }: QueryContext, plan: NearestPlan, mask: RowSe
 }
 
 function toOptions({ pool, memoryBudgetBytes, signal }: QueryContext): SearchOptions {
-  return { pool: pool ?? undefined, memoryBudgetBytes, signal };
+  return { pool: pool ?? undefined, memoryBudgetBytes: budgetParts(memoryBudgetBytes), signal };
 }
 
 function record(

@@ -24,6 +24,13 @@ interface CachedPartition extends CachedPart, LoadedRows {
   readonly extent: ReadonlyMap<number, number>;
 }
 
+/** Partitions of one search that are on loan. */
+interface LeasedGroup {
+  readonly leases: ReadonlyMap<number, PartLease<CachedPartition>>;
+  /** Gives back all that was not yet. */
+  release(): void;
+}
+
 /** Bytes of partitions that one search loads at once: their reads then become few requests. */
 const LOAD_BYTES = 16 * 2 ** 20;
 
@@ -82,26 +89,34 @@ function createReader(
 
   const leasePartition = (partition: number) => parts.lease(`${prefix}partition-${partition}`, () => load(partition));
 
+  const countBytes = (partitions: readonly number[]): number =>
+    partitions.reduce((sum, partition) => sum + countPartBytes(header, partition), 0);
+
   /** How many of the first partitions are loaded at once: at least one, all of them where they are small. */
   const countLoads = (partitions: Uint32Array): number => {
     const maxBytes = Math.min(LOAD_BYTES, context.memoryBudgetBytes);
     let bytes = 0;
     let count = 0;
     for (; count < partitions.length; count++) {
-      const partition = partitions[count]!;
-      bytes += header.lengths[partition]! * (8 + storage.rowBytes) + (header.graphs?.countBytes(partition) ?? 0);
+      bytes += countPartBytes(header, partitions[count]!);
       if (count > 0 && bytes > maxBytes) break;
     }
     return count;
   };
 
-  const leaseAll = async (partitions: Uint32Array): Promise<Map<number, PartLease<CachedPartition>>> => {
+  /** Takes a group of partitions on loan; it is given back before the next one is asked for. */
+  const leaseAll = async (partitions: Uint32Array, signal?: AbortSignal): Promise<LeasedGroup> => {
     const wanted = [...partitions].filter((partition) => header.lengths[partition]! > 0);
+    const leave = await parts.gate.enter(countBytes(wanted), signal);
     const settled = await Promise.allSettled(wanted.map(leasePartition));
     const leases = settled.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+    const release = () => {
+      for (const lease of leases) lease.release();
+      leave();
+    };
     const failed = settled.find((one) => one.status === "rejected");
-    if (!failed) return new Map(wanted.map((partition, i) => [partition, leases[i]!]));
-    for (const lease of leases) lease.release();
+    if (!failed) return { leases: new Map(wanted.map((partition, i) => [partition, leases[i]!])), release };
+    release();
     throw failed.reason;
   };
 
@@ -128,7 +143,7 @@ function createReader(
     const wanted = limit?.count ?? Number.POSITIVE_INFINITY;
     const topK = core.createTopK(query.k);
     let seen = 0;
-    let leases = new Map<number, PartLease<CachedPartition>>();
+    let loaded: LeasedGroup | undefined;
     let numLeased = 0;
     try {
       for (let rank = 0; rank < budget.limit; rank++) {
@@ -139,10 +154,12 @@ function createReader(
           // Beyond the first budget each partition may be the last.
           const ahead = ranked.partitions.subarray(rank, Math.max(rank + 1, budget.initial));
           const group = ahead.subarray(0, countLoads(ahead));
-          leases = await leaseAll(group);
+          loaded?.release();
+          loaded = undefined;
+          loaded = await leaseAll(group, signal);
           numLeased = rank + group.length;
         }
-        const lease = leases.get(partition);
+        const lease = loaded?.leases.get(partition);
         if (!lease) {
           account.metrics.partsFromCache++;
           continue;
@@ -162,7 +179,7 @@ function createReader(
       }
       return { kind: "vector", ...topK.finish(), metrics: account.stop() };
     } finally {
-      for (const lease of leases.values()) lease.release();
+      loaded?.release();
       topK.free();
     }
   };
@@ -181,10 +198,14 @@ function createReader(
     },
     async prewarm(signal) {
       const all = Uint32Array.from({ length: model.numPartitions }, (_, i) => i);
-      for (let from = 0; from < all.length && parts.bytes < context.memoryBudgetBytes; ) {
+      let bytes = 0;
+      for (let from = 0; from < all.length; ) {
         throwIfAborted(signal);
         const group = all.subarray(from, from + countLoads(all.subarray(from)));
-        for (const lease of (await leaseAll(group)).values()) lease.release();
+        bytes += countBytes([...group]);
+        // More would take the place of what was just read.
+        if (bytes > context.memoryBudgetBytes) break;
+        (await leaseAll(group, signal)).release();
         from += group.length;
       }
       // What was read ahead is no search's doing.
@@ -199,6 +220,10 @@ function createReader(
 
 /** What a query without a direction finds: no cosine distance to it is a number. */
 const NO_ROWS = () => ({ kind: "vector", rowIds: new BigUint64Array(0), distances: new Float32Array(0) }) as const;
+
+function countPartBytes({ lengths, storage, graphs }: IvfHeader, partition: number): number {
+  return lengths[partition]! * (8 + storage.rowBytes) + (graphs?.countBytes(partition) ?? 0);
+}
 
 /** @param halves low and high half of each row id */
 function measureExtent(halves: Uint32Array): Map<number, number> {
