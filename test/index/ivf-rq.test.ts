@@ -181,7 +181,10 @@ describe("distances", () => {
 });
 
 describe("segments", () => {
-  async function buildThree(params: object, changeModel?: (storage: Record<string, unknown>) => object) {
+  async function buildThree(
+    params: Readonly<Record<string, unknown>>,
+    changeModel?: (storage: Record<string, unknown>) => object,
+  ) {
     const snapshot = await createTable(new Float32(), [300, 150, 211]);
     const trained = await trainIndexModel(snapshot, "v", "IVF_RQ", { ...options, params });
     let model = trained;
@@ -323,7 +326,7 @@ test("packed codes come back row by row", () => {
 
 describe("refused", () => {
   test("dimensions, bytes, bits, rotations and models that are none", async () => {
-    const build = async (type: DataType, params: object, more: object = {}) => {
+    const build = async (type: DataType, params: Readonly<Record<string, unknown>>, more: object = {}) => {
       const width = (type as FixedSizeList).listSize;
       const values = [Array.from({ length: 30 }, () => new Float32Array(width).fill(1))];
       const snapshot = await createFragments(createMemoryStore(), type, values);
@@ -340,6 +343,14 @@ describe("refused", () => {
     await expectError(build(good, { metric: "hamming" }), "INVALID_ARGUMENT");
     for (const numBits of [0, 10, 1.5]) await expectError(build(good, { numBits }), "INVALID_ARGUMENT");
     await expectError(build(good, { rotationType: "slow" }), "INVALID_ARGUMENT");
+    const shared = { fast_rotation_signs: [1, 2, 3, 4, 5, 6, 7, 8], rotation_type: "fast", code_dim: 16, num_bits: 5 };
+    expect((await build(good, { rabitqModel: JSON.stringify(shared) })).fragmentIds).toEqual([0]);
+    for (const rabitqModel of [7, "{", JSON.stringify({ ...shared, code_dim: 8 }), "null"]) {
+      await expectError(build(good, { rabitqModel }), "INVALID_ARGUMENT");
+    }
+    const rabitqModel = JSON.stringify(shared);
+    await expectError(build(good, { rabitqModel, numBits: 4 }), "INVALID_ARGUMENT");
+    await expectError(build(good, { rabitqModel, rotationType: "matrix" }), "INVALID_ARGUMENT");
   });
 
   /** A file as `readModel` sees one. */

@@ -12,6 +12,7 @@ import { optimizeIndices } from "../../src/index/optimize-indices.ts";
 import { searchSegments } from "../../src/index/search.ts";
 import type { ApproxMode, IndexSegment } from "../../src/index/segment.ts";
 import { createNodeFsStore } from "../../src/store/node-fs.ts";
+import type { Store } from "../../src/store/store.ts";
 import { openSnapshot, type Snapshot } from "../../src/table/snapshot.ts";
 import { createRandom, inlinePool } from "../index/support.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
@@ -161,13 +162,17 @@ async function expectAlike(
   expect(ours / (k * QUERIES.length)).toBeGreaterThan(0.3);
 }
 
-async function buildEach(snapshot: Snapshot, params: object, changeModel?: (storage: object) => object) {
+async function buildEach(
+  snapshot: Snapshot,
+  params: Readonly<Record<string, unknown>>,
+  changeModel?: (storage: object) => object,
+) {
   const options = { pool: inlinePool, name: "v_idx", params };
   let model = await trainIndexModel(snapshot, "v", "IVF_RQ", options);
   if (changeModel) {
     const trained = decodeModel(await readModel(snapshot.store, model!));
     const storage = changeModel(trained.storage!) as Record<string, unknown>;
-    model = await writeModel(snapshot.store, encodeModel({ ...trained, storage }));
+    model = await writeModel(snapshot.store as Store, encodeModel({ ...trained, storage }));
   }
   const segments: IndexSegment[] = [];
   for (const fragmentIds of [[0], [1, 2]]) {
@@ -251,19 +256,33 @@ describe("native's, read by us", () => {
       await session.run(
         `lance.dataset("${name}").insert(make_table(${NUM_ROWS}, 300, 99, "${item}"))\nlance.dataset("${name}").delete("id % 10 = 3")`,
       );
-      const folded = await optimizeIndices(await open(name), { pool: inlinePool, numIndicesToMerge: 1 });
-      const after = "version" in folded ? await open(name) : await open(name);
+      const { snapshot: after } = await optimizeIndices(await open(name), { pool: inlinePool, numIndicesToMerge: 1 });
       const segments = await getCommittedSegments(after, "v_idx");
       expect(segments.map(({ fragmentIds }) => fragmentIds)).toEqual([[0, 1, 2, 3]]);
       await expectAlike(name, after, { metric, item });
     });
   }
 
-  test("segments built apart with one model merge here", async () => {
-    await session.run(`create("apart", "float32")
-from lance.indices import IndicesBuilder
+  test("segments of one model, one built by each, merge here and there", async () => {
+    await session.run('create("apart", "float32")');
+    const given = (await session.run(`
+from lance.lance import indices
 centers = np.random.default_rng(1).normal(size=(8, DIMENSION)).astype(np.float32)
-out = [from_index(lance.dataset("apart").create_index_uncommitted("v", "IVF_RQ", "v_idx", fragment_ids=ids, num_partitions=8, num_bits=3, ivf_centroids=centers)) for ids in ([0], [1, 2])]
-`);
+model = indices.build_rq_model(DIMENSION, 3)
+segment = lance.dataset("apart").create_index_uncommitted(
+    "v", "IVF_RQ", "v_idx", fragment_ids=[0], num_partitions=8, num_bits=3, ivf_centroids=centers, rabitq_model=model)
+out = {"centers": centers.tolist(), "model": model, "segment": from_index(segment)}
+`)) as { centers: number[][]; model: string; segment: IndexSegment };
+    const snapshot = await open("apart");
+    const params = { numBits: 3, ivfCentroids: given.centers, rabitqModel: given.model };
+    const options = { pool: inlinePool, name: "v_idx", params, fragmentIds: [1, 2] };
+    const own = await createIndexUncommitted(snapshot, "v", "IVF_RQ", options);
+    const merged = await mergeExistingIndexSegments(snapshot, [given.segment, own], { pool: inlinePool });
+    const committed = await commitExistingIndexSegments(snapshot, "v_idx", "v", [merged]);
+    await expectAlike("apart", committed, { metric: "l2" });
+    const native = (await session.run(
+      `out = from_index(lance.dataset("apart").merge_existing_index_segments([to_index(s) for s in ${json([given.segment, own])}]))`,
+    )) as IndexSegment;
+    await expectAlike("apart", await commitExistingIndexSegments(committed, "v_idx", "v", [native]), { metric: "l2" });
   });
 });

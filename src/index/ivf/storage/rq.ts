@@ -1,20 +1,16 @@
 import { LanceError } from "../../../errors.ts";
 import { getCoreKernels } from "../../../kernels/core.ts";
-import { measureRabitRow, type RabitLayout } from "../../../kernels/rabit-layout.ts";
+import { measureRabitRow, type RabitLayout, type RabitRotation } from "../../../kernels/rabit-layout.ts";
 import { RABIT_BLOCK_ROWS } from "../../../kernels/rabit-scan.ts";
 import { createGiveWay } from "../../../tasks/give-way.ts";
-import { type IndexParams, readIntegerParam } from "../../params.ts";
 import { createRowColumns, type RowColumn } from "./row-columns.ts";
 import { createRabitRowEncoder } from "./rq-encode.ts";
 import { encodeRabitModel, findRabitModel, getRabitModel, readRabitModel, writeRabitMetadata } from "./rq-model.ts";
 import { unpackCodes } from "./rq-packed.ts";
+import { getRotationNumber, parseSharedModel, type RabitParams, resolveRabitParams } from "./rq-params.ts";
 import { prepareRabitScan } from "./rq-query.ts";
 import { createRotation } from "./rq-rotation.ts";
 import type { StorageKind } from "./storage.ts";
-
-const ROTATIONS = ["fast", "matrix"] as const;
-/** Native's (index page, section 4). */
-const DEFAULT_BITS = 5;
 
 /**
  * RaBitQ (Gao and Long 2024): the signs of a randomly rotated residual, and up to eight bits more a value. Nothing is
@@ -27,34 +23,24 @@ export const rabitStorage: StorageKind = {
   isExact: false,
   indexVersion: 2,
   targetPartitionSize: 4096,
-  paramNames: ["numBits", "rotationType"],
+  paramNames: ["numBits", "rotationType", "rabitqModel"],
 
-  resolveParams(params, { type }) {
-    const { element, dimension } = type;
-    if (element === "u8" || dimension % 8 !== 0) {
-      throw new LanceError(
-        "INVALID_ARGUMENT",
-        `IVF_RQ needs a column of floats whose dimension is a multiple of 8; received ${element === "u8" ? "bytes" : dimension}`,
-        { element, dimension },
-      );
-    }
-    return {
-      numBits: readIntegerParam(params, "numBits", { min: 1, max: 9, fallback: DEFAULT_BITS }),
-      rotationType: readRotationType(params),
-    };
-  },
+  resolveParams: (params, { type }) => ({ ...resolveRabitParams(params, type) }),
 
   encodeDetails: ({ numBits, rotationType }) => ({
     case: "rq",
-    value: { numBits, rotationType: ROTATIONS.indexOf(rotationType as "fast") } as never,
+    value: { numBits, rotationType: getRotationNumber(rotationType) } as never,
   }),
 
   countSampleRows: () => 0,
 
   async train(_vectors, params, { shape, context }) {
-    const { numBits, rotationType, seed } = params as { numBits: number; rotationType: "fast"; seed: number };
+    const { numBits, rotationType, rabitqModel, seed } = params as unknown as RabitParams & { readonly seed: number };
     const giveWay = createGiveWay(context.signal);
-    const rotation = await createRotation(rotationType, { ...shape.type, seed, giveWay });
+    const rotation: RabitRotation =
+      rabitqModel === undefined
+        ? await createRotation(rotationType, { ...shape.type, seed, giveWay })
+        : { kind: "fast", signs: parseSharedModel(rabitqModel, shape.type.dimension).signs };
     return encodeRabitModel({ numBits, rotation, estimator: "raw_query", hasErrors: true, isPacked: false });
   },
 
@@ -106,16 +92,6 @@ export const rabitStorage: StorageKind = {
     };
   },
 };
-
-function readRotationType({ rotationType = "fast" }: IndexParams): (typeof ROTATIONS)[number] {
-  const found = ROTATIONS.find((known) => known === rotationType);
-  if (found) return found;
-  throw new LanceError(
-    "INVALID_ARGUMENT",
-    `rotationType: expected ${ROTATIONS.join(" or ")}; received ${String(rotationType)}`,
-    { parameter: "rotationType", received: rotationType, expected: ROTATIONS },
-  );
-}
 
 /** In the order of native's files, which is that of the rows of the kernels too. */
 function listColumns(layout: RabitLayout): RowColumn[] {
