@@ -65,9 +65,11 @@ test("row addresses and reads are counted as the run numbers them", () => {
 });
 
 test("a family not known by name is measured too, graphs in one partition", () => {
-  const shape = { rows: 10_000, dimension: 128, numPartitions: undefined, quick: false };
+  const shape = { rows: 10_000, dimension: 128, numPartitions: undefined, quick: false, k: 10 };
   expect(describeFamily("IVF_NEW", shape).params).toEqual({ numPartitions: 100 });
   expect(describeFamily("IVF_HNSW_PQ", shape).params).toMatchObject({ numPartitions: 1, numSubVectors: 16 });
+  const graph: { ef: number; refineFactor: number }[] = describeFamily("IVF_HNSW_PQ", shape).settings;
+  expect(graph.every(({ ef, refineFactor }) => ef >= 10 * refineFactor)).toBe(true);
   const { settings } = describeFamily("IVF_PQ", shape);
   expect(settings.every(({ nprobes }: { nprobes: number }) => nprobes <= 100)).toBe(true);
 });

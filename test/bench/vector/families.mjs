@@ -15,7 +15,7 @@ export const FLAT_SETTINGS = [{ useIndex: false }];
  * @param family  as users name it: IVF_FLAT, IVF_HNSW_SQ, …
  * @returns parameters of the build, the same for native, and settings of searches
  */
-export function describeFamily(family, { rows, dimension, numPartitions, quick }) {
+export function describeFamily(family, { rows, dimension, numPartitions, quick, k }) {
   const [storage] = /[A-Z]+$/.exec(family);
   const refines = REFINES[storage] ?? [0];
   const isGraph = family.includes("HNSW");
@@ -32,7 +32,10 @@ export function describeFamily(family, { rows, dimension, numPartitions, quick }
         nprobes,
       }));
   const settings = refines.flatMap((refineFactor) =>
-    steps.map((step) => (refineFactor ? { ...step, refineFactor } : step)),
+    steps
+      // A graph is not asked for more rows than it looks at.
+      .filter(({ ef }) => !ef || ef >= k * Math.max(1, refineFactor))
+      .map((step) => (refineFactor ? { ...step, refineFactor } : step)),
   );
   return {
     family,

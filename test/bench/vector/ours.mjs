@@ -9,7 +9,7 @@ const COLUMN = "vector";
 
 export async function createEngine({ base, tiny, k, fragmentRows, workers, memoryBudgetBytes }) {
   const { createPool, openDataset } = await loadPackage();
-  const budget = memoryBudgetBytes ? { memoryBudgetBytes } : {};
+  const budget = { memoryBudgetBytes };
   const pool = workers > 1 ? createPool({ numWorkers: workers }) : undefined;
   const opened = new Map();
   const open = async ({ path, openOptions }) => {

@@ -152,9 +152,9 @@ function wholeIndex({ work }) {
 }
 
 /** Twice the bytes: a range above half of the cache is not kept. Over several workers a budget is shared. */
-function keepColumn({ rows, dimension }) {
+function keepColumn({ rows, dimension, memoryBudgetBytes }) {
   const bytes = 4 * rows * dimension;
-  return { cacheBytes: 2 * bytes + 64e6, memoryBudgetBytes: 8 * bytes + 256e6 };
+  return { cacheBytes: 2 * bytes + 64e6, memoryBudgetBytes: Math.max(memoryBudgetBytes, 8 * bytes + 256e6) };
 }
 
 function firstLine(text) {
