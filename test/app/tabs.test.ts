@@ -1,41 +1,20 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { type Browser, type BrowserContext, chromium, type Page } from "playwright";
-import { build } from "vite";
+import type { BrowserContext, Page } from "playwright";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { writeDataset } from "../../src/entry-node.ts";
 import { createMemoryStore, type MemoryObjects } from "../../src/store/memory.ts";
-import { serveFolder } from "../../web/serve.mjs";
 import { COMMITS, countTurns, findFaults } from "../conformance/interleaved.ts";
 import { type StaticHost, startStaticHost } from "../store/support/static-host.ts";
-import { chromiumArgs, findChromium } from "../tools/find-chromium.mjs";
 import type { Answer, PageApi, Question } from "./tabs/page.ts";
+import { call, type ServedTabs, serveTabs } from "./tabs/serve-tabs.ts";
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
 const ROWS = 60_000;
 const EXPOSED = "Content-Range, Content-Length, ETag";
 
-let scratch: string;
-let pages: Awaited<ReturnType<typeof serveFolder>>;
-let browser: Browser;
+let tabs: ServedTabs;
 const tables = new Map<string, MemoryObjects>();
 
 beforeAll(async () => {
-  scratch = await mkdtemp(join(tmpdir(), "lancelet-tabs-"));
-  await build({
-    configFile: false,
-    root: join(root, "test/app/tabs"),
-    base: "./",
-    logLevel: "error",
-    resolve: { alias: { lancelet: join(root, "src/entry-browser.ts") } },
-    worker: { format: "es" },
-    build: { outDir: scratch, emptyOutDir: true, target: "es2022" },
-  });
-  pages = await serveFolder(scratch);
-  const executablePath = findChromium();
-  browser = await chromium.launch({ args: chromiumArgs, ...(executablePath ? { executablePath } : {}) });
+  tabs = await serveTabs();
   const rows = Array.from({ length: ROWS }, (_, id) => ({ weight: Math.sin(id), id, name: `name ${id} of ${ROWS}` }));
   for (const dataStorageVersion of ["2.1", "2.2"]) {
     const objects: MemoryObjects = new Map();
@@ -48,33 +27,7 @@ beforeAll(async () => {
   }
 }, 120_000);
 
-afterAll(async () => {
-  await browser?.close();
-  await pages?.close();
-  await rm(scratch, { recursive: true, force: true });
-});
-
-async function openTab(context: BrowserContext): Promise<Page> {
-  const page = await context.newPage();
-  await page.goto(pages.url);
-  await page.waitForFunction(() => "api" in globalThis);
-  return page;
-}
-
-/** Calls one function of the page. */
-async function call<K extends keyof PageApi>(
-  page: Page,
-  name: K,
-  ...args: Parameters<PageApi[K]>
-): Promise<Awaited<ReturnType<PageApi[K]>>> {
-  return page.evaluate(
-    ([key, values]) => {
-      const { api } = globalThis as never as { api: Record<string, (...args: unknown[]) => Promise<never>> };
-      return api[key]!(...values);
-    },
-    [name, args] as [string, unknown[]],
-  );
-}
+afterAll(() => tabs?.close());
 
 const ask = (page: Page, question: Question): Promise<Answer> => call(page, "ask", question);
 
@@ -88,14 +41,14 @@ async function serveTable(version = "2.1", exposed: string | undefined = EXPOSED
 
 /** Runs with a browser profile of its own. */
 async function withContext(run: (context: BrowserContext) => Promise<void>): Promise<void> {
-  const context = await browser.newContext();
+  const context = await tabs.browser.newContext();
   await run(context).finally(() => context.close());
 }
 
 describe.each(["opfs://interleaved", "idb://interleaved"])("two tabs on %s", (uri) => {
   it("200 interleaved commits: none lost, and a third tab hears of them", { timeout: 240_000 }, () =>
     withContext(async (context) => {
-      const [a, b, follower] = [await openTab(context), await openTab(context), await openTab(context)];
+      const [a, b, follower] = [await tabs.openTab(context), await tabs.openTab(context), await tabs.openTab(context)];
       await call(a, "createTable", uri);
       await call(follower, "startWatch", uri);
       await Promise.all([call(a, "commitMany", uri, "a"), call(b, "commitMany", uri, "b")]);
@@ -120,7 +73,7 @@ describe("a remote table in a page of another origin", () => {
     "one row in at most 4 requests when pinned and 6 when not, no preflight, files %s",
     (version) =>
       withContext(async (context) => {
-        const page = await openTab(context);
+        const page = await tabs.openTab(context);
         for (const exposed of [EXPOSED, undefined]) {
           const host = await serveTable(version, exposed);
           // Each with a cache of its own, so that it is cold.
@@ -148,7 +101,7 @@ describe("a remote table in a page of another origin", () => {
   it("answers after a reload with its host gone, and says offline for what it never read", () =>
     withContext(async (context) => {
       const host = await serveTable();
-      const page = await openTab(context);
+      const page = await tabs.openTab(context);
       const questions: Question[] = [
         { url: host.url, column: "name", filter: "id >= 29990 AND id < 30010" },
         { url: host.url, column: "id", rowId: 12_345 },
@@ -172,13 +125,13 @@ describe("a remote table in a page of another origin", () => {
         error: expect.stringContaining("not on this device"),
       });
       // Another tab has it too.
-      expect(await ask(await openTab(context), questions[1]!)).toEqual({ ...online[1], offline: true });
+      expect(await ask(await tabs.openTab(context), questions[1]!)).toEqual({ ...online[1], offline: true });
     }));
 
   it("keeps within its budget on the device, also after a reload", () =>
     withContext(async (context) => {
       const host = await serveTable();
-      const page = await openTab(context);
+      const page = await tabs.openTab(context);
       const cache = { name: "small", maxBytes: 600_000 };
       for (let visit = 0; visit < 2; visit++) {
         for (const column of ["name", "weight", "id"]) await ask(page, { url: host.url, column, cache });
@@ -195,7 +148,7 @@ describe("a remote table in a page of another origin", () => {
     withContext(async (context) => {
       await context.addInitScript(() => Object.defineProperty(globalThis, "caches", { value: undefined }));
       const host = await serveTable();
-      const page = await openTab(context);
+      const page = await tabs.openTab(context);
       const question = { url: host.url, column: "id", rowId: 12_345 };
       const online = await ask(page, question);
       expect(await call(page, "listPaths", "opfs://lancelet-cache")).toContain("ledger");
@@ -209,7 +162,7 @@ describe("a remote table in a page of another origin", () => {
     withContext(async (context) => {
       const host = await serveTable();
       host.behave({});
-      const answer = await ask(await openTab(context), { url: host.url, column: "id", rowId: 1 });
+      const answer = await ask(await tabs.openTab(context), { url: host.url, column: "id", rowId: 1 });
       expect(answer).toMatchObject({ code: "IO", error: expect.stringContaining("Access-Control-Allow-Origin") });
       await host.close();
     }));
@@ -217,7 +170,7 @@ describe("a remote table in a page of another origin", () => {
   it("copies onto the device, goes on after a stop, and opens without the host", () =>
     withContext(async (context) => {
       const host = await serveTable();
-      const page = await openTab(context);
+      const page = await tabs.openTab(context);
       expect(await call(page, "copy", host.url, "opfs://copy.lance", 100_000)).toBe("ABORTED");
       await page.reload();
       await page.waitForFunction(() => "api" in globalThis);
