@@ -5,6 +5,7 @@ import type { Snapshot } from "../table/snapshot.ts";
 import { DEFAULT_MEMORY_BUDGET_BYTES, type PoolOptions, runSegmentTask } from "./build.ts";
 import { checkSegmentSet } from "./check-segments.ts";
 import type { MergeTask } from "./merge-segments.ts";
+import { isUntrained } from "./metadata.ts";
 import { locateSegment } from "./open-segment.ts";
 import { getFamily } from "./registry.ts";
 import type { IndexSegment } from "./segment.ts";
@@ -18,6 +19,17 @@ export interface MergeOptions extends Omit<PoolOptions, "memoryBudgetBytes"> {
   readonly memoryBudgetBytes?: number | undefined;
   /** Fragments appended since, to be indexed with the group. Default none. */
   readonly newFragmentIds?: readonly number[] | undefined;
+}
+
+/** @throws SEGMENT_INCOMPATIBLE naming those that have nothing to merge */
+function checkTrained(segments: readonly IndexSegment[]): void {
+  const untrained = segments.filter(isUntrained).map(({ uuid }) => uuid);
+  if (untrained.length === 0) return;
+  throw new LanceError(
+    "SEGMENT_INCOMPATIBLE",
+    `segments ${untrained.join(", ")} were recorded with train: false and hold nothing to merge: leave them out, or let optimizeIndices build them`,
+    { segments: untrained },
+  );
 }
 
 /**
@@ -34,7 +46,8 @@ export async function mergeExistingIndexSegments(
   const [first] = segments;
   if (!first) throw new LanceError("INVALID_ARGUMENT", "at least one index segment is required, received none");
   await checkSegmentSet(segments, locateSegment(snapshot, first).field, snapshot.version);
-  await getFamily(first);
+  const family = await getFamily(first);
+  if (family.train) checkTrained(segments);
   const budgetBytes = options.memoryBudgetBytes ?? DEFAULT_MEMORY_BUDGET_BYTES;
   if (!(budgetBytes > 0)) {
     throw new LanceError("INVALID_ARGUMENT", `memoryBudgetBytes: expected more than 0, received ${budgetBytes}`, {
