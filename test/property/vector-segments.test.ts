@@ -303,6 +303,7 @@ class History {
     expect(await this.#dataset.countRows()).toBe(this.#rows.length);
     const all = { k: 12, minimumNprobes: ALL_PARTITIONS };
     for (const q of queries) this.#compare(await this.#ask(q, all), this.#bruteForce(q, 12));
+    await this.#checkCoverage(queries[0]!);
     // Several at once answer as one by one.
     const together = await this.#ask(queries, all);
     const wanted = queries.map((q) => this.#bruteForce(q, 12));
@@ -329,6 +330,30 @@ class History {
       expect(live.get(id)?.vector, `row ${id}`).toBeTruthy();
       expect(coded.getChild("tag")!.get(i)).toBe(live.get(id)!.tag);
     }
+  }
+
+  /** An index that covers something is asked, and a fast search finds the rows of its fragments and no other. */
+  async #checkCoverage(q: readonly number[]): Promise<void> {
+    const live = new Set(this.#dataset.fragmentIds);
+    const segments = await this.#listSegments();
+    const covered = segments.flatMap(({ fragmentIds }) => fragmentIds.filter((id) => live.has(id)));
+    expect(new Set(covered).size).toBe(covered.length);
+    const nearest = { column: "vector", q, metric: this.#case.metric };
+    const plan = await this.#dataset.scanner({ nearest }).explainPlan();
+    expect(plan.includes("ANNSubIndex"), plan).toBe(covered.length > 0);
+    const inside = await this.#dataset.toTable({
+      columns: ["id"],
+      filter: "vector IS NOT NULL",
+      fragmentIds: covered.sort((a, b) => a - b),
+    });
+    const all = { k: EVERY_ROW, minimumNprobes: ALL_PARTITIONS, refineFactor: undefined };
+    const fast = readIds(await this.#ask(q, all, { fastSearch: true }));
+    const [found, wanted] = [new Set(fast), readIds(inside)];
+    expect(fast).toHaveLength(found.size);
+    const missing = wanted.filter((id) => !found.has(id)).length;
+    // A graph may not lead to every row.
+    expect(missing).toBeLessThanOrEqual(this.#case.isGraph ? wanted.length * 0.05 : 0);
+    expect(found.size - (wanted.length - missing)).toBe(0);
   }
 
   /** Ids are free among distances that rounding cannot tell apart. */
