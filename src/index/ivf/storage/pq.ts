@@ -120,7 +120,8 @@ export const productStorage: StorageKind = {
         const { centroids } = shape;
         return (partition) => {
           const start = partition * dimension;
-          const residual = whole.map((value, i) => value - centroids[start + i]!);
+          const residual = new Float32Array(dimension);
+          for (let i = 0; i < dimension; i++) residual[i] = whole[i]! - centroids[start + i]!;
           // Native subtracts in the column's own type, and its distances are of what is left.
           if (type.element === "f16") for (let i = 0; i < dimension; i++) residual[i] = fromHalf(toHalf(residual[i]!));
           return createProductQuery(codebook, residual);
@@ -140,9 +141,12 @@ function createProductQuery(codebook: ProductCodebook, query: Float32Array): Par
   };
 }
 
-/** Parts of 16 values, else of 8, as LanceDB has it; of another dimension, of the next length from 8 on that divides it. */
+/**
+ * Parts of 16 values, else of 8, as LanceDB has it; where neither divides the dimension, of the length nearest to 8 that
+ * does (there LanceDB makes one part of the whole, whose 256 codewords tell little).
+ */
 function suggestSubVectors(dimension: number, numBits: 4 | 8): number {
-  const lengths = [16, 8, ...Array.from({ length: dimension }, (_, i) => i + 8), ...[7, 6, 5, 4, 3, 2, 1]];
+  const lengths = [16, 8, 9, 10, 11, 12, 13, 14, 15, 7, 6, 5, 4, 3, 2, 1];
   const width = lengths.find((length) => isDivided({ dimension, numSubVectors: dimension / length, numBits }));
   return width === undefined ? 1 : dimension / width;
 }
