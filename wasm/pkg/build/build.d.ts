@@ -2,6 +2,37 @@
 /* eslint-disable */
 
 /**
+ * A training over rows of bits, advanced by `step` until `done`. The host writes the rows at `rowsPointer` first.
+ */
+export class BitKMeans {
+    free(): void;
+    [Symbol.dispose](): void;
+    /**
+     * Writes `k × width` bytes to a host buffer.
+     */
+    centroidsInto(output: number): void;
+    constructor(num_rows: number, width: number, k: number, seed: number, max_iterations: number, tolerance: number);
+    rowsPointer(): number;
+    /**
+     * A bounded piece of work.
+     */
+    step(): void;
+    /**
+     * Rows that moved in the last whole iteration.
+     */
+    readonly changed: number;
+    readonly done: boolean;
+    /**
+     * Whole iterations so far.
+     */
+    readonly iteration: number;
+    /**
+     * Summed distance in the last whole iteration; infinite before.
+     */
+    readonly loss: number;
+}
+
+/**
  * One training, advanced by `step` until `done`. The host writes the vectors at `vectorsPointer` before the first step.
  */
 export class CodebookTraining {
@@ -198,6 +229,11 @@ export class ProductEncoder {
 export function allocateBytes(byte_length: number): number;
 
 /**
+ * The centroid in the fewest bits apart from every row, in host buffers.
+ */
+export function assignBits(rows: number, num_rows: number, width: number, centroids: number, k: number, partitions: number): void;
+
+/**
  * Nearest centroid and distance of every row, in host buffers. Rows that hold NaN or infinity get `UNASSIGNED`, NaN.
  */
 export function assignPartitions(metric: number, vectors: number, num_rows: number, dimension: number, centroids: number, k: number, partitions: number, distances: number): void;
@@ -232,6 +268,7 @@ export type InitInput = RequestInfo | URL | Response | BufferSource | WebAssembl
 
 export interface InitOutput {
     readonly memory: WebAssembly.Memory;
+    readonly __wbg_bitkmeans_free: (a: number, b: number) => void;
     readonly __wbg_codebooktraining_free: (a: number, b: number) => void;
     readonly __wbg_encodedpage_free: (a: number, b: number) => void;
     readonly __wbg_graphbuild_free: (a: number, b: number) => void;
@@ -239,7 +276,16 @@ export interface InitOutput {
     readonly __wbg_pageencoder_free: (a: number, b: number) => void;
     readonly __wbg_productencoder_free: (a: number, b: number) => void;
     readonly allocateBytes: (a: number) => number;
+    readonly assignBits: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number];
     readonly assignPartitions: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number) => [number, number];
+    readonly bitkmeans_centroidsInto: (a: number, b: number) => [number, number];
+    readonly bitkmeans_changed: (a: number) => number;
+    readonly bitkmeans_done: (a: number) => number;
+    readonly bitkmeans_iteration: (a: number) => number;
+    readonly bitkmeans_loss: (a: number) => number;
+    readonly bitkmeans_new: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number, number];
+    readonly bitkmeans_rowsPointer: (a: number) => number;
+    readonly bitkmeans_step: (a: number) => [number, number];
     readonly codebooktraining_codebookInto: (a: number, b: number) => [number, number];
     readonly codebooktraining_done: (a: number) => number;
     readonly codebooktraining_new: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => [number, number, number];

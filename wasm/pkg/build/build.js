@@ -1,6 +1,97 @@
 /* @ts-self-types="./build.d.ts" */
 
 /**
+ * A training over rows of bits, advanced by `step` until `done`. The host writes the rows at `rowsPointer` first.
+ */
+export class BitKMeans {
+    __destroy_into_raw() {
+        const ptr = this.__wbg_ptr;
+        this.__wbg_ptr = 0;
+        BitKMeansFinalization.unregister(this);
+        return ptr;
+    }
+    free() {
+        const ptr = this.__destroy_into_raw();
+        wasm.__wbg_bitkmeans_free(ptr, 0);
+    }
+    /**
+     * Writes `k × width` bytes to a host buffer.
+     * @param {number} output
+     */
+    centroidsInto(output) {
+        const ret = wasm.bitkmeans_centroidsInto(this.__wbg_ptr, output);
+        if (ret[1]) {
+            throw takeFromExternrefTable0(ret[0]);
+        }
+    }
+    /**
+     * Rows that moved in the last whole iteration.
+     * @returns {number}
+     */
+    get changed() {
+        const ret = wasm.bitkmeans_changed(this.__wbg_ptr);
+        return ret >>> 0;
+    }
+    /**
+     * @returns {boolean}
+     */
+    get done() {
+        const ret = wasm.bitkmeans_done(this.__wbg_ptr);
+        return ret !== 0;
+    }
+    /**
+     * Whole iterations so far.
+     * @returns {number}
+     */
+    get iteration() {
+        const ret = wasm.bitkmeans_iteration(this.__wbg_ptr);
+        return ret >>> 0;
+    }
+    /**
+     * Summed distance in the last whole iteration; infinite before.
+     * @returns {number}
+     */
+    get loss() {
+        const ret = wasm.bitkmeans_loss(this.__wbg_ptr);
+        return ret;
+    }
+    /**
+     * @param {number} num_rows
+     * @param {number} width
+     * @param {number} k
+     * @param {number} seed
+     * @param {number} max_iterations
+     * @param {number} tolerance
+     */
+    constructor(num_rows, width, k, seed, max_iterations, tolerance) {
+        const ret = wasm.bitkmeans_new(num_rows, width, k, seed, max_iterations, tolerance);
+        if (ret[2]) {
+            throw takeFromExternrefTable0(ret[1]);
+        }
+        this.__wbg_ptr = ret[0];
+        BitKMeansFinalization.register(this, this.__wbg_ptr, this);
+        return this;
+    }
+    /**
+     * @returns {number}
+     */
+    rowsPointer() {
+        const ret = wasm.bitkmeans_rowsPointer(this.__wbg_ptr);
+        return ret >>> 0;
+    }
+    /**
+     * A bounded piece of work.
+     */
+    step() {
+        const ret = wasm.bitkmeans_step(this.__wbg_ptr);
+        if (ret[1]) {
+            throw takeFromExternrefTable0(ret[0]);
+        }
+    }
+}
+if (Symbol.dispose) BitKMeans.prototype[Symbol.dispose] = BitKMeans.prototype.free;
+
+/**
  * One training, advanced by `step` until `done`. The host writes the vectors at `vectorsPointer` before the first step.
  */
 export class CodebookTraining {
@@ -592,6 +683,22 @@ export function allocateBytes(byte_length) {
 }
 
 /**
+ * The centroid in the fewest bits apart from every row, in host buffers.
+ * @param {number} rows
+ * @param {number} num_rows
+ * @param {number} width
+ * @param {number} centroids
+ * @param {number} k
+ * @param {number} partitions
+ */
+export function assignBits(rows, num_rows, width, centroids, k, partitions) {
+    const ret = wasm.assignBits(rows, num_rows, width, centroids, k, partitions);
+    if (ret[1]) {
+        throw takeFromExternrefTable0(ret[0]);
+    }
+}
+
+/**
  * Nearest centroid and distance of every row, in host buffers. Rows that hold NaN or infinity get `UNASSIGNED`, NaN.
  * @param {number} metric
  * @param {number} vectors
@@ -714,6 +821,9 @@ function __wbg_get_imports() {
     };
 }
 
+const BitKMeansFinalization = (typeof FinalizationRegistry === 'undefined')
+    ? { register: () => {}, unregister: () => {} }
+    : new FinalizationRegistry(ptr => wasm.__wbg_bitkmeans_free(ptr, 1));
 const CodebookTrainingFinalization = (typeof FinalizationRegistry === 'undefined')
     ? { register: () => {}, unregister: () => {} }
     : new FinalizationRegistry(ptr => wasm.__wbg_codebooktraining_free(ptr, 1));

@@ -1,6 +1,7 @@
 /* tslint:disable */
 /* eslint-disable */
 export const memory: WebAssembly.Memory;
+export const __wbg_bitkmeans_free: (a: number, b: number) => void;
 export const __wbg_codebooktraining_free: (a: number, b: number) => void;
 export const __wbg_encodedpage_free: (a: number, b: number) => void;
 export const __wbg_graphbuild_free: (a: number, b: number) => void;
@@ -8,7 +9,16 @@ export const __wbg_kmeans_free: (a: number, b: number) => void;
 export const __wbg_pageencoder_free: (a: number, b: number) => void;
 export const __wbg_productencoder_free: (a: number, b: number) => void;
 export const allocateBytes: (a: number) => number;
+export const assignBits: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number];
 export const assignPartitions: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number) => [number, number];
+export const bitkmeans_centroidsInto: (a: number, b: number) => [number, number];
+export const bitkmeans_changed: (a: number) => number;
+export const bitkmeans_done: (a: number) => number;
+export const bitkmeans_iteration: (a: number) => number;
+export const bitkmeans_loss: (a: number) => number;
+export const bitkmeans_new: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number, number];
+export const bitkmeans_rowsPointer: (a: number) => number;
+export const bitkmeans_step: (a: number) => [number, number];
 export const codebooktraining_codebookInto: (a: number, b: number) => [number, number];
 export const codebooktraining_done: (a: number) => number;
 export const codebooktraining_new: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => [number, number, number];

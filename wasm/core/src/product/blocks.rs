@@ -132,22 +132,43 @@ mod imp {
         }
     }
 
-    /// Byte i of vector j to byte j of vector i: four rounds of a perfect shuffle.
     #[inline(always)]
-    fn turn(mut rows: [v128; 16]) -> [v128; 16] {
-        for _ in 0..4 {
-            rows = core::array::from_fn(|i| {
-                let (a, b) = (rows[i / 2], rows[i / 2 + 8]);
-                if i % 2 == 0 {
-                    u8x16_shuffle::<0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23>(a, b)
-                } else {
-                    u8x16_shuffle::<8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31>(
-                        a, b,
-                    )
-                }
-            });
-        }
-        rows
+    fn low(a: v128, b: v128) -> v128 {
+        u8x16_shuffle::<0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23>(a, b)
+    }
+
+    #[inline(always)]
+    fn high(a: v128, b: v128) -> v128 {
+        u8x16_shuffle::<8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31>(a, b)
+    }
+
+    /// A perfect shuffle, written out: of a loop over an array the registers would go through memory.
+    #[inline(always)]
+    fn shuffle(r: [v128; 16]) -> [v128; 16] {
+        [
+            low(r[0], r[8]),
+            high(r[0], r[8]),
+            low(r[1], r[9]),
+            high(r[1], r[9]),
+            low(r[2], r[10]),
+            high(r[2], r[10]),
+            low(r[3], r[11]),
+            high(r[3], r[11]),
+            low(r[4], r[12]),
+            high(r[4], r[12]),
+            low(r[5], r[13]),
+            high(r[5], r[13]),
+            low(r[6], r[14]),
+            high(r[6], r[14]),
+            low(r[7], r[15]),
+            high(r[7], r[15]),
+        ]
+    }
+
+    /// Byte i of vector j to byte j of vector i.
+    #[inline(always)]
+    fn turn(rows: [v128; 16]) -> [v128; 16] {
+        shuffle(shuffle(shuffle(shuffle(rows))))
     }
 
     /// # Safety
