@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Dataset } from "../../src/dataset/dataset.ts";
 import { openDataset } from "../../src/dataset/open-dataset.ts";
+import { listIndexTypes } from "../../src/index/registry.ts";
 import { registerJobHandlers } from "../../src/pool/handlers.ts";
 import type { NearestOptions, ScannerOptions } from "../../src/query/scan-options.ts";
 import { loadJobs } from "../../src/runtime/jobs.ts";
@@ -16,6 +17,7 @@ useTestRuntime();
 registerJobHandlers(loadJobs);
 
 const DIMENSION = 16;
+const TYPES = listIndexTypes().filter((indexType) => indexType.startsWith("IVF_"));
 const random = createRandom(21);
 const makeVector = (): number[] => Array.from({ length: DIMENSION }, () => Math.fround(random() * 2 - 1));
 const queries = [makeVector(), makeVector(), makeVector()];
@@ -229,7 +231,7 @@ describe("explainPlan", () => {
 });
 
 describe("indexes made with train: false", () => {
-  test.each(["IVF_FLAT", "IVF_SQ"])("%s: native lists ours, and builds it", async (indexType) => {
+  test.each(TYPES)("%s: native lists ours, and builds it", async (indexType) => {
     const name = `planned_${indexType}`;
     await native.run(`lance.write_dataset(rows(0, 900), "${name}", max_rows_per_file=300)`);
     const dataset = await open(name);
@@ -247,11 +249,12 @@ out.append(look() + [ds.stats.index_stats("v_idx")["indices"][0]["num_partitions
     expect(after).toEqual([indexType, 900, "COSINE", 4]);
   });
 
-  test.each(["IVF_FLAT", "IVF_SQ"])("%s: we list native's, and build it", async (indexType) => {
+  test.each(TYPES)("%s: we list native's, and build it", async (indexType) => {
     const name = `awaited_${indexType}`;
     await native.run(`
 ds = lance.write_dataset(rows(0, 900), "${name}", max_rows_per_file=300)
-ds.create_index("v", "${indexType}", metric="dot", num_partitions=5, train=False, target_partition_size=None)
+options = {"num_sub_vectors": 4} if "PQ" in "${indexType}" else {}
+ds.create_index("v", "${indexType}", metric="dot", num_partitions=5, train=False, **options)
 `);
     const dataset = await open(name);
     expect(await dataset.describeIndices()).toMatchObject([{ indexType, numRowsIndexed: 0, supported: true }]);
