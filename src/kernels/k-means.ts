@@ -31,7 +31,7 @@ export interface KMeansProgress {
 }
 
 /** A training under way. */
-export interface KMeans {
+export interface Training<Centroids> {
   /**
    * A bounded piece of an iteration: 40 million multiplications, some 5 to 15 ms. Call it until `done`, giving way
    * between calls. Nothing once done.
@@ -41,10 +41,13 @@ export interface KMeans {
   step(): KMeansProgress;
   readonly done: boolean;
   /** `k × dimension` values: final once `done`. */
-  centroids(): Float32Array<ArrayBuffer>;
+  centroids(): Centroids;
   /** Gives the memory back. Calling it again does nothing. */
   free(): void;
 }
+
+/** A training of centroids of floats. */
+export type KMeans = Training<Float32Array<ArrayBuffer>>;
 
 /**
  * Starts a k-means. Few clusters: Lloyd's, with k-means++ seeds over 32 × k candidates. More than 64 of long vectors:
@@ -75,6 +78,21 @@ export function createKMeans(exports: KernelExports, memory: KernelMemory, optio
   });
   const pointer = inner.vectorsPointer();
   new Float32Array(exports.memory.buffer, pointer, vectors.length).set(vectors);
+  return wrapTraining(inner, { numRows, dimension, k }, () =>
+    withBuffers(memory, ({ allocate }) => {
+      const output = allocate(k * dimension * 4);
+      callKernel(() => inner.centroidsInto(output.pointer));
+      return copyFloat32(output, k * dimension);
+    }),
+  );
+}
+
+/** The typed face of a training of the module; `read` gives its centroids. */
+export function wrapTraining<Centroids>(
+  inner: KMeansProgress & { step(): void; readonly done: boolean; free(): void },
+  details: Readonly<Record<string, number>>,
+  read: () => Centroids,
+): Training<Centroids> {
   let live = true;
   const check = () => {
     if (!live) throw new LanceError("INVALID_ARGUMENT", "a k-means was used after free()");
@@ -82,7 +100,7 @@ export function createKMeans(exports: KernelExports, memory: KernelMemory, optio
   return {
     step() {
       check();
-      callKernel(() => inner.step(), { numRows, dimension, k });
+      callKernel(() => inner.step(), details);
       return { loss: inner.loss, changed: inner.changed, iteration: inner.iteration };
     },
     get done() {
@@ -91,11 +109,7 @@ export function createKMeans(exports: KernelExports, memory: KernelMemory, optio
     },
     centroids() {
       check();
-      return withBuffers(memory, ({ allocate }) => {
-        const output = allocate(k * dimension * 4);
-        callKernel(() => inner.centroidsInto(output.pointer));
-        return copyFloat32(output, k * dimension);
-      });
+      return read();
     },
     free() {
       if (live) inner.free();

@@ -1,15 +1,14 @@
 import { isLanceError, LanceError } from "../../errors.ts";
-import { loadBuildKernels } from "../../kernels/build.ts";
 import { elementBytes, listMetrics, type VectorElement } from "../../kernels/element.ts";
-import { createGiveWay } from "../../tasks/give-way.ts";
 import { decodeBase64, encodeBase64 } from "../base64.ts";
 import type { ColumnSource, FamilyContext } from "../segment.ts";
 import type { VectorType } from "../vector-type.ts";
 import type { GivenModel } from "./given-model.ts";
-import { getPartitionMetric, type Metric, parseMetric } from "./metric.ts";
+import { type Metric, parseMetric } from "./metric.ts";
 import type { IvfParams } from "./params.ts";
 import type { StorageKind, StorageModel } from "./storage/storage.ts";
-import { collectVectors, decodeCentroids, encodeCentroids, getCompareDimension } from "./vectors.ts";
+import { sampleVectors, type TrainedCentroids, thinRows, trainCentroids } from "./train-centroids.ts";
+import { decodeCentroids, getComparedBytes } from "./vectors.ts";
 
 /** What the segments of one build share: the centroids of the partitions, and what their storage learned. */
 export interface IvfModel {
@@ -49,27 +48,30 @@ export async function trainIvf(
 ): Promise<IvfModel> {
   const { type, storage: kind, given, context } = options;
   const { metric } = params;
-  const dimension = getCompareDimension(type);
-  const maxRows = Math.max(1, Math.floor((context.memoryBudgetBytes * SAMPLE_SHARE) / (4 * dimension)));
+  const maxRows = Math.max(1, Math.floor((context.memoryBudgetBytes * SAMPLE_SHARE) / getComparedBytes(type)));
   const partitionRows = given ? 0 : params.numPartitions * params.sampleRate;
   const sampleRows = Math.min(source.numRows, maxRows, Math.max(partitionRows, kind.countSampleRows({ ...params })));
   const sample = await sampleVectors(source, sampleRows, { type, params, context });
-  const learn = async (): Promise<{ tensor: Uint8Array; loss: number | null }> => {
-    const vectors = thinRows(sample, dimension, partitionRows);
-    if (vectors.length > 0) checkVectorCount(vectors.length / dimension, params.numPartitions, maxRows);
-    const { centroids, loss } =
-      // Nothing to learn from (an empty or all-NULL column): one partition takes whatever comes later.
-      vectors.length === 0
-        ? { centroids: new Float32Array(dimension), loss: null }
-        : await trainCentroids(vectors, params, { dimension, context });
-    return { tensor: encodeCentroids(centroids, type.element), loss };
+  const learn = async (): Promise<TrainedCentroids> => {
+    const vectors = thinRows(sample, type.dimension, partitionRows);
+    // Nothing to learn from (an empty or all-NULL column): one partition takes whatever comes later.
+    if (vectors.length === 0) return { tensor: new Uint8Array(getTensorBytes(type)), loss: null };
+    checkVectorCount(vectors.length / type.dimension, params.numPartitions, maxRows);
+    return trainCentroids(vectors, params, { type, context });
   };
   const { tensor, loss } = given ? { tensor: given.tensor, loss: null } : await learn();
   const centroids = decodeCentroids(tensor, type);
   const shape = { type, metric, centroids };
   const wanted = { ...params, ...(given?.codebook ? { pqCodebook: given.codebook } : {}) };
-  const storage = await kind.train(sample, wanted, { shape, context });
-  return { ...shape, numPartitions: centroids.length / dimension, tensor, loss, storage };
+  // Storages of bytes learn nothing.
+  const learned = sample instanceof Float32Array ? sample : new Float32Array(0);
+  const storage = await kind.train(learned, wanted, { shape, context });
+  return { ...shape, numPartitions: tensor.length / getTensorBytes(type), tensor, loss, storage };
+}
+
+/** Bytes of one centroid in a tensor. */
+function getTensorBytes({ element, dimension }: VectorType): number {
+  return dimension * elementBytes(element);
 }
 
 function checkVectorCount(numVectors: number, numPartitions: number, maxRows: number): void {
@@ -80,31 +82,6 @@ function checkVectorCount(numVectors: number, numPartitions: number, maxRows: nu
       (maxRows < numPartitions ? ", or give a larger memoryBudgetBytes" : ""),
     { numPartitions, numVectors },
   );
-}
-
-async function trainCentroids(
-  vectors: Float32Array,
-  params: IvfParams,
-  options: { readonly dimension: number; readonly context: FamilyContext },
-): Promise<{ centroids: Float32Array; loss: number | null }> {
-  const { dimension, context } = options;
-  const { numPartitions: k, maxIterations: iterations, seed } = params;
-  const kernels = await loadBuildKernels();
-  const giveWay = createGiveWay(context.signal);
-  const metric = getPartitionMetric(params.metric);
-  const training = kernels.createKMeans({ vectors, dimension, k, metric, seed, iterations });
-  try {
-    let loss = Number.POSITIVE_INFINITY;
-    while (!training.done) {
-      const progress = training.step();
-      loss = progress.loss;
-      context.reportProgress?.({ phase: "train", done: progress.iteration, total: iterations, unit: "iterations" });
-      await giveWay();
-    }
-    return { centroids: training.centroids(), loss: Number.isFinite(loss) ? loss : null };
-  } finally {
-    training.free();
-  }
 }
 
 /** A model as the bytes of its file: JSON, so that the same model has the same hash everywhere. */
@@ -161,34 +138,4 @@ export function decodeModel(bytes: Uint8Array): IvfModel {
     if (isLanceError(cause, "CORRUPT")) throw cause;
     throw new LanceError("CORRUPT", `the trained model is no ${FORMAT} file`, { expected: FORMAT }, { cause });
   }
-}
-
-async function sampleVectors(
-  source: ColumnSource,
-  numRows: number,
-  options: { readonly type: VectorType; readonly params: IvfParams; readonly context: FamilyContext },
-): Promise<Float32Array> {
-  const { type, params, context } = options;
-  if (numRows === 0) return new Float32Array(0);
-  const batches = await source.sample(numRows, { seed: params.seed, signal: context.signal });
-  const parts = batches.map((batch) => collectVectors(batch, type, params.metric).vectors);
-  const vectors = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let position = 0;
-  for (const part of parts) {
-    vectors.set(part, position);
-    position += part.length;
-  }
-  return vectors;
-}
-
-/** At most `numRows` of the rows, evenly spread. A view where all are few enough. */
-function thinRows(vectors: Float32Array, dimension: number, numRows: number): Float32Array {
-  const total = vectors.length / dimension;
-  if (total <= numRows) return vectors;
-  const thinned = new Float32Array(numRows * dimension);
-  for (let i = 0; i < numRows; i++) {
-    const row = Math.floor((i * total) / numRows);
-    thinned.set(vectors.subarray(row * dimension, (row + 1) * dimension), i * dimension);
-  }
-  return thinned;
 }

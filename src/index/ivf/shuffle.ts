@@ -6,12 +6,13 @@ import type { IvfModel } from "./model.ts";
 import { createMemoryRun, groupRows, type PartitionRun } from "./partition-run.ts";
 import { spillRuns } from "./spill-run.ts";
 import type { RowStorage } from "./storage/storage.ts";
-import { collectVectors, getCompareDimension } from "./vectors.ts";
+import { collectVectors, getCompared, getComparedBytes } from "./vectors.ts";
 
 /** Of the budget, runs may hold this share: concatenating and writing need the rest. */
 const RUN_SHARE = 0.5;
 /** Rows taken from the table at a time, by bytes, so that grouping a batch is short. */
 const BATCH_BYTES = 2 << 20;
+
 /**
  * Assigns the rows of a column to partitions and codes them, in bounded memory: groups of rows are kept until they hold half the
  * budget, then merged into one scratch file (an external shuffle).
@@ -28,7 +29,6 @@ export async function shuffleRows(
 ): Promise<PartitionRun[]> {
   const { storage, kernels, scratch, context } = options;
   const { type, numPartitions, metric } = model;
-  const dimension = getCompareDimension(type);
   const { rowBytes } = storage;
   const limitBytes = context.memoryBudgetBytes * RUN_SHARE;
   const giveWay = createGiveWay(context.signal);
@@ -43,10 +43,10 @@ export async function shuffleRows(
     runs = [];
     runBytes = 0;
   };
-  const batchRows = Math.max(64, Math.floor(Math.min(BATCH_BYTES, limitBytes / 4) / (4 * dimension)));
+  const batchRows = Math.max(64, Math.floor(Math.min(BATCH_BYTES, limitBytes / 4) / getComparedBytes(type)));
   for await (const batch of source.batches({ batchRows, borrow: true, signal: context.signal })) {
     const rows = collectVectors(batch, type, metric);
-    const partitions = await assignRows(rows.vectors, model, { kernels, giveWay });
+    const partitions = await assignRows(getCompared(rows), model, { kernels, giveWay });
     const values = await storage.encode(rows, partitions, context.signal);
     const coded = { values, rowIds: rows.rowIds };
     const grouped = groupRows(coded, partitions, { numPartitions, rowBytes });

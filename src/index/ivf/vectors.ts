@@ -15,14 +15,27 @@ import type { Metric } from "./metric.ts";
 
 /** Vectors row by row, and the row each belongs to. */
 export interface VectorRows {
-  /** As partitions compare them: {@link getCompareDimension} floats a row. */
+  /** As partitions compare them: `dimension` floats a row. None for bytes, which are compared as they are. */
   readonly vectors: Float32Array;
   /** As an index that keeps vectors holds them, in the column's element type. For f32 the same array. */
   readonly values: VectorValues;
   readonly rowIds: BigUint64Array;
 }
 
-/** Floats a vector has where it meets centroids: one a value; one a bit for bytes. */
+/** Vectors as partitions compare them: floats, or bytes of bits. */
+export type ComparedVectors = Float32Array | Uint8Array;
+
+/** What of rows partitions compare: `dimension` values a row. */
+export function getCompared({ vectors, values }: Pick<VectorRows, "vectors" | "values">): ComparedVectors {
+  return values instanceof Uint8Array ? values : vectors;
+}
+
+/** Bytes of a row of {@link getCompared}. */
+export function getComparedBytes({ element, dimension }: VectorType): number {
+  return element === "u8" ? dimension : 4 * dimension;
+}
+
+/** Floats a query and centroids have where they meet: one a value; one a bit for bytes. */
 export function getCompareDimension({ element, dimension }: VectorType): number {
   return element === "u8" ? dimension * 8 : dimension;
 }
@@ -34,9 +47,8 @@ export function getCompareDimension({ element, dimension }: VectorType): number 
 export function collectVectors(batch: ColumnBatch, type: VectorType, metric: Metric): VectorRows {
   const { values, rowIds } = batch;
   const { element, dimension } = type;
-  const width = getCompareDimension(type);
   const source = (values.children[0]!.values as VectorValues).subarray(0, values.length * dimension);
-  const vectors = new Float32Array(values.length * width);
+  const vectors = new Float32Array(element === "u8" ? 0 : values.length * dimension);
   const stored = element === "f32" ? vectors : (source.slice() as VectorValues);
   const kept = new BigUint64Array(values.length);
   const found = findVectors(values, dimension);
@@ -45,15 +57,14 @@ export function collectVectors(batch: ColumnBatch, type: VectorType, metric: Met
   for (let row = 0; row < values.length; row++) {
     if (found && (found[row >> 3]! & (1 << (row & 7))) === 0) continue;
     const from = row * dimension;
-    const to = { vectors, at: count * width, width };
-    if (element === "u8") expandBits(source as Uint8Array, from, to);
-    else if (!copyVector(floats, from, to, metric)) continue;
+    const to = { vectors, at: count * dimension, width: dimension };
+    if (element !== "u8" && !copyVector(floats, from, to, metric)) continue;
     if (element !== "f32") storeValues(source, from, { stored, at: count * dimension, dimension, metric, unit: to });
     kept[count++] = rowIds[row]!;
   }
   return {
-    vectors: vectors.subarray(0, count * width),
-    values: element === "f32" ? vectors.subarray(0, count * width) : stored.subarray(0, count * dimension),
+    vectors: vectors.subarray(0, count * dimension),
+    values: (element === "f32" ? vectors : stored).subarray(0, count * dimension),
     rowIds: kept.subarray(0, count),
   };
 }

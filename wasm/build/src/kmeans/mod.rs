@@ -2,6 +2,7 @@
 //! for few clusters, for many a tree of them, whose leaves then move among their neighbours. All in bounded steps.
 
 mod assign;
+mod bits;
 mod centroids;
 mod lloyd;
 mod members;
@@ -21,6 +22,7 @@ mod work;
 pub use random::Random;
 
 use assign::assign_rows;
+use bits::{assign_bits, BitOptions, BitTraining};
 use centroids::Metric;
 use progress::Limits;
 use training::{Options, Training};
@@ -139,4 +141,106 @@ pub fn assign_partitions(
         dimension,
         (partitions, distances),
     )
+}
+
+/// A training over rows of bits, advanced by `step` until `done`. The host writes the rows at `rowsPointer` first.
+#[wasm_bindgen]
+pub struct BitKMeans {
+    training: BitTraining,
+}
+
+#[wasm_bindgen]
+impl BitKMeans {
+    #[wasm_bindgen(constructor)]
+    pub fn new(
+        num_rows: usize,
+        width: usize,
+        k: usize,
+        seed: f64,
+        max_iterations: u32,
+        tolerance: f64,
+    ) -> Result<BitKMeans> {
+        let options = BitOptions {
+            k,
+            width,
+            seed: seed.to_bits(),
+            limits: Limits {
+                max_iterations,
+                tolerance,
+            },
+        };
+        Ok(BitKMeans {
+            training: BitTraining::new(num_rows, options)?,
+        })
+    }
+
+    #[wasm_bindgen(js_name = rowsPointer)]
+    pub fn rows_pointer(&mut self) -> usize {
+        self.training.rows_mut().as_mut_ptr() as usize
+    }
+
+    /// A bounded piece of work.
+    pub fn step(&mut self) -> Result<()> {
+        self.training.step()
+    }
+
+    #[wasm_bindgen(getter)]
+    pub fn done(&self) -> bool {
+        self.training.done()
+    }
+
+    /// Summed distance in the last whole iteration; infinite before.
+    #[wasm_bindgen(getter)]
+    pub fn loss(&self) -> f64 {
+        self.training.progress().loss
+    }
+
+    /// Rows that moved in the last whole iteration.
+    #[wasm_bindgen(getter)]
+    pub fn changed(&self) -> u32 {
+        self.training.progress().changed
+    }
+
+    /// Whole iterations so far.
+    #[wasm_bindgen(getter)]
+    pub fn iteration(&self) -> u32 {
+        self.training.progress().iteration
+    }
+
+    /// Writes `k × width` bytes to a host buffer.
+    #[wasm_bindgen(js_name = centroidsInto)]
+    pub fn centroids_into(&self, output: usize) -> Result<()> {
+        let centroids = self.training.centroids();
+        // SAFETY: the typed face passes a buffer of its own.
+        unsafe { view_mut::<u8>(output, centroids.len())? }.copy_from_slice(centroids);
+        Ok(())
+    }
+}
+
+/// The centroid in the fewest bits apart from every row, in host buffers.
+#[wasm_bindgen(js_name = assignBits)]
+pub fn assign_bit_rows(
+    rows: usize,
+    num_rows: usize,
+    width: usize,
+    centroids: usize,
+    k: usize,
+    partitions: usize,
+) -> Result<()> {
+    let too_large = KernelError::Invalid("more values than memory holds");
+    let bytes = num_rows.checked_mul(width).ok_or(too_large)?;
+    let centroid_bytes = k.checked_mul(width).ok_or(too_large)?;
+    if width == 0 || k == 0 {
+        return Err(KernelError::Invalid("bits need a width and a centroid"));
+    }
+    // SAFETY: the typed face passes live buffers that it does not touch during the call; the output is its own.
+    let (rows, centroids, partitions) = unsafe {
+        (
+            view::<u8>(rows, bytes)?,
+            view::<u8>(centroids, centroid_bytes)?,
+            view_mut::<u32>(partitions, num_rows)?,
+        )
+    };
+    assign_bits(rows, centroids, width, partitions);
+    Ok(())
 }

@@ -91,8 +91,11 @@ fn squared_l2_tail(wide: &[u16], codes: &[u8]) -> u64 {
 }
 
 fn hamming_tail(a: &[u8], b: &[u8]) -> u64 {
-    let count = |(&a, &b): (&u8, &u8)| u64::from((a ^ b).count_ones());
-    a.iter().zip(b).map(count).sum()
+    let (heads, a) = a.as_chunks::<8>();
+    let (others, b) = b.as_chunks::<8>();
+    let word = |(&a, &b)| u64::from((u64::from_ne_bytes(a) ^ u64::from_ne_bytes(b)).count_ones());
+    let byte = |(&a, &b): (&u8, &u8)| u64::from((a ^ b).count_ones());
+    heads.iter().zip(others).map(word).sum::<u64>() + a.iter().zip(b).map(byte).sum::<u64>()
 }
 
 #[inline(always)]
