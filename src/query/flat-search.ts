@@ -4,15 +4,16 @@ import type { LanceField } from "../format/schema.ts";
 import type { NearestRows } from "../index/search.ts";
 import type { VectorType } from "../index/vector-type.ts";
 import { loadCoreKernels } from "../kernels/core.ts";
-import { elementBytes, type QueryVector } from "../kernels/element.ts";
+import { elementBytes, type QueryVector, viewValues } from "../kernels/element.ts";
 import { countBits } from "../table/bit-words.ts";
 import type { Fragment } from "../table/fragment.ts";
 import type { RowSet } from "../table/row-set.ts";
 import { scanFragment } from "../table/rows/scan-fragment.ts";
+import { streamFixedRows } from "../table/rows/stream-fixed.ts";
 import { getFragment, type Snapshot } from "../table/snapshot.ts";
 import { createGiveWay } from "../tasks/give-way.ts";
 import type { Metric } from "./scan-options.ts";
-import { cutBits, VectorScan } from "./vector-scan.ts";
+import { cutBits, maskVectors, readVectors, VectorScan } from "./vector-scan.ts";
 
 /** What a flat search compares with. */
 export interface FlatQuery {
@@ -30,6 +31,8 @@ export interface FlatQuery {
 export interface FlatSearchOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onRows?: ((fragmentId: number, rows: number) => void) | undefined;
+  /** From so many bytes on a column is read past the caches, see {@link streamFixedRows}. */
+  readonly leastStreamBytes?: number | undefined;
 }
 
 /** Bytes of vectors in a batch. */
@@ -50,13 +53,12 @@ export async function searchFlat(
   rows: RowSet | null,
   options: FlatSearchOptions = {},
 ): Promise<NearestRows[]> {
-  const { signal, onRows } = options;
+  const { signal, onRows, leastStreamBytes: leastBytes } = options;
+  const { field, type } = query;
   const scan = new VectorScan(await loadCoreKernels(), query);
   const giveWay = createGiveWay(signal);
-  const batchRows = Math.max(
-    32,
-    Math.floor(BATCH_BYTES / (query.type.dimension * elementBytes(query.type.element))) & ~31,
-  );
+  const rowBytes = type.dimension * elementBytes(type.element);
+  const batchRows = Math.max(32, Math.floor(BATCH_BYTES / rowBytes) & ~31);
   const reads = query.fragmentIds.flatMap((id) => planRead(getFragment(snapshot, id), rows) ?? []);
   const open = (read: FragmentRead | undefined): OpenRead | undefined => {
     if (!read) return undefined;
@@ -66,9 +68,28 @@ export async function searchFlat(
     first.catch(() => {});
     return { batches, first };
   };
-  let current = open(reads[0]);
+  let current: OpenRead | undefined;
   let next: OpenRead | undefined;
   try {
+    const blocks = reads.every(({ selection }) => selection.kind === "all")
+      ? await streamFixedRows(
+          snapshot,
+          reads.map(({ fragment }) => fragment.id),
+          { field, rowBytes, leastBytes, signal },
+        )
+      : undefined;
+    if (blocks) {
+      const masks = new Map(reads.map(({ fragment, mask }) => [fragment.id, mask]));
+      for await (const { fragmentId, firstRow, numRows, bytes } of blocks) {
+        const whole = masks.get(fragmentId);
+        const mask = whole && cutBits(whole, firstRow, numRows);
+        const values = viewValues(type.element, bytes);
+        await scan.add({ fragmentId, values, numRows, offsets: null, firstOffset: firstRow, mask }, giveWay);
+      }
+      for (const { fragment, numRows } of reads) onRows?.(fragment.id, numRows);
+      return scan.finish();
+    }
+    current = open(reads[0]);
     for (const [i, read] of reads.entries()) {
       const { batches, first } = current!;
       next = open(reads[i + 1]);
@@ -78,10 +99,11 @@ export async function searchFlat(
         await scan.add(
           {
             fragmentId: read.fragment.id,
-            data: data.children[0]!,
+            values: readVectors(data.children[0]!, type, field),
+            numRows,
             offsets: read.offsets?.subarray(start, start + numRows) ?? null,
             firstOffset: start,
-            mask: read.mask && cutBits(read.mask, start, numRows),
+            mask: maskVectors(data.children[0]!, read.mask && cutBits(read.mask, start, numRows), type.dimension),
           },
           giveWay,
         );

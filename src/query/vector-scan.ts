@@ -14,8 +14,9 @@ import type { FlatQuery } from "./flat-search.ts";
 /** Rows of one fragment, as they were read. */
 export interface VectorBatch {
   readonly fragmentId: number;
-  /** The column's data: a fixed-size list. */
-  readonly data: Data;
+  /** Of `numRows` vectors, one after another. */
+  readonly values: VectorValues;
+  readonly numRows: number;
   /** Physical offset of row i: `offsets[i]`, or `firstOffset + i` where there is no list of them. */
   readonly offsets: Uint32Array | null;
   readonly firstOffset: number;
@@ -48,12 +49,10 @@ export class VectorScan {
 
   /** Offers the rows of a batch. What is no vector, and distances that are not finite, are never kept. */
   async add(batch: VectorBatch, giveWay: GiveWay): Promise<void> {
-    const { type, metric, queries, distanceRange, field } = this.#query;
+    const { type, metric, queries, distanceRange } = this.#query;
     const { element, dimension } = type;
-    const values = readVectors(batch.data, type, field);
-    const mask = intersectBits(batch.mask, findVectors(batch.data, dimension));
+    const { values, mask, numRows: total } = batch;
     const { lower, upper } = boundDistances(distanceRange);
-    const total = batch.data.length;
     for (let row = 0; row < total; row += this.#sliceRows) {
       const numRows = Math.min(this.#sliceRows, total - row);
       const { buffer } = this.#vectors.bytes();
@@ -100,6 +99,11 @@ function writeAddresses(halves: Uint32Array, { fragmentId, offsets, firstOffset 
     halves[i] = offsets === null ? firstOffset + row : offsets[row]!;
     halves[i + 1] = fragmentId;
   }
+}
+
+/** The rows of a column that hold a vector, and are in a mask. */
+export function maskVectors(data: Data, mask: Uint8Array | undefined, dimension: number): Uint8Array | undefined {
+  return intersectBits(mask, findVectors(data, dimension));
 }
 
 /** The values of a fixed-size list, as one array of `rows × dimension`. No copy. */

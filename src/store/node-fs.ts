@@ -36,7 +36,8 @@ export function createNodeFsStore(directory: string): Store {
       try {
         const { size } = file;
         const { start, end } = resolveRange(range, size);
-        return { bytes: await readSpan(file.handle, { start, end, path, signal: options?.signal }), totalBytes: size };
+        const span = { start, end, path, into: options?.transient ? options.into : undefined, signal: options?.signal };
+        return { bytes: await readSpan(file.handle, span), totalBytes: size };
       } catch (error) {
         throw toStoreError(error, "read", path);
       } finally {
@@ -120,9 +121,16 @@ async function openForRead(target: string, path: string): Promise<{ handle: File
 
 async function readSpan(
   handle: FileHandle,
-  span: { start: number; end: number; path: string; signal: AbortSignal | undefined },
+  span: {
+    start: number;
+    end: number;
+    path: string;
+    into: Uint8Array<ArrayBuffer> | undefined;
+    signal: AbortSignal | undefined;
+  },
 ): Promise<Uint8Array> {
-  const bytes = new Uint8Array(span.end - span.start);
+  const length = span.end - span.start;
+  const bytes = span.into && length <= span.into.byteLength ? span.into.subarray(0, length) : new Uint8Array(length);
   let done = 0;
   while (done < bytes.byteLength) {
     throwIfAborted(span.signal);

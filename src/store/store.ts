@@ -28,6 +28,11 @@ export interface StoreCallOptions {
   readonly signal?: AbortSignal | undefined;
   /** What is read passes through once, as for a copy: caches answer from what they hold and keep nothing more. */
   readonly transient?: boolean | undefined;
+  /**
+   * With `transient`: a back end that reads into memory of its caller's may put a slice here and give a view of it. It is
+   * not to be touched until the call settles. Others ignore it.
+   */
+  readonly into?: Uint8Array<ArrayBuffer> | undefined;
 }
 
 /** What a back end can do, declared rather than tried. */

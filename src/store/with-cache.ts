@@ -47,6 +47,8 @@ export function withCache<S extends ReadableStore>(store: S, options: CacheOptio
       if (isMutablePath(path)) return store.get(path, range, callOptions);
       const hit = cache.find(path, range);
       if (hit) return hit;
+      // What lies in a caller's memory is for nobody else.
+      if (callOptions?.transient && callOptions.into) return store.get(path, range, callOptions);
       const key = `${path}\0${range.offset ?? ""}\0${range.length ?? ""}\0${range.suffix ?? ""}`;
       const running = inFlight.get(key);
       if (running) return running.join(callOptions?.signal);
