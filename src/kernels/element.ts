@@ -111,9 +111,13 @@ export function toHalf(value: number): number {
 
 /** The value of a 16-bit float by its bits. */
 export function fromHalf(half: number): number {
+  const exponent = half & 0x7c00;
+  if (exponent !== 0 && exponent !== 0x7c00) {
+    bits[0] = ((half & 0x8000) << 16) | (((half & 0x7fff) << 13) + 0x38000000);
+    return float[0]!;
+  }
   const sign = half & 0x8000 ? -1 : 1;
-  const exponent = (half >> 10) & 31;
   const fraction = half & 1023;
-  if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-  return sign * (exponent === 0 ? fraction * 2 ** -24 : (1 + fraction / 1024) * 2 ** (exponent - 15));
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
 }
