@@ -22,6 +22,13 @@ export interface PoolOptions {
   readonly onProgress?: OnBuildProgress | undefined;
 }
 
+export const POOL_OPTIONS: readonly string[] = [
+  "pool",
+  "memoryBudgetBytes",
+  "signal",
+  "onProgress",
+] satisfies (keyof PoolOptions)[];
+
 /** One segment to build. */
 export interface UncommittedIndexOptions extends PoolOptions {
   /** Name the segment is meant for. Default `{column}_idx`. */

@@ -68,13 +68,15 @@ export async function createIndex(
   indexType: string,
   options: CreateIndexOptions = {},
 ): Promise<CreatedIndex> {
+  checkControls(options);
   const name = options.name ?? getDefaultName(column);
   if (options.train === false && options.fragmentIds !== undefined) {
     throw new LanceError("INVALID_ARGUMENT", "train: false covers no fragment: leave out fragmentIds", {
       fragmentIds: options.fragmentIds,
     });
   }
-  const fragmentIds = options.train === false ? [] : (options.fragmentIds ?? snapshot.fragments.map(({ id }) => id));
+  const wanted = options.fragmentIds ?? snapshot.fragments.map(({ id }) => id);
+  const fragmentIds = options.train === false ? [] : [...new Set(wanted)].sort((a, b) => a - b);
   await checkBefore(snapshot, column, indexType, { ...options, name, fragmentIds });
   if (options.train === false && (await getFamilyByType(indexType)).train) {
     const created = await createUntrainedIndex(snapshot, column, indexType, { ...options, name });
@@ -188,6 +190,24 @@ function prepareWorkers(
   }
 }
 
+/** @throws INVALID_ARGUMENT for what is not of its type */
+function checkControls({ numWorkers, maxAttempts, replace, train, fragmentIds }: CreateIndexOptions): void {
+  const refuse = (name: string, expected: string, received: unknown): never => {
+    throw new LanceError("INVALID_ARGUMENT", `${name}: expected ${expected}, received ${String(received)}`, {
+      received: String(received),
+    });
+  };
+  for (const [name, value] of Object.entries({ numWorkers, maxAttempts })) {
+    if (value === undefined || (Number.isInteger(value) && value > 0)) continue;
+    refuse(name, "a whole number of at least 1", value);
+  }
+  for (const [name, value] of Object.entries({ replace, train })) {
+    if (value !== undefined && typeof value !== "boolean") refuse(name, "true or false", value);
+  }
+  if (fragmentIds !== undefined && !Array.isArray(fragmentIds))
+    refuse("fragmentIds", "a list of fragments", fragmentIds);
+}
+
 /** Everything that can be refused before any work is done. */
 async function checkBefore(
   snapshot: Snapshot,
@@ -207,13 +227,6 @@ async function checkBefore(
       {
         name,
       },
-    );
-  }
-  if (options.numWorkers !== undefined && !(Number.isInteger(options.numWorkers) && options.numWorkers > 0)) {
-    throw new LanceError(
-      "INVALID_ARGUMENT",
-      `numWorkers: expected a whole number of at least 1, received ${options.numWorkers}`,
-      { received: options.numWorkers },
     );
   }
   const asked = options.params ?? {};

@@ -2,11 +2,12 @@ import { LanceError } from "../errors.ts";
 import { resolvePool } from "../pool/global-pool.ts";
 import { requireWritable } from "../table/commit/publish.ts";
 import type { Snapshot } from "../table/snapshot.ts";
-import { DEFAULT_MEMORY_BUDGET_BYTES, type PoolOptions, runSegmentTask } from "./build.ts";
+import { DEFAULT_MEMORY_BUDGET_BYTES, POOL_OPTIONS, type PoolOptions, runSegmentTask } from "./build.ts";
 import { checkSegmentSet } from "./check-segments.ts";
 import type { MergeTask } from "./merge-segments.ts";
 import { isUntrained } from "./metadata.ts";
 import { locateSegment } from "./open-segment.ts";
+import { checkCallOptions } from "./params.ts";
 import { getFamily } from "./registry.ts";
 import type { IndexSegment } from "./segment.ts";
 
@@ -42,6 +43,7 @@ export async function mergeExistingIndexSegments(
   segments: readonly IndexSegment[],
   options: MergeOptions = {},
 ): Promise<IndexSegment> {
+  checkCallOptions("mergeExistingIndexSegments", options, [...POOL_OPTIONS, "newFragmentIds"]);
   requireWritable(snapshot.store, snapshot.uri);
   const [first] = segments;
   if (!first) throw new LanceError("INVALID_ARGUMENT", "at least one index segment is required, received none");

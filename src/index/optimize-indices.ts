@@ -3,13 +3,14 @@ import { commitFiles } from "../table/commit/commit-files.ts";
 import { deleteQuietly, requireWritable } from "../table/commit/publish.ts";
 import type { Snapshot } from "../table/snapshot.ts";
 import { decodeBase64 } from "./base64.ts";
-import { createIndexUncommitted, listSegmentFiles, type PoolOptions } from "./build.ts";
+import { createIndexUncommitted, listSegmentFiles, POOL_OPTIONS, type PoolOptions } from "./build.ts";
 import { commitExistingIndexSegments } from "./commit.ts";
 import { createIndex } from "./create-index.ts";
 import { mergeExistingIndexSegments } from "./merge.ts";
 import { getEffectiveCoverage, isUntrained, listSegments } from "./metadata.ts";
 import { writeModel } from "./model-file.ts";
 import { locateSegment } from "./open-segment.ts";
+import { checkCallOptions } from "./params.ts";
 import { findFamily, getNewestVersion, nameIndexType } from "./registry.ts";
 import type { IndexFamily, IndexSegment } from "./segment.ts";
 
@@ -189,7 +190,16 @@ async function findBuilder(snapshot: Snapshot, index: Logical, named: boolean): 
   );
 }
 
-function checkOptions({ numIndicesToMerge, indexNames }: OptimizeIndicesOptions): void {
+const OPTIONS = [...POOL_OPTIONS, "indexNames", "numIndicesToMerge", "retrain", "onCommitted"];
+
+function checkOptions(options: OptimizeIndicesOptions): void {
+  checkCallOptions("optimizeIndices", options, OPTIONS);
+  const { numIndicesToMerge, indexNames, retrain } = options;
+  if (retrain !== undefined && typeof retrain !== "boolean") {
+    throw new LanceError("INVALID_ARGUMENT", `retrain: expected true or false, received ${String(retrain)}`, {
+      retrain,
+    });
+  }
   if (numIndicesToMerge !== undefined && !(Number.isSafeInteger(numIndicesToMerge) && numIndicesToMerge >= 0)) {
     throw new LanceError(
       "INVALID_ARGUMENT",

@@ -20,6 +20,19 @@ export function checkParamNames(indexType: string, params: IndexParams, expected
   );
 }
 
+/** Refuses options a call does not have, for the same reason. @throws INVALID_ARGUMENT naming those there are */
+export function checkCallOptions(call: string, options: object, expected: readonly string[]): void {
+  const unknown = Object.entries(options).flatMap(([name, value]) =>
+    value === undefined || expected.includes(name) ? [] : [name],
+  );
+  if (unknown.length === 0) return;
+  throw new LanceError(
+    "INVALID_ARGUMENT",
+    `${call} has no option ${unknown.join(", ")}: expected ${expected.join(", ")}`,
+    { call, received: unknown, expected },
+  );
+}
+
 /** A whole number in a range, or `fallback` when absent. @throws INVALID_ARGUMENT */
 export function readIntegerParam(
   params: IndexParams,

@@ -1,4 +1,5 @@
 import { LanceError } from "../errors.ts";
+import { checkCallOptions } from "./params.ts";
 import type { IndexSegment } from "./segment.ts";
 
 /** A fragment as a plan sees it. */
@@ -95,6 +96,7 @@ export function planIndexMerge(
   segments: readonly IndexSegment[],
   options: { readonly targetSegmentBytes?: number } = {},
 ): IndexSegment[][] {
+  checkCallOptions("planIndexMerge", options, ["targetSegmentBytes"]);
   const target = options.targetSegmentBytes ?? DEFAULT_TARGET_BYTES;
   if (!(target > 0)) {
     throw new LanceError("INVALID_ARGUMENT", `targetSegmentBytes: expected more than 0, received ${target}`, {

@@ -9,6 +9,7 @@ import { flatStorage } from "../../src/index/ivf/storage/flat.ts";
 import { flatSubIndex } from "../../src/index/ivf/sub-index/flat.ts";
 import { toIndexMetadata } from "../../src/index/metadata.ts";
 import { locateSegment } from "../../src/index/open-segment.ts";
+import { planIndexMerge } from "../../src/index/plan-build.ts";
 import { getFamilyByType, listIndexTypes } from "../../src/index/registry.ts";
 import type { IndexSegment } from "../../src/index/segment.ts";
 import { fromHalf, toHalf } from "../../src/kernels/element.ts";
@@ -246,6 +247,32 @@ describe.each(TYPES)("%s", (indexType) => {
     expect(error.message).toContain("num_partitions");
     await expectError(dataset.createIndex("v", indexType, { zoneSize: 3 }), "INVALID_ARGUMENT");
   });
+});
+
+test("options of calls are checked by name and value", async () => {
+  const { dataset } = await prepare([makeValues(20), makeValues(20)]);
+  const create = (options: object) => dataset.createIndex("v", "IVF_FLAT", options);
+  for (const options of [
+    { numWorkers: 0 },
+    { maxAttempts: Number.NaN },
+    { replace: 1 },
+    { train: "no" },
+    { fragmentIds: 0 },
+  ]) {
+    const error = await expectError(create(options), "INVALID_ARGUMENT");
+    expect(error.message).toContain(Object.keys(options)[0]);
+  }
+  // A fragment that is named twice is one fragment.
+  const segments = await create({ numPartitions: 1, fragmentIds: [1, 0, 1] });
+  expect(segments.flatMap(({ fragmentIds }) => fragmentIds).sort()).toEqual([0, 1]);
+  const misspelt = (options: object): unknown[] => [
+    dataset.optimize.optimizeIndices(options),
+    dataset.mergeExistingIndexSegments(segments, options),
+  ];
+  for (const call of misspelt({ numIndexesToMerge: 2 }))
+    await expectError(call as Promise<unknown>, "INVALID_ARGUMENT");
+  await expectError(dataset.optimize.optimizeIndices({ retrain: "yes" } as never), "INVALID_ARGUMENT");
+  expect(() => planIndexMerge(segments, { targetSegmentSize: 5 } as never)).toThrow("targetSegmentSize");
 });
 
 function toBits(byte: number): number[] {
