@@ -53,6 +53,15 @@ function createThreads(numWorkers: number): {
   const spawn = (): WorkerEndpoint => {
     const worker = adaptNodeWorker(new Worker(new URL("../../src/runtime/node-worker.ts", import.meta.url)));
     serveKernelModules(worker, getRuntime().loadKernelModule);
+    // What it had posted when it was killed never arrives: else a task that was nearly done would end after its death.
+    let dead = false;
+    const terminate = worker.terminate;
+    worker.terminate = () => {
+      dead = true;
+      terminate();
+    };
+    const dispatch = worker.dispatchEvent.bind(worker);
+    worker.dispatchEvent = (event) => (dead && event.type === "message") || dispatch(event);
     const post = worker.postMessage;
     worker.postMessage = (message, transfer) => {
       const sent = JSON.stringify(message, (_, value) => (typeof value === "bigint" ? String(value) : value)) ?? "";
