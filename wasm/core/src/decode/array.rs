@@ -54,6 +54,9 @@ pub fn unpack_bit_blocks(
     first: usize,
     count: usize,
 ) -> Result<Vec<u8>> {
+    if width == 0 {
+        return Err(KernelError::Corrupt("packed values of no bits"));
+    }
     let end = first
         .checked_add(count)
         .ok_or(KernelError::Corrupt("a buffer size overflows"))?;

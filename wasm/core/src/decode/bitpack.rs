@@ -107,7 +107,8 @@ pub fn unpack_inline(data: &[u8], word_bits: usize, count: usize, out: &mut Vec<
     Ok(())
 }
 
-/// Blocks of 1024 values; the last one padded, or raw words. Appends to `out`.
+/// Blocks of 1024 values; the last one padded, or raw words. Of width 0 (native packs levels that are all 0 so) they hold
+/// nothing. Appends to `out`.
 pub fn unpack_out_of_line(
     data: &[u8],
     word_bits: usize,
@@ -115,7 +116,7 @@ pub fn unpack_out_of_line(
     count: usize,
     out: &mut Vec<u8>,
 ) -> Result<()> {
-    if !matches!(word_bits, 8 | 16 | 32 | 64) || width == 0 || width > word_bits {
+    if !matches!(word_bits, 8 | 16 | 32 | 64) || width > word_bits {
         return Err(KernelError::Corrupt(
             "a packed width is wider than its word",
         ));
@@ -150,4 +151,21 @@ pub fn unpack_out_of_line(
         out.extend_from_slice(slice(data, body, raw_tail)?);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_no_bits_are_zeroes() {
+        for count in [0, 1, 1023, 1024, 2050] {
+            let mut out = vec![7];
+            unpack_out_of_line(&[], 16, 0, count, &mut out).unwrap();
+            assert_eq!(out.len(), 1 + 2 * count);
+            assert!(out[1..].iter().all(|&byte| byte == 0));
+        }
+        assert!(unpack_out_of_line(&[0; 3], 16, 0, 9, &mut vec![]).is_err());
+        assert!(unpack_out_of_line(&[], 16, 17, 9, &mut vec![]).is_err());
+    }
 }
