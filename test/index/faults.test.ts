@@ -45,6 +45,18 @@ const FAMILIES = {
     } as SegmentQuery,
     params: { numPartitions: 4, maxIterations: 3 },
   },
+  IVF_HNSW_SQ: {
+    type: VECTORS,
+    makeValue: (random: () => number): Value => Float32Array.from({ length: 8 }, () => random()),
+    query: {
+      kind: "vector",
+      q: new Float32Array(8).fill(0.4),
+      k: 9,
+      minimumNprobes: 2,
+      maximumNprobes: 2,
+    } as SegmentQuery,
+    params: { numPartitions: 2, maxIterations: 3, m: 4, efConstruction: 10 },
+  },
 } as const;
 type FamilyName = keyof typeof FAMILIES;
 const NAMES = Object.keys(FAMILIES) as FamilyName[];
