@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { LanceFile } from "../../src/format/read/file.ts";
 import { productStorage } from "../../src/index/ivf/storage/pq.ts";
 import { encodeCodebook, toStorageModel } from "../../src/index/ivf/storage/pq-model.ts";
-import type { PlacedShape } from "../../src/index/ivf/storage/storage.ts";
+import type { PlacedShape, RowStorage } from "../../src/index/ivf/storage/storage.ts";
 import type { VectorElement } from "../../src/kernels/element.ts";
 import { TensorSchema } from "../../src/proto/gen/lance/index_pb.ts";
 import { referenceCodes, referenceDecode } from "../kernels/reference/product.ts";
@@ -29,6 +29,11 @@ function makeTensor(values: Float32Array, element: VectorElement, more: object =
     element === "u8" ? new Uint8Array(values.length) : encodeCodebook(values, { element, dimension: DIMENSION });
   const shape = [values.length / DIMENSION, DIMENSION];
   return toBinary(TensorSchema, create(TensorSchema, { dataType: TYPES[element], shape, data, ...more }));
+}
+
+/** The vectors that rows of a partition stand for, as a graph over them is built. */
+function decode(storage: RowStorage, codes: Uint8Array, partition: number): Float32Array {
+  return new Float32Array(storage.graphRows!.convert!(codes, partition).buffer);
 }
 
 const METADATA = {
@@ -72,7 +77,7 @@ describe("a codebook is read", () => {
     for (const stored of ["f16", "f32", "f64"] as const) {
       const model = await read(makeFile(METADATA, makeTensor(codebooks[8], stored)), shape);
       const storage = productStorage.open(shape, model);
-      const vectors = storage.decodeRows!(Uint8Array.from([1, 2, 3, 255]), 1);
+      const vectors = decode(storage, Uint8Array.from([1, 2, 3, 255]), 1);
       const expected = referenceDecode([1, 2, 3, 255], codebooks[8], {
         dimension: DIMENSION,
         numSubVectors: 4,
@@ -160,7 +165,7 @@ describe.each([4, 8] as const)("codes of %i bits", (numBits) => {
       const storage = open(shape);
       const codes = Uint8Array.from({ length: 50 * rowBytes }, () => random() * 256);
       const partition = 2;
-      const vectors = storage.decodeRows!(codes, partition);
+      const vectors = decode(storage, codes, partition);
       for (let row = 0; row < 50; row++) {
         const decoded = referenceDecode(referenceCodes(codes, row, coding), codebooks[numBits], coding);
         decoded.forEach((value, i) => {

@@ -97,18 +97,16 @@ export const productStorage: StorageKind = {
     const coding = { dimension, numSubVectors, numBits };
     const codebook: ProductCodebook = { ...coding, metric: takesResiduals(shape) ? "l2" : "dot", values };
     const rowBytes = countCodeBytes(coding);
-    const decode = (codes: Uint8Array, partition: number): Float32Array =>
-      decodeRows(codes, partition, { ...coding, codebook: values, shape });
     return {
       ...createListColumn("__pq_code", { element: "u8", width: rowBytes, nullable: true }),
       facts: { nbits: numBits, num_sub_vectors: numSubVectors, dimension, transposed },
       writeMetadata: (addBuffer) => writeProductMetadata(model, type, addBuffer),
       encode: ({ vectors }, partitions, signal) =>
         encodeRows({ vectors, partitions }, { ...coding, codebook: values }, { shape, signal }),
-      decodeRows: decode,
       graphRows: {
         space: { kind: takesResiduals(shape) ? "floatL2" : "floatDot", width: dimension },
-        convert: (codes, partition) => new Uint8Array(decode(codes, partition).buffer),
+        convert: (codes, partition) =>
+          new Uint8Array(decodeRows(codes, partition, { ...coding, codebook: values, shape }).buffer),
       },
       ...(transposed ? { restoreRows: (codes, numRows) => turnRows(codes, numRows, rowBytes) } : {}),
       prepareQuery(query) {

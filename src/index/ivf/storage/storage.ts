@@ -87,8 +87,6 @@ export interface RowStorage {
   encode(rows: VectorRows, partitions: Uint32Array, signal?: AbortSignal): Uint8Array | Promise<Uint8Array>;
   /** Absent: no graphs are built over these rows. */
   readonly graphRows?: GraphRows;
-  /** The vectors rows of one partition stand for, in compare space. Absent: its rows are not decoded. */
-  decodeRows?(values: Uint8Array, partition: number): Float32Array;
   createBatch(rows: StoredRows): RecordBatch;
   /**
    * Rows of a storage file, batch by batch; what is given may be a view of bytes that others read too, and is valid
