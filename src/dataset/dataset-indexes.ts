@@ -28,8 +28,10 @@ export class DatasetIndexes extends DatasetReads {
   /**
    * Makes a vector index: plans one segment per worker, trains what they share, builds them on the pool and publishes
    * them in one transaction. A failed or cancelled build leaves the table as it was.
-   * @param indexType `IVF_FLAT` (columns of float, halffloat and double by l2, cosine or dot; of uint8 by hamming) or
-   *   `IVF_SQ` (a byte a value; floats only; give `refineFactor` to searches for exact distances)
+   * @param indexType `IVF_FLAT` (vectors as they are: columns of float, halffloat and double by l2, cosine or dot; of
+   *   uint8 by hamming); `IVF_SQ` (a byte a value), `IVF_PQ` (a code for some values), `IVF_RQ` (a few bits a value):
+   *   floats only, give `refineFactor` to searches for exact distances; `IVF_HNSW_FLAT`, `IVF_HNSW_SQ`, `IVF_HNSW_PQ`
+   *   (graphs over them)
    * @throws INVALID_ARGUMENT, SCHEMA_MISMATCH, UNSUPPORTED, ALREADY_EXISTS, COMMIT_CONFLICT, QUOTA_EXCEEDED,
    *   WORKER_FAILED, ABORTED, IO
    * @example

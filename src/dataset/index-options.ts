@@ -8,7 +8,7 @@ import type { TrainedModel } from "../index/segment.ts";
 interface IndexParameters {
   /** Vectors: `l2` (default), `cosine` or `dot`; of bytes `hamming`. */
   readonly metric?: string | undefined;
-  /** Vectors: partitions of the IVF. Default: one per 4,096 rows; 8,192 of IVF_SQ. */
+  /** Vectors: partitions of the IVF. Default: one per 4,096 rows; 8,192 of SQ and PQ; 1,048,576 of HNSW. */
   readonly numPartitions?: number | undefined;
   /** Vectors: rows a partition should have, instead of `numPartitions`. */
   readonly targetPartitionSize?: number | undefined;
@@ -26,6 +26,12 @@ interface IndexParameters {
   readonly m?: number | undefined;
   /** HNSW: rows kept in view while neighbours are looked for. Default 150. */
   readonly efConstruction?: number | undefined;
+  /** HNSW: levels of a graph at most. Default 7. */
+  readonly maxLevel?: number | undefined;
+  /** RQ: how vectors are rotated before they are coded: `fast` (default) or `matrix`. */
+  readonly rotationType?: string | undefined;
+  /** RQ: a rotation of native's `build_rq_model`, as its JSON. Default: the seed decides. */
+  readonly rabitqModel?: string | undefined;
   /**
    * Vectors: centroids of the partitions, which are then not trained: an array of vectors, an Arrow vector of fixed-size
    * lists, or a typed array of all their values. For cosine of unit length. Not for tasks: those take a model.

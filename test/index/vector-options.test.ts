@@ -148,6 +148,27 @@ describe("ivfCentroids", () => {
   });
 });
 
+test("pqCodebook: segments built apart with it merge", async () => {
+  const { dataset } = await prepare([makeValues(200), makeValues(200)]);
+  const given = {
+    numSubVectors: 4,
+    numBits: 4,
+    ivfCentroids: [makeVector(), makeVector()],
+    // 4 parts of 16 codewords of 4 values.
+    pqCodebook: Array.from({ length: 4 }, () => Array.from({ length: 16 }, () => makeVector().subarray(0, 4))),
+  };
+  const build = (id: number) => dataset.createIndexUncommitted("v", "IVF_PQ", { ...given, fragmentIds: [id] } as never);
+  const merged = await dataset.mergeExistingIndexSegments([await build(0), await build(1)]);
+  await dataset.commitExistingIndexSegments("v_idx", "v", [merged]);
+  expect(await dataset.indexStatistics("v_idx")).toMatchObject({ numIndexedRows: 400, indexType: "IVF_PQ" });
+  const short = { ...given, pqCodebook: given.pqCodebook.slice(1) };
+  await expectError(dataset.createIndex("v", "IVF_PQ", short as never), "INVALID_ARGUMENT");
+  await expectError(
+    dataset.createIndex("v", "IVF_PQ", { ...given, ivfCentroids: undefined } as never),
+    "INVALID_ARGUMENT",
+  );
+});
+
 describe.each(TYPES)("%s", (indexType) => {
   const explain = (dataset: Dataset) => dataset.scanner({ nearest: { column: "v", q: makeVector() } }).explainPlan();
 
@@ -229,6 +250,33 @@ describe.each(TYPES)("%s", (indexType) => {
       expect((await opened.describeIndices())[0]).toMatchObject({ indexType, numRowsIndexed: 600 });
     },
   );
+
+  test("its own parameters stand in the details, and serve the next training", async () => {
+    const own = {
+      ...(indexType.includes("HNSW") ? { m: 8, efConstruction: 40 } : {}),
+      ...(indexType.endsWith("_PQ") ? { numBits: 4, numSubVectors: 8 } : {}),
+      ...(indexType.endsWith("_RQ") ? { numBits: 3, rotationType: "matrix" } : {}),
+    };
+    const family = await getFamilyByType(indexType);
+    const read = async (dataset: Dataset) => {
+      const [segment] = await dataset.indexSegments("v_idx");
+      const bytes = Uint8Array.from(atob(segment!.indexDetails.value), (char) => char.charCodeAt(0));
+      return {
+        read: family.readParams!(bytes),
+        facts: (await dataset.indexStatistics("v_idx")).segments[0]?.sub_index,
+      };
+    };
+    const { dataset } = await prepare([makeValues(400)]);
+    await dataset.createIndex("v", indexType, own);
+    const built = await read(dataset);
+    expect(built.read).toMatchObject(own);
+    await dataset.optimize.optimizeIndices({ retrain: true });
+    expect(await read(dataset)).toEqual(built);
+    const { dataset: planned } = await prepare([makeValues(400)]);
+    await planned.createIndex("v", indexType, { ...own, train: false });
+    await planned.optimize.optimizeIndices();
+    expect((await read(planned)).read).toEqual(built.read);
+  });
 
   test("a second segment joins the first", async () => {
     const { dataset } = await prepare([makeValues(300), makeValues(300)]);

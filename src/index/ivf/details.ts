@@ -39,7 +39,7 @@ export function decodeDetails(bytes: Uint8Array): Readonly<Record<string, unknow
   const details = parseDetails(bytes);
   const { compression, hnswIndexConfig: hnsw, runtimeHints } = details;
   const targetPartitionSize = Number(details.targetPartitionSize);
-  const { $typeName: _, ...quantizer } = (compression.value ?? {}) as { $typeName?: string };
+  const { $typeName: _, ...quantizer } = nameRotation((compression.value ?? {}) as IndexParams);
   return {
     metric: findMetric(details.metricType) ?? "unknown",
     ...(targetPartitionSize > 0 ? { targetPartitionSize } : {}),
@@ -59,14 +59,13 @@ export function readDetailParams(kind: IvfKind, bytes: Uint8Array): IndexParams 
     const value = Number(runtimeHints[hint]);
     return Number.isSafeInteger(value) && value > 0 ? [[name, value] as const] : [];
   });
-  const quantizer = (compression.value ?? {}) as unknown as IndexParams;
+  const quantizer = nameRotation((compression.value ?? {}) as unknown as IndexParams);
   const graph: IndexParams = hnsw
     ? { m: hnsw.maxConnections, efConstruction: hnsw.constructionEf, maxLevel: hnsw.maxLevel }
     : {};
   const own = [...kind.subIndex.paramNames, ...kind.storage.paramNames];
-  const known = Object.entries({ ...quantizer, ...graph }).filter(
-    ([name, value]) => own.includes(name) && Number(value) > 0,
-  );
+  // What native leaves at 0 is not said.
+  const known = Object.entries({ ...quantizer, ...graph }).filter(([name, value]) => own.includes(name) && value !== 0);
   const metric = findMetric(metricType);
   const { numPartitions, ...rest } = Object.fromEntries(hinted) as { numPartitions?: number };
   return {
@@ -76,6 +75,12 @@ export function readDetailParams(kind: IvfKind, bytes: Uint8Array): IndexParams 
     ...rest,
     ...Object.fromEntries(known),
   };
+}
+
+/** A rotation by its name, as users give it. */
+function nameRotation({ rotationType, ...rest }: IndexParams): IndexParams {
+  if (rotationType === undefined) return rest;
+  return { ...rest, rotationType: rotationType === 1 ? "matrix" : "fast" };
 }
 
 function parseDetails(bytes: Uint8Array): VectorIndexDetails {
