@@ -11,7 +11,7 @@ import { getIndexStatistics } from "../../src/index/describe.ts";
 import { planBuild, planIndexMerge } from "../../src/index/plan-build.ts";
 import type { BuildProgress, TaskProgress } from "../../src/index/progress.ts";
 import { runTableJob } from "../../src/index/run-job.ts";
-import { prewarmSegments, searchSegments } from "../../src/index/search.ts";
+import { prewarmSegments, searchSegments, searchSegmentsEach } from "../../src/index/search.ts";
 import type { IndexSegment, VectorQuery } from "../../src/index/segment.ts";
 import type { WorkerPool } from "../../src/pool/pool.ts";
 import { createWorkerPool } from "../../src/pool/worker-pool.ts";
@@ -120,6 +120,31 @@ describe("worker threads", () => {
       numSegments: 4,
       numIndexedRows: 16000,
     });
+  });
+
+  test("several queries cross to each segment's worker once, and answer as one by one", async () => {
+    const { snapshot: committed } = await createIndex(snapshot, "v", "IVF_FLAT", { pool, params });
+    const segments = await getCommittedSegments(committed, "v_idx");
+    const queries = [1, 2, 3, 4, 5, 6].map((seed) => {
+      const random = createRandom(seed);
+      return { ...query(7), q: Float32Array.from({ length: DIMENSION }, () => random() - 0.5) };
+    });
+    let jobs = 0;
+    const counted: WorkerPool = {
+      ...{ numWorkers: pool.numWorkers, inline: pool.inline, close: () => pool.close() },
+      run: (...args) => {
+        jobs++;
+        return pool.run(...args);
+      },
+    };
+    const together = await searchSegmentsEach(committed, segments, queries, { pool: counted });
+    expect(jobs).toBe(segments.length);
+    for (const [i, one] of queries.entries()) {
+      const alone = await searchSegments(committed, segments, one, { pool });
+      expect([...together[i]!.rowIds]).toEqual([...alone.rowIds]);
+      expect([...together[i]!.distances]).toEqual([...alone.distances]);
+      expect(together[i]!.segments.map(({ uuid }) => uuid)).toEqual(segments.map(({ uuid }) => uuid));
+    }
   });
 
   test("prewarm reads what a search would", async () => {
