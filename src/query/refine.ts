@@ -13,8 +13,8 @@ type VectorColumn = Pick<NearestPlan, "field" | "type">;
 /** Of the memory budget, what may be kept of vectors that were measured. */
 const KEPT_SHARE = 0.25;
 
-/** Rows measured at once: a few milliseconds of work, a few MB. */
-const SLICE_ROWS = 4096;
+/** Bytes of vectors measured at once: a few milliseconds of work. */
+const SLICE_BYTES = 4 * 2 ** 20;
 
 /**
  * The same rows with distances to their stored vectors, in the same order, those out of range left out. A distance has
@@ -33,8 +33,9 @@ export async function measureRows(
   const rowIds = new BigUint64Array(numRows);
   const distances = new Float32Array(numRows);
   let count = 0;
-  for (let from = 0; from < numRows; from += SLICE_ROWS) {
-    const addresses = rows.rowIds.subarray(from, from + SLICE_ROWS);
+  const sliceRows = Math.max(1, Math.floor(SLICE_BYTES / (type.dimension * elementBytes(type.element))));
+  for (let from = 0; from < numRows; from += sliceRows) {
+    const addresses = rows.rowIds.subarray(from, from + sliceRows);
     const { bytes, invalid } = await takeVectors(context, plan, addresses);
     const measured = kernels.distances(metric, q, viewValues(type.element, bytes), type.dimension);
     for (let i = 0; i < measured.length; i++) {

@@ -23,6 +23,7 @@ import { createNodeFsStore } from "../../src/store/node-fs.ts";
 import { overrideStore } from "../../src/store/override-store.ts";
 import type { Store } from "../../src/store/store.ts";
 import { toRowAddress } from "../../src/table/row-ids/row-addresses.ts";
+import { planRuns } from "../../src/table/rows/plan-runs.ts";
 import { RowCache } from "../../src/table/rows/row-cache.ts";
 import { takeAddresses } from "../../src/table/rows/take.ts";
 import { getKeptRowBytes, takeFixedRows } from "../../src/table/rows/take-fixed.ts";
@@ -182,6 +183,26 @@ describe("what is read", () => {
       expect((await take(snapshot, [addressOf(309), addressOf(310)])).invalid).toEqual(new Set([1]));
     }
   });
+});
+
+test("reads of any rows are bounded: near ones are joined up to half a MiB, each row in one of them", () => {
+  const random = createRandom(8);
+  const rowBytes = 1000;
+  const starts = Float64Array.of(0, 3000, 3001, 9000);
+  const layout = { rowBytes, starts, offsets: Float64Array.of(50, 4_000_000, 5_000_000) };
+  for (const gapBytes of [undefined, 0, 20_000]) {
+    const wanted = Array.from({ length: 700 }, (_, at) => ({ row: Math.floor(random() * 9000), at }));
+    const runs = planRuns(layout, wanted, gapBytes);
+    for (const { start, end, offset, rows } of runs) {
+      expect((end - start) * rowBytes).toBeLessThanOrEqual(512 * 1024);
+      const page = starts.findIndex((first, i) => start >= first && end <= starts[i + 1]!);
+      expect(offset).toBe(layout.offsets[page]! + (start - starts[page]!) * rowBytes);
+      expect(rows.every(({ row }) => row >= start && row < end)).toBe(true);
+    }
+    expect(runs.flatMap(({ rows }) => rows.map(({ at }) => at)).sort((a, b) => a - b)).toEqual(
+      wanted.map(({ at }) => at),
+    );
+  }
 });
 
 describe("what is not there", () => {

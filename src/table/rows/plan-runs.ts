@@ -17,7 +17,8 @@ export interface Run {
 
 /** A store that names no gap gives so much about as fast as a row, and neighbours may be asked for next. */
 const BLOCK_BYTES = 64 * 1024;
-const MAX_RUN_BYTES = 8 * 1024 * 1024;
+/** A run that rows may share; so many of them are read at once that larger ones would be a burden. */
+const MAX_RUN_BYTES = 512 * 1024;
 
 /**
  * The reads that bring some rows: those near to each other as one; from a store where bytes cost little, whole blocks.
