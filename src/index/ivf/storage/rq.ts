@@ -73,7 +73,14 @@ export const rabitStorage: StorageKind = {
     return {
       ...createRowColumns(listColumns(layout)),
       blockRows: RABIT_BLOCK_ROWS,
-      facts: { rotation_type: rotation.kind, code_dim: dimension, num_bits: numBits, query_estimator: model.estimator },
+      facts: {
+        fast_rotation_signs: rotation.kind === "fast" ? [...rotation.signs] : null,
+        rotation_type: rotation.kind,
+        code_dim: dimension,
+        num_bits: numBits,
+        packed: isPacked,
+        query_estimator: model.estimator,
+      },
       writeMetadata: (addBuffer) => writeRabitMetadata(model, type, addBuffer),
       encode: ({ vectors }, partitions) => encodeRows(vectors, partitions),
       ...(isPacked

@@ -8,6 +8,8 @@ pub const BLOCK_ROWS: usize = 32;
 /// codes beyond the sign row by row, and their factors. As many bytes as the rows had.
 pub struct Block<'a> {
     pub num_rows: usize,
+    /// All of it: codes, and what lies behind them.
+    pub bytes: &'a [u8],
     pub codes: &'a [u8],
     factors: &'a [u8],
     pub ex_codes: &'a [u8],
@@ -23,6 +25,7 @@ impl<'a> Block<'a> {
         let (ex_codes, ex_factors) = rest.split_at(num_rows * layout.ex_bytes());
         Block {
             num_rows,
+            bytes,
             codes,
             factors,
             ex_codes,

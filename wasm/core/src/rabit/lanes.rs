@@ -42,9 +42,10 @@ mod imp {
     }
 
     /// # Safety
-    /// 32 codes and 32 table bytes for each of `columns`.
+    /// 32 codes, `stride` from one column to the next, and 32 table bytes for each of `columns`.
     pub unsafe fn add_lookups(
         codes: *const u8,
+        stride: usize,
         tables: *const u8,
         columns: usize,
     ) -> [u16; BLOCK_ROWS] {
@@ -54,7 +55,7 @@ mod imp {
         let column = |index: usize| {
             let table = tables.add(index * 32) as *const v128;
             let (low, high) = (v128_load(table), v128_load(table.add(1)));
-            let codes = codes.add(index * BLOCK_ROWS);
+            let codes = codes.add(index * stride);
             (look_up(codes, low, high), look_up(codes.add(16), low, high))
         };
         let mut index = 0;
@@ -130,9 +131,10 @@ mod imp {
     use super::*;
 
     /// # Safety
-    /// 32 codes and 32 table bytes for each of `columns`.
+    /// 32 codes, `stride` from one column to the next, and 32 table bytes for each of `columns`.
     pub unsafe fn add_lookups(
         codes: *const u8,
+        stride: usize,
         tables: *const u8,
         columns: usize,
     ) -> [u16; BLOCK_ROWS] {
@@ -141,7 +143,7 @@ mod imp {
             for (row, sum) in sums.iter_mut().enumerate() {
                 let mut byte = 0u8;
                 for column in first..columns.min(first + COLUMNS_A_BYTE) {
-                    let code = usize::from(*codes.add(column * BLOCK_ROWS + row));
+                    let code = usize::from(*codes.add(column * stride + row));
                     let table = tables.add(column * 32);
                     byte = byte
                         .wrapping_add(*table.add(code & 15))
@@ -199,11 +201,27 @@ const fn masks() -> [[u32; 4]; 16] {
     masks
 }
 
-/// Sums of table entries for 32 codes a column, over the columns that both hold.
-pub fn add_lookups(codes: &[u8], tables: &[u8]) -> [u16; BLOCK_ROWS] {
-    let columns = (codes.len() / BLOCK_ROWS).min(tables.len() / 32);
+/// Columns that can be read 32 bytes wide: all but the last few of narrow ones; a multiple of [`COLUMNS_A_BYTE`] unless
+/// they are all.
+pub fn count_whole_columns(num_bytes: usize, stride: usize, table_bytes: usize) -> usize {
+    let columns = table_bytes / 32;
+    if num_bytes < BLOCK_ROWS || stride == 0 {
+        return 0;
+    }
+    let readable = (num_bytes - BLOCK_ROWS) / stride + 1;
+    if readable >= columns {
+        columns
+    } else {
+        readable - readable % COLUMNS_A_BYTE
+    }
+}
+
+/// Sums of table entries for 32 codes a column, `stride` bytes from one column to the next, over
+/// [`count_whole_columns`].
+pub fn add_lookups(codes: &[u8], stride: usize, tables: &[u8]) -> [u16; BLOCK_ROWS] {
+    let columns = count_whole_columns(codes.len(), stride, tables.len());
     // SAFETY: both hold that many columns.
-    unsafe { imp::add_lookups(codes.as_ptr(), tables.as_ptr(), columns) }
+    unsafe { imp::add_lookups(codes.as_ptr(), stride, tables.as_ptr(), columns) }
 }
 
 /// Bit i, least significant first: value i is at most `limit`, or NaN.

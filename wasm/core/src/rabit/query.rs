@@ -1,4 +1,4 @@
-use super::tables::{fill_shared_tables, fill_tables, Steps};
+use super::tables::{fill_shared_tables, fill_tables, list_subsets, Steps};
 use lancelet_common::error::{try_zeroed, KernelError, Result};
 use lancelet_common::rabit::{Rotation, EX_BLOCK};
 
@@ -63,8 +63,9 @@ pub fn prepare_query(rotation: &Rotation, query: &[f32], output: &mut [u8]) -> R
     rotation.apply(query, &mut values[..dimension]);
     let (numbers, tables) = output.split_at_mut(4 * (HEADER + values.len()));
     let (tables, shared) = tables.split_at_mut(4 * dimension);
-    let steps = fill_tables(&values[..dimension], tables);
-    let others = fill_shared_tables(&values[..dimension], shared);
+    let subsets = list_subsets(&values[..dimension])?;
+    let steps = fill_tables(&subsets, tables);
+    let others = fill_shared_tables(&subsets, shared);
     let has_shared = if others.is_some() { 1.0 } else { 0.0 };
     let others = others.unwrap_or(steps);
     let header = [

@@ -136,7 +136,7 @@ fn find_candidates(
     if limit == f32::INFINITY || (is_refined && !layout.has_errors) {
         return u32::MAX;
     }
-    let sums = sum_block(block.codes, block.num_rows, query.tables);
+    let sums = sum_block(block.bytes, block.num_rows, query.tables);
     let (adds, scales) = (load(block.factors(0)), load(block.factors(1)));
     let base = query.steps.base - 0.5 * query.sum;
     let told = find_shared(query, estimate, block).map_or(0.0, |(steps, _)| steps.slack);

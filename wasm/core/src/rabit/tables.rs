@@ -1,7 +1,8 @@
 //! Sums over the values whose sign bit is set, by tables in bytes: estimates with a known error.
 
-use super::lanes::add_lookups;
+use super::lanes::{add_lookups, count_whole_columns};
 use super::BLOCK_ROWS;
+use lancelet_common::error::{try_with_capacity, Result};
 
 /// Columns of codes (8 values) whose entries add up in a byte.
 pub const COLUMNS_A_BYTE: usize = 2;
@@ -25,18 +26,56 @@ fn sum_subsets(values: &[f32]) -> [f32; 16] {
     sums
 }
 
+/// What four values can add up to.
+pub struct Subsets {
+    sums: [f32; 16],
+    least: f32,
+    greatest: f32,
+}
+
+/// The subsets of every four values.
+pub fn list_subsets(values: &[f32]) -> Result<Vec<Subsets>> {
+    let mut subsets = try_with_capacity(values.len() / 4)?;
+    for four in values.chunks_exact(4) {
+        let sums = sum_subsets(four);
+        let negative = (0..4).fold(0, |bits, i| bits | usize::from(four[i] < 0.0) << i);
+        subsets.push(Subsets {
+            sums,
+            least: sums[negative],
+            greatest: sums[15 - negative],
+        });
+    }
+    Ok(subsets)
+}
+
+/// How far sums of `num_tables` entries may be off: half a step each, and what f32 loses of sums, which is far below
+/// 2^-17 of the terms' sum.
+fn bound_error(num_tables: usize, step: f32, total: f32) -> f32 {
+    num_tables as f32 * 0.501 * step + total * 8e-6
+}
+
+fn round(steps: f32) -> u8 {
+    steps.round_ties_even() as i32 as u8
+}
+
 /// Writes a table of 16 bytes for every four values: the sums of any of them in steps from the least.
-pub fn fill_tables(values: &[f32], tables: &mut [u8]) -> Steps {
-    let range = |values: &[f32]| values.iter().map(|value| value.abs()).sum::<f32>();
-    let widest = values
-        .chunks(8 * COLUMNS_A_BYTE)
+pub fn fill_tables(subsets: &[Subsets], tables: &mut [u8]) -> Steps {
+    let range = |subsets: &[Subsets]| {
+        subsets
+            .iter()
+            .map(|one| one.greatest - one.least)
+            .sum::<f32>()
+    };
+    let widest = subsets
+        .chunks(2 * COLUMNS_A_BYTE)
         .map(range)
         .fold(0.0, f32::max);
-    let total = range(values);
+    let total = range(subsets);
     // Rounding may add a half to each entry.
     let most = 255.0 - COLUMNS_A_BYTE as f32;
     let step = (widest / most).max(total / MAX_SUM);
-    if !(step > 0.0 && step.is_finite()) {
+    let per_step = 1.0 / step;
+    if !step.is_finite() || !per_step.is_finite() {
         tables.fill(0);
         // Nothing is known of the sums, unless every value is 0.
         let slack = if total == 0.0 { 0.0 } else { f32::INFINITY };
@@ -46,87 +85,87 @@ pub fn fill_tables(values: &[f32], tables: &mut [u8]) -> Steps {
             slack,
         };
     }
-    let per_step = 1.0 / step;
-    let (mut base, mut least, mut greatest) = (0f32, 0f32, 0f32);
-    for (four, table) in values.chunks_exact(4).zip(tables.chunks_exact_mut(16)) {
-        let lowest: f32 = four.iter().map(|value| value.min(0.0)).sum();
-        base += lowest;
-        let sums = sum_subsets(four).map(|sum| sum - lowest);
-        let steps = sums.map(|sum| (sum * per_step + 0.5).floor().max(0.0));
-        for (entry, steps) in table.iter_mut().zip(steps) {
-            *entry = steps as u8;
+    for (one, table) in subsets.iter().zip(tables.chunks_exact_mut(16)) {
+        for (entry, sum) in table.iter_mut().zip(one.sums) {
+            *entry = round((sum - one.least) * per_step);
         }
-        let errors: [f32; 16] = core::array::from_fn(|i| sums[i] - steps[i] * step);
-        let under = errors.iter().copied().fold(0.0, f32::min);
-        let over = errors.iter().copied().fold(0.0, f32::max);
-        least += under;
-        greatest += over;
     }
     Steps {
-        base: base + (least + greatest) / 2.0,
+        base: subsets.iter().map(|one| one.least).sum(),
         step,
-        // What sums of f32 lose is far below 2^-17 of the terms' sum.
-        slack: (greatest - least) / 2.0 + total * 8e-6,
+        slack: bound_error(subsets.len(), step, total),
     }
 }
 
 /// Tables as native's `normal` mode has them, all in steps from one least sum: their sums are part of its answers, where
 /// those of [`fill_tables`] only bound them. `None` where no step is finite.
-pub fn fill_shared_tables(values: &[f32], tables: &mut [u8]) -> Option<Steps> {
-    let all = || values.chunks_exact(4).map(sum_subsets);
-    let least = all().flatten().fold(0f32, f32::min);
-    let greatest = all().flatten().fold(0f32, f32::max);
-    let num_tables = (values.len() / 4) as f32;
+pub fn fill_shared_tables(subsets: &[Subsets], tables: &mut [u8]) -> Option<Steps> {
+    let least = subsets.iter().fold(0f32, |least, one| least.min(one.least));
+    let greatest = subsets
+        .iter()
+        .fold(0f32, |greatest, one| greatest.max(one.greatest));
+    let num_tables = subsets.len() as f32;
     let base = num_tables * least;
     let step = (greatest - least) / 255.0;
     let per_step = 255.0 / (greatest - least);
     tables.fill(0);
-    if !base.is_finite() || !(num_tables * greatest).is_finite() || !step.is_finite() {
+    let ends = [base, num_tables * greatest, num_tables * (greatest - least)];
+    if ends.iter().any(|end| !end.is_finite()) {
         return None;
     }
-    let mut slack = values.iter().map(|value| value.abs()).sum::<f32>() * 8e-6;
-    for (sums, table) in all().zip(tables.chunks_exact_mut(16)) {
-        if per_step.is_finite() {
-            for (entry, sum) in table.iter_mut().zip(sums) {
-                *entry = ((sum - least) * per_step).round_ties_even() as u8;
-            }
-        }
-        let errors = sums.iter().zip(table.iter());
-        slack += errors
-            .map(|(sum, &entry)| (sum - least - f32::from(entry) * step).abs())
-            .fold(0f32, f32::max);
+    let total = subsets.iter().map(|one| one.greatest - one.least).sum();
+    if !per_step.is_finite() {
+        let slack = ends[2] + total;
+        return Some(Steps { base, step, slack });
     }
+    for (one, table) in subsets.iter().zip(tables.chunks_exact_mut(16)) {
+        for (entry, sum) in table.iter_mut().zip(one.sums) {
+            *entry = round((sum - least) * per_step);
+        }
+    }
+    let slack = bound_error(subsets.len(), step, total);
     Some(Steps { base, step, slack })
 }
 
 /// Adds up table entries over the codes of one row of a block of `stride` rows.
 pub fn sum_row(codes: &[u8], row: usize, stride: usize, tables: &[u8]) -> u32 {
-    let column = |(codes, table): (&[u8], &[u8])| {
-        let code = usize::from(codes[row]);
-        u32::from(table[code & 15]) + u32::from(table[16 + (code >> 4)])
-    };
-    let columns = codes.chunks_exact(stride).zip(tables.chunks_exact(32));
-    columns.map(column).sum()
+    if row >= stride {
+        return 0;
+    }
+    let columns = (codes.len() / stride).min(tables.len() / 32);
+    let (mut low, mut high) = (0, 0);
+    for column in 0..columns {
+        // SAFETY: `row` is within the column, which both hold.
+        let (a, b) = unsafe {
+            let code = usize::from(*codes.get_unchecked(column * stride + row));
+            let table = column * 32;
+            (
+                *tables.get_unchecked(table + (code & 15)),
+                *tables.get_unchecked(table + 16 + (code >> 4)),
+            )
+        };
+        low += u32::from(a);
+        high += u32::from(b);
+    }
+    low + high
 }
 
 /// Adds up table entries over the codes of a block, a sum a row; those past the block's rows mean nothing.
-pub fn sum_block(codes: &[u8], num_rows: usize, tables: &[u8]) -> [u16; BLOCK_ROWS] {
-    let columns = tables.len() / 32;
-    if num_rows == BLOCK_ROWS && codes.len() == columns * BLOCK_ROWS {
-        return add_lookups(codes, tables);
-    }
-    // The last block's columns are narrower.
-    let mut sums = [0u16; BLOCK_ROWS];
+/// @param bytes of the block, whose codes come first: columns of `num_rows` bytes
+pub fn sum_block(bytes: &[u8], num_rows: usize, tables: &[u8]) -> [u16; BLOCK_ROWS] {
+    // A narrow column is read with what lies behind it, as far as there is something.
+    let mut sums = add_lookups(bytes, num_rows, tables);
+    let done = count_whole_columns(bytes.len(), num_rows, tables.len());
     let mut wide = [0u8; COLUMNS_A_BYTE * BLOCK_ROWS];
-    let columns = codes.chunks(COLUMNS_A_BYTE * num_rows);
-    for (codes, tables) in columns.zip(tables.chunks(COLUMNS_A_BYTE * 32)) {
+    let columns = bytes[done * num_rows..].chunks(COLUMNS_A_BYTE * num_rows);
+    for (codes, tables) in columns.zip(tables[done * 32..].chunks(COLUMNS_A_BYTE * 32)) {
         for (codes, wide) in codes
             .chunks_exact(num_rows)
             .zip(wide.chunks_exact_mut(BLOCK_ROWS))
         {
             wide[..num_rows].copy_from_slice(codes);
         }
-        let part = add_lookups(&wide[..tables.len()], tables);
+        let part = add_lookups(&wide[..tables.len()], BLOCK_ROWS, tables);
         for (sum, part) in sums.iter_mut().zip(part) {
             *sum = sum.wrapping_add(part);
         }
@@ -145,7 +184,7 @@ mod tests {
                 .map(|i| ((i * 7919 % 1000) as f32 - 480.0) / 300.0)
                 .collect();
             let mut tables = vec![0; 4 * dimension];
-            let steps = fill_tables(&values, &mut tables);
+            let steps = fill_tables(&list_subsets(&values).unwrap(), &mut tables);
             for num_rows in [1, 7, 31, 32] {
                 let codes: Vec<u8> = (0..dimension / 8 * num_rows)
                     .map(|i| (i * i * 31 % 257) as u8)
@@ -185,7 +224,7 @@ mod tests {
                 .map(|i| ((i * 7919 % 1000) as f32 - 480.0) / 300.0)
                 .collect();
             let mut tables = vec![0; 4 * dimension];
-            let steps = fill_shared_tables(&values, &mut tables).unwrap();
+            let steps = fill_shared_tables(&list_subsets(&values).unwrap(), &mut tables).unwrap();
             let codes: Vec<u8> = (0..dimension / 8 * 32)
                 .map(|i| (i * i * 31 % 257) as u8)
                 .collect();
@@ -199,18 +238,22 @@ mod tests {
             }
         }
         assert_eq!(
-            fill_shared_tables(&[0.0; 8], &mut [1; 32]).map(|steps| steps.slack),
+            fill_shared_tables(&list_subsets(&[0.0; 8]).unwrap(), &mut [1; 32])
+                .map(|steps| steps.slack),
             Some(0.0)
         );
-        assert!(fill_shared_tables(&[f32::MAX; 8], &mut [0; 32]).is_none());
+        assert!(fill_shared_tables(&list_subsets(&[f32::MAX; 8]).unwrap(), &mut [0; 32]).is_none());
     }
 
     #[test]
     fn hopeless_queries_tell_so() {
         let mut tables = vec![1; 32];
-        assert_eq!(fill_tables(&[0.0; 8], &mut tables).slack, 0.0);
         assert_eq!(
-            fill_tables(&[f32::MAX; 8], &mut tables).slack,
+            fill_tables(&list_subsets(&[0.0; 8]).unwrap(), &mut tables).slack,
+            0.0
+        );
+        assert_eq!(
+            fill_tables(&list_subsets(&[f32::MAX; 8]).unwrap(), &mut tables).slack,
             f32::INFINITY
         );
     }
