@@ -1,12 +1,14 @@
 #!/usr/bin/env node
 /**
- * Flat scan and k-means assignment against a plain JavaScript loop and against streaming memory, the limit.
+ * Scans of every element type and of scalar codes, k-means and its assignment, against a plain JavaScript loop and
+ * against streaming memory, the limit.
  *
  *   node test/bench/kernels.bench.mjs [rows] [dimension]
  */
 import { pathToFileURL } from "node:url";
 import { loadBuildKernels } from "../../src/kernels/build.ts";
 import { loadCoreKernels } from "../../src/kernels/core.ts";
+import { toHalf } from "../../src/kernels/element.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
 import { compileStream } from "./stream.mjs";
 
@@ -61,6 +63,39 @@ function scanPlain(metric, query, vectors, k) {
   return best;
 }
 
+/** Scans of the same vectors in other types; bytes are their own, of as many dimensions. */
+function listScans(values, query) {
+  const halves = Uint16Array.from(values, toHalf);
+  const codes = Uint8Array.from(values, (value) => (value + 0.5) * 255);
+  const flat =
+    (element, metric, q) =>
+    (topK, { rows, ...shape }) =>
+      topK.scanFlat({ element, metric, query: q, vectors: rows, ...shape });
+  const coded =
+    (q) =>
+    (topK, { rows, ...shape }) =>
+      topK.scanScalarCodes({ query: q, codes: rows, scale: 1, offset: 0, ...shape });
+  const codeQuery = codes.slice(0, query.length);
+  const doubles = () => Float64Array.from(values);
+  return [
+    ...["l2", "cosine", "dot"].map((metric) => ({
+      name: `flat scan f16 ${metric}`,
+      bytes: halves,
+      scan: flat("f16", metric, query),
+    })),
+    { name: "flat scan f64 cosine", bytes: doubles(), scan: flat("f64", "cosine", Float64Array.from(query)) },
+    { name: "flat scan u8 hamming", bytes: codes, scan: flat("u8", "hamming", codeQuery) },
+    { name: "scalar codes l2", bytes: codes, scan: coded(codeQuery) },
+    { name: "scalar codes dot", bytes: codes, scan: coded(query) },
+  ];
+}
+
+function train(build, options) {
+  const training = build.createKMeans({ metric: "l2", seed: 1, ...options });
+  while (!training.done) training.step();
+  training.free();
+}
+
 /** @returns rows of results: name, milliseconds, GB/s, and the ratios to the plain loop and to streaming */
 export async function benchKernels({ numRows = 60_000, dimension = 384, k = 10 } = {}) {
   useTestRuntime();
@@ -94,6 +129,22 @@ export async function benchKernels({ numRows = 60_000, dimension = 384, k = 10 }
     });
   }
   vectors.free();
+  for (const { name, bytes: view, scan } of listScans(values, query)) {
+    const rows = core.allocate(view.byteLength);
+    rows.bytes().set(new Uint8Array(view.buffer));
+    const ms = measure(() => {
+      const topK = core.createTopK(k);
+      scan(topK, { rows, rowIds, numRows, dimension });
+      topK.finish();
+    });
+    results.push({
+      name,
+      ms,
+      "GB/s": view.byteLength / ms / 1e6,
+      "ours ÷ streaming": (ms * bytes) / view.byteLength / streaming,
+    });
+    rows.free();
+  }
   rowIds.free();
 
   const centroids = values.slice(0, 256 * dimension);
@@ -104,6 +155,19 @@ export async function benchKernels({ numRows = 60_000, dimension = 384, k = 10 }
       scanPlain("l2", some.subarray(row * dimension, (row + 1) * dimension), centroids, 1);
   }, 3);
   results.push({ name: "assign 2000 vectors to 256 centroids", ms: assign, "plain JS ÷ ours": (plain * 10) / assign });
+  const rows = new Uint8Array(some.buffer, 0, 2000 * 48);
+  const bits = { rows, width: 48, centroids: rows.subarray(0, 256 * 48) };
+  results.push({
+    name: "assign 2000 rows of 384 bits to 256 centroids",
+    ms: measure(() => build.assignBits(bits), 5),
+  });
+  for (const clusters of [64, 240, 512]) {
+    const sample = values.subarray(0, Math.min(numRows, 8192) * dimension);
+    results.push({
+      name: `train ${clusters} centroids on ${sample.length / dimension} vectors`,
+      ms: measure(() => train(build, { vectors: sample, dimension, k: clusters }), 2),
+    });
+  }
   const numbers = Float64Array.from({ length: 131_072 }, () => Math.random() - 0.5);
   const input = { type: "f64", values: numbers, validity: null, length: numbers.length };
   const sort = measure(() => build.sortPermutation(input), 5);

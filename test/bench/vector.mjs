@@ -50,6 +50,7 @@ installPeers();
 const work = mkdtempSync(join(tmpdir(), "lancelet-bench-"));
 const engines = [];
 process.once("SIGINT", () => process.exit(130));
+process.once("SIGTERM", () => process.exit(143));
 process.once("exit", () => rmSync(work, { recursive: true, force: true }));
 await main();
 for (const engine of engines) await engine.close();

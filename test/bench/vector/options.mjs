@@ -4,7 +4,7 @@ import { parseArgs } from "node:util";
 import { root } from "../support.mjs";
 import { ENGINES } from "./subjects.mjs";
 
-const QUICK = { rows: 6000, queries: 100, rounds: 2, budget: 0.15 };
+const QUICK = { rows: 4000, queries: 60, rounds: 1, budget: 0.1 };
 /** The others hold all they have in memory; native's cache alone may take 6 GB. */
 const MEMORY_MB = 1000;
 const FULL = { queries: 500, rounds: 3, budget: 0.8 };
