@@ -108,6 +108,8 @@ describe.each(TYPES)("%s", (indexType) => {
     const options = { pool: watched, memoryBudgetBytes: 2_000_000 };
     const merged = await Promise.all(groups.map((group) => mergeExistingIndexSegments(snapshot, group, options)));
     expect(budgets).toEqual(groups.map(() => 1_000_000));
+    await mergeExistingIndexSegments(snapshot, groups[0]!, options);
+    expect(budgets.at(-1)).toBe(2_000_000);
     expect(peak()).toBeGreaterThan(1);
     for (const [i, segment] of merged.entries()) {
       expect(segment.fragmentIds).toEqual(groups[i]!.flatMap(({ fragmentIds }) => fragmentIds));
