@@ -31,7 +31,7 @@ export interface AssignBitsOptions {
 
 /**
  * Starts a k-means over bits (k-modes): rows go where the fewest bits differ, a bit of a centroid is what most of its
- * rows have. An empty cluster starts anew at a row far from its centroid. Some 5 ns a pair of 48 bytes. Holds the rows
+ * rows have. An empty cluster starts anew at a row far from its centroid. Some 8 ns a pair of 48 bytes. Holds the rows
  * once in WASM memory, plus 33 bytes × k × width.
  *
  * @throws INVALID_ARGUMENT, QUOTA_EXCEEDED

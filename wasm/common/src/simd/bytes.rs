@@ -5,6 +5,9 @@ const STEP: usize = 32;
 /// Turns after which 32-bit sums are emptied: a turn adds at most 32 × 255².
 const TURNS: usize = 2048;
 
+/// Bytes whose differing bits lanes of bytes can count: 31 turns of at most 8 each.
+const BIT_BYTES: usize = 31 * STEP;
+
 #[cfg(target_arch = "wasm32")]
 mod imp {
     use core::arch::wasm32::*;
@@ -41,32 +44,24 @@ mod imp {
     }
 
     /// # Safety
-    /// As `squared_l2`.
+    /// `length` bytes are readable at both: a multiple of 32, of at most `BIT_BYTES`.
     #[inline(always)]
-    pub unsafe fn hamming(a: &[u8], b: &[u8]) -> u64 {
-        let mut lanes = u32x4_splat(0);
-        // Lanes of bytes hold 31 counts of at most 8.
-        for (a, b) in a.chunks(32 * 31).zip(b.chunks(32 * 31)) {
-            let mut counts = [u8x16_splat(0); 2];
-            let mut i = 0;
-            while i < a.len() {
-                for (half, counts) in counts.iter_mut().enumerate() {
-                    let at = i + 16 * half;
-                    let bits = v128_xor(
-                        v128_load(a.as_ptr().add(at) as *const v128),
-                        v128_load(b.as_ptr().add(at) as *const v128),
-                    );
-                    *counts = u8x16_add(*counts, u8x16_popcnt(bits));
-                }
-                i += super::STEP;
+    pub unsafe fn hamming(a: *const u8, b: *const u8, length: usize) -> u64 {
+        let mut counts = [u8x16_splat(0); 2];
+        let mut i = 0;
+        while i < length {
+            for (half, counts) in counts.iter_mut().enumerate() {
+                let at = i + 16 * half;
+                let (a, b) = (a.add(at) as *const v128, b.add(at) as *const v128);
+                *counts = u8x16_add(*counts, u8x16_popcnt(v128_xor(v128_load(a), v128_load(b))));
             }
-            let pairs = u16x8_add(
-                u16x8_extadd_pairwise_u8x16(counts[0]),
-                u16x8_extadd_pairwise_u8x16(counts[1]),
-            );
-            lanes = i32x4_add(lanes, u32x4_extadd_pairwise_u16x8(pairs));
+            i += super::STEP;
         }
-        sum(lanes)
+        let pairs = u16x8_add(
+            u16x8_extadd_pairwise_u8x16(counts[0]),
+            u16x8_extadd_pairwise_u8x16(counts[1]),
+        );
+        sum(u32x4_extadd_pairwise_u16x8(pairs))
     }
 }
 
@@ -79,8 +74,12 @@ mod imp {
     }
 
     /// # Safety
-    /// None needed here.
-    pub unsafe fn hamming(a: &[u8], b: &[u8]) -> u64 {
+    /// `length` bytes are readable at both.
+    pub unsafe fn hamming(a: *const u8, b: *const u8, length: usize) -> u64 {
+        let (a, b) = (
+            core::slice::from_raw_parts(a, length),
+            core::slice::from_raw_parts(b, length),
+        );
         super::hamming_tail(a, b)
     }
 }
@@ -98,43 +97,37 @@ fn hamming_tail(a: &[u8], b: &[u8]) -> u64 {
     heads.iter().zip(others).map(word).sum::<u64>() + a.iter().zip(b).map(byte).sum::<u64>()
 }
 
-#[inline(always)]
-fn sum_blocks<T>(
-    a: &[T],
-    b: &[u8],
-    block: impl Fn(&[T], &[u8]) -> u64,
-    tail: impl Fn(&[T], &[u8]) -> u64,
-) -> u64 {
-    let length = a.len().min(b.len());
-    let whole = length - length % STEP;
-    let mut sum = tail(&a[whole..length], &b[whole..length]);
-    for (a, b) in a[..whole]
-        .chunks(STEP * TURNS)
-        .zip(b[..whole].chunks(STEP * TURNS))
-    {
-        sum += block(a, b);
-    }
-    sum
-}
-
 /// Squared euclidean distance of codes of 8 bits over the shorter length of the two; those of `wide`, at most 255 each,
 /// are spread out since they are compared many times.
 #[inline]
 pub fn squared_l2_codes(wide: &[u16], codes: &[u8]) -> u64 {
-    // SAFETY: blocks are cut to whole steps, no longer than `TURNS`.
-    sum_blocks(
-        wide,
-        codes,
-        |a, b| unsafe { imp::squared_l2(a, b) },
-        squared_l2_tail,
-    )
+    let length = wide.len().min(codes.len());
+    let whole = length - length % STEP;
+    let mut sum = squared_l2_tail(&wide[whole..length], &codes[whole..length]);
+    for (wide, codes) in wide[..whole]
+        .chunks(STEP * TURNS)
+        .zip(codes[..whole].chunks(STEP * TURNS))
+    {
+        // SAFETY: blocks are cut to whole steps, no longer than `TURNS`.
+        sum += unsafe { imp::squared_l2(wide, codes) };
+    }
+    sum
 }
 
 /// Bits that differ, over the shorter length of the two.
 #[inline]
 pub fn hamming(a: &[u8], b: &[u8]) -> u64 {
-    // SAFETY: as above.
-    sum_blocks(a, b, |a, b| unsafe { imp::hamming(a, b) }, hamming_tail)
+    let length = a.len().min(b.len());
+    let whole = length - length % STEP;
+    let mut sum = hamming_tail(&a[whole..length], &b[whole..length]);
+    let mut start = 0;
+    while start < whole {
+        let block = (whole - start).min(BIT_BYTES);
+        // SAFETY: blocks are cut to whole steps, no longer than `BIT_BYTES`, and end at or before `whole`.
+        sum += unsafe { imp::hamming(a.as_ptr().add(start), b.as_ptr().add(start), block) };
+        start += block;
+    }
+    sum
 }
 
 #[cfg(test)]
