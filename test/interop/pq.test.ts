@@ -108,8 +108,6 @@ describe.each(CASES)("%s by %s, %i bits", (dtype, metric, numBits) => {
   const uri = `${dtype}-${metric}-${numBits}`;
   const numSubVectors = numBits === 8 ? 8 : 16;
   const params = { metric, numPartitions: PARTITIONS, numSubVectors, numBits };
-  // Native adds up tables of halves in halves.
-  const tolerance = dtype === "float16" ? 3e-3 : 1e-4;
 
   /** Native plans with the index; both give the same distances for the same rows, and so the same recall. */
   const check = async (snapshot: Snapshot): Promise<number> => {
@@ -124,13 +122,13 @@ describe.each(CASES)("%s by %s, %i bits", (dtype, metric, numBits) => {
       expect(found.distances.length).toBe(K);
       for (const [i, distance] of found.distances.entries()) {
         const expected = distances[i]!;
-        expect(Math.abs(distance - expected)).toBeLessThanOrEqual(tolerance * Math.max(1, Math.abs(expected)));
+        expect(Math.abs(distance - expected)).toBeLessThanOrEqual(1e-4 * Math.max(1, Math.abs(expected)));
       }
       ours += countHits(Array.from(found.rowIds, Number), exact);
       theirs += countHits(rowIds, exact);
     }
     // Equal distances may be cut off at another row.
-    expect(Math.abs(ours - theirs)).toBeLessThanOrEqual(dtype === "float16" ? 8 : 3);
+    expect(Math.abs(ours - theirs)).toBeLessThanOrEqual(3);
     return ours / answers.length / K;
   };
 
