@@ -28,7 +28,8 @@ static float *read_floats(const char *path, size_t *count) {
   return values;
 }
 
-/* flat-scan VECTORS QUERIES DIMENSION: prints the least milliseconds of a query, and the sum of rows found. */
+/* flat-scan VECTORS QUERIES DIMENSION: prints the least milliseconds of a query, of CPU time as it waits for nothing,
+   and the sum of rows found. */
 int main(int count, char **arguments) {
   if (count != 4) return 1;
   size_t dimension = (size_t)atol(arguments[3]), values, asked;
@@ -40,7 +41,7 @@ int main(int count, char **arguments) {
   for (size_t run = 0; run < 60; run++) {
     const float *query = queries + (run % num_queries) * dimension;
     struct timespec start, end;
-    clock_gettime(CLOCK_MONOTONIC, &start);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &start);
     float best[K];
     size_t ids[K], found = 0;
     for (size_t row = 0; row < rows; row++) {
@@ -54,7 +55,7 @@ int main(int count, char **arguments) {
       best[at] = d;
       ids[at] = row;
     }
-    clock_gettime(CLOCK_MONOTONIC, &end);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &end);
     double ms = (double)(end.tv_sec - start.tv_sec) * 1e3 + (double)(end.tv_nsec - start.tv_nsec) / 1e6;
     if (ms < least) least = ms;
     check += ids[0];
