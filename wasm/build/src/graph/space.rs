@@ -21,8 +21,22 @@ pub trait Space {
     /// The rows as the host writes them.
     fn bytes_mut(&mut self) -> &mut [u8];
 
+    /// Begins to read a row that is compared soon: reads of several then overlap.
+    fn touch(&self, row: u32);
+
     /// What is computed once of a row, after it was written.
     fn prepare(&mut self, _row: u32) {}
+}
+
+/// Bytes that memory gives at once.
+const LINE: usize = 64;
+
+#[inline(always)]
+fn touch_values<T: Copy>(values: &[T]) {
+    for value in values.iter().step_by(LINE / core::mem::size_of::<T>()) {
+        // SAFETY: it is a value of the slice; the read is kept although nothing takes it.
+        unsafe { core::ptr::read_volatile(value) };
+    }
 }
 
 /// Rows of 32-bit floats under l2 or dot.
@@ -80,6 +94,11 @@ impl Space for Floats {
         value_of(key)
     }
 
+    #[inline(always)]
+    fn touch(&self, row: u32) {
+        touch_values(self.row(row));
+    }
+
     fn bytes_mut(&mut self) -> &mut [u8] {
         let (pointer, length) = (self.values.as_mut_ptr(), self.values.len());
         // SAFETY: any bytes are floats, and these are borrowed for as long.
@@ -129,6 +148,11 @@ impl Space for Bits {
 
     fn distance(&self, key: u32) -> f32 {
         key as f32
+    }
+
+    #[inline(always)]
+    fn touch(&self, row: u32) {
+        touch_values(self.row(row));
     }
 
     fn bytes_mut(&mut self) -> &mut [u8] {
@@ -190,6 +214,11 @@ impl Space for CodesL2 {
 
     fn distance(&self, key: u32) -> f32 {
         key as f32 * self.scale
+    }
+
+    #[inline(always)]
+    fn touch(&self, row: u32) {
+        touch_values(self.row(row));
     }
 
     fn bytes_mut(&mut self) -> &mut [u8] {
@@ -265,6 +294,11 @@ impl Space for CodesDot {
 
     fn distance(&self, key: u32) -> f32 {
         value_of(key)
+    }
+
+    #[inline(always)]
+    fn touch(&self, row: u32) {
+        touch_values(self.row(row));
     }
 
     fn bytes_mut(&mut self) -> &mut [u8] {

@@ -43,6 +43,7 @@ pub fn expand<S: Space>(
         batch.clear();
         for &neighbor in links.neighbors(row, level) {
             if visited.insert(neighbor) {
+                space.touch(neighbor);
                 batch.push(neighbor);
             }
         }

@@ -6,7 +6,7 @@ mod top_k;
 mod walk;
 
 pub use graph::{LoadedGraph, StoredGraph};
-pub use walk::{search, Scratch, Wanted};
+pub use walk::{search, Compare, Scratch, Wanted};
 
 use crate::search::{BestK, Range};
 use lancelet_common::error::{KernelError, Result};
@@ -85,13 +85,15 @@ pub struct GraphSearch<'a> {
     pub needed: usize,
     pub mask: Option<&'a [u8]>,
     pub range: Range,
+    /// See [`Wanted`].
+    pub has_ties: bool,
 }
 
 impl GraphSearch<'_> {
     /// Offers the rows found to `best`.
     ///
     /// @returns distances computed; 0 where fewer than `needed` rows were found
-    pub fn run(self, best: &mut BestK, distance: impl FnMut(u32) -> f32) -> Result<usize> {
+    pub fn run(self, best: &mut BestK, rows: &mut impl Compare) -> Result<usize> {
         let num_rows = self.graph.num_rows();
         let mask_bytes = self.mask.map_or(num_rows.div_ceil(8), <[u8]>::len);
         if self.row_ids.len() != num_rows || mask_bytes < num_rows.div_ceil(8) {
@@ -101,12 +103,13 @@ impl GraphSearch<'_> {
             ef: self.ef.max(1),
             mask: self.mask,
             lower: self.range.lower(),
+            has_ties: self.has_ties,
         };
         SCRATCH.with(|scratch| {
             let Ok(mut scratch) = scratch.try_borrow_mut() else {
                 return Err(KernelError::Invalid("a search within a search"));
             };
-            let computed = search(self.graph, distance, &wanted, &mut scratch)?;
+            let computed = search(self.graph, rows, &wanted, &mut scratch)?;
             if scratch.results.len() < self.needed {
                 return Ok(0);
             }

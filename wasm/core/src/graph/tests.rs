@@ -1,5 +1,16 @@
 use super::*;
 
+/// Rows compared by a function.
+struct By<F>(F);
+
+impl<F: FnMut(u32) -> f32> Compare for By<F> {
+    fn distance(&mut self, row: u32) -> f32 {
+        self.0(row)
+    }
+
+    fn touch(&self, _row: u32) {}
+}
+
 /// Rows on a line, each linked with those up to 3 away; every 10th is on level 1 too, linked with the next ones there.
 struct Line {
     nodes: Vec<u32>,
@@ -64,10 +75,10 @@ fn find(
         needed: 5,
         mask,
         range: Range::new(range.0, range.1),
+        has_ties: target.fract() == 0.5,
     };
-    let computed = search
-        .run(&mut best, |row| (row as f32 - target).abs())
-        .unwrap();
+    let mut rows = By(|row: u32| (row as f32 - target).abs());
+    let computed = search.run(&mut best, &mut rows).unwrap();
     (best.take_sorted(), computed)
 }
 
@@ -87,6 +98,14 @@ fn walks_to_the_nearest() {
         assert_eq!(found, expected);
         assert!(computed > 0 && (ef == 3000 || computed < 400));
     }
+}
+
+#[test]
+fn walks_on_from_equal_rows() {
+    let (found, computed) = find(2000, 1234.5, 20, None, ALL);
+    assert_eq!(found[0], (0.5, 2234));
+    assert_eq!(found[1], (0.5, 2235));
+    assert!(computed < 400);
 }
 
 #[test]
@@ -123,9 +142,10 @@ fn a_distance_that_is_no_number_is_not_offered() {
             needed: 1,
             mask,
             range: Range::new(f64::NAN, f64::NAN),
+            has_ties: false,
         };
         let distance = |row: u32| if row & 1 == 0 { f32::NAN } else { row as f32 };
-        assert!(search.run(&mut best, distance).unwrap() > 0);
+        assert!(search.run(&mut best, &mut By(distance)).unwrap() > 0);
         let found = best.take_sorted();
         assert_eq!(found.len(), 25);
         assert_eq!(found[0], (1.0, 1));

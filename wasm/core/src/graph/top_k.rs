@@ -1,6 +1,6 @@
-use super::{Graph, GraphSearch};
+use super::{Compare, Graph, GraphSearch};
 use crate::distance::{
-    count_values, with_query, CodeDotQuery, CodeL2Query, Metric, RowQuery, WithQuery,
+    count_values, with_query, CodeDotQuery, CodeL2Query, Element, Metric, RowQuery, WithQuery,
 };
 use crate::product::ProductCodebook;
 use crate::search::{BestK, Range, TopK};
@@ -18,8 +18,38 @@ struct Search<'a> {
     row_ids: usize,
     mask: usize,
     range: Range,
+    has_ties: bool,
     /// Distances computed.
     computed: &'a mut usize,
+}
+
+/// Stored rows under a query.
+struct QueriedRows<'a, Q: RowQuery> {
+    query: &'a mut Q,
+    vectors: &'a [Q::Value],
+    width: usize,
+}
+
+/// Bytes that memory gives at once.
+const LINE: usize = 64;
+
+impl<Q: RowQuery> Compare for QueriedRows<'_, Q> {
+    #[inline(always)]
+    fn distance(&mut self, row: u32) -> f32 {
+        let start = row as usize * self.width;
+        self.query
+            .distance(&self.vectors[start..start + self.width])
+    }
+
+    #[inline(always)]
+    fn touch(&self, row: u32) {
+        let start = row as usize * self.width;
+        let step = LINE / core::mem::size_of::<Q::Value>();
+        for value in self.vectors[start..start + self.width].iter().step_by(step) {
+            // SAFETY: it is a value of the slice; the read is kept although nothing takes it.
+            unsafe { core::ptr::read_volatile(value) };
+        }
+    }
 }
 
 impl WithQuery for Search<'_> {
@@ -45,11 +75,14 @@ impl WithQuery for Search<'_> {
             needed: self.needed,
             mask,
             range: self.range,
+            has_ties: self.has_ties,
         };
-        *self.computed = search.run(self.best, |row| {
-            let start = row as usize * width;
-            query.distance(&vectors[start..start + width])
-        })?;
+        let mut rows = QueriedRows {
+            query: &mut query,
+            vectors,
+            width,
+        };
+        *self.computed = search.run(self.best, &mut rows)?;
         Ok(())
     }
 }
@@ -85,6 +118,7 @@ impl TopK {
             row_ids,
             mask,
             range: Range::new(lower, upper),
+            has_ties: Element::from_code(element)? == Element::U8,
             computed: &mut computed,
         };
         // SAFETY: the typed face passes live buffers that it does not touch during the call.
@@ -120,6 +154,7 @@ impl TopK {
             row_ids,
             mask,
             range: Range::new(lower, upper),
+            has_ties: false,
             computed: &mut computed,
         };
         // SAFETY: as above.
@@ -160,6 +195,7 @@ impl TopK {
             row_ids,
             mask,
             range: Range::new(lower, upper),
+            has_ties: false,
             computed: &mut computed,
         };
         search.run(codebook.codebook().query())?;

@@ -30,6 +30,16 @@ pub struct Wanted<'a> {
     pub mask: Option<&'a [u8]>,
     /// Nearer rows are not found.
     pub lower: Option<f64>,
+    /// Whether many rows are equally far, as bits are: then those as far as the last one are walked on from too.
+    pub has_ties: bool,
+}
+
+/// Rows that are compared with a query.
+pub trait Compare {
+    fn distance(&mut self, row: u32) -> f32;
+
+    /// Begins to read a row that is compared soon: reads of several then overlap.
+    fn touch(&self, row: u32);
 }
 
 impl Wanted<'_> {
@@ -42,12 +52,12 @@ impl Wanted<'_> {
     }
 }
 
-/// Finds the rows nearest by `distance`, nearest first, in `scratch.results`. Walks over all rows, wanted or not.
+/// Finds the nearest of `rows`, nearest first, in `scratch.results`. Walks over all rows, wanted or not.
 ///
 /// @returns distances computed
 pub fn search(
     graph: &LoadedGraph,
-    mut distance: impl FnMut(u32) -> f32,
+    rows: &mut impl Compare,
     wanted: &Wanted,
     scratch: &mut Scratch,
 ) -> Result<usize> {
@@ -56,14 +66,14 @@ pub fn search(
     let mut computed = 0;
     let entry = descend(graph, |row| {
         computed += 1;
-        key_of(distance(row))
+        key_of(rows.distance(row))
     });
     scratch.visited.insert(entry.1);
-    let is_plain = wanted.mask.is_none() && wanted.lower.is_none();
+    let is_plain = wanted.mask.is_none() && wanted.lower.is_none() && !wanted.has_ties;
     computed += if is_plain && wanted.ef <= MAX_POOL {
-        walk_plain(graph, distance, wanted.ef, entry, scratch)?
+        walk_plain(graph, rows, wanted.ef, entry, scratch)?
     } else {
-        walk_wanted(graph, distance, wanted, entry, scratch)?
+        walk_wanted(graph, rows, wanted, entry, scratch)?
     };
     Ok(computed)
 }
@@ -95,7 +105,7 @@ fn descend(graph: &LoadedGraph, mut key_to: impl FnMut(u32) -> u32) -> (u32, u32
 
 fn walk_plain(
     graph: &LoadedGraph,
-    mut distance: impl FnMut(u32) -> f32,
+    rows: &mut impl Compare,
     ef: usize,
     entry: (u32, u32),
     scratch: &mut Scratch,
@@ -111,10 +121,10 @@ fn walk_plain(
     pool.offer(entry.0, entry.1);
     let mut computed = 0;
     while let Some(row) = pool.pop() {
-        gather(graph, row, visited, batch)?;
+        gather(graph, rows, row, visited, batch)?;
         computed += batch.len();
         for &neighbor in batch.iter() {
-            pool.offer(key_of(distance(neighbor)), neighbor);
+            pool.offer(key_of(rows.distance(neighbor)), neighbor);
         }
     }
     results.clear();
@@ -126,7 +136,7 @@ fn walk_plain(
 /// Goes on over rows that are not wanted until the wanted ones found are nearer than all that is left.
 fn walk_wanted(
     graph: &LoadedGraph,
-    mut distance: impl FnMut(u32) -> f32,
+    rows: &mut impl Compare,
     wanted: &Wanted,
     entry: (u32, u32),
     scratch: &mut Scratch,
@@ -148,10 +158,10 @@ fn walk_wanted(
     let mut computed = 0;
     while let Some(Reverse(nearest)) = near.pop() {
         let is_full = found.len() >= wanted.ef;
-        if is_full && found.peek().is_some_and(|worst| nearest > *worst) {
+        if is_full && found.peek().is_some_and(|worst| nearest.0 > worst.0) {
             break;
         }
-        gather(graph, nearest.1, visited, batch)?;
+        gather(graph, rows, nearest.1, visited, batch)?;
         computed += batch.len();
         near.try_reserve(batch.len())
             .map_err(|_| KernelError::OutOfMemory)?;
@@ -159,10 +169,10 @@ fn walk_wanted(
             .try_reserve(batch.len())
             .map_err(|_| KernelError::OutOfMemory)?;
         for &row in batch.iter() {
-            let value = distance(row);
+            let value = rows.distance(row);
             let reached = (key_of(value), row);
             let is_full = found.len() >= wanted.ef;
-            if is_full && found.peek().is_some_and(|worst| reached > *worst) {
+            if is_full && found.peek().is_some_and(|worst| reached.0 > worst.0) {
                 continue;
             }
             near.push(Reverse(reached));
@@ -185,6 +195,7 @@ fn walk_wanted(
 #[inline(always)]
 fn gather(
     graph: &LoadedGraph,
+    rows: &impl Compare,
     row: u32,
     visited: &mut Visited,
     batch: &mut Vec<u32>,
@@ -194,6 +205,7 @@ fn gather(
     reserve(batch, neighbors.len())?;
     for &neighbor in neighbors {
         if visited.insert(neighbor) {
+            rows.touch(neighbor);
             batch.push(neighbor);
         }
     }
