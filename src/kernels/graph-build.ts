@@ -63,7 +63,7 @@ export interface GraphLevel {
 
 /** A graph under way. */
 export interface GraphBuild {
-  /** Copies bytes of rows in, at an offset. Before the first step. */
+  /** Copies bytes of rows in, at an offset; pieces in order. All before the first step. */
   setRows(offsetBytes: number, rows: Uint8Array): void;
   /**
    * A graph that is kept: the largest as it is, its links around dropped rows mended; rows of the others are inserted
@@ -71,7 +71,7 @@ export interface GraphBuild {
    * @throws CORRUPT where it is not one of the rows mapped
    */
   addSource(source: GraphSource): void;
-  /** A bounded piece of work, some 5 to 15 ms; the first one also takes the memory. Call it until `done`. */
+  /** A bounded piece of work, some 5 to 15 ms. Call it until `done`. */
   step(): void;
   readonly done: boolean;
   /** Rows that are in the graph. */
@@ -122,7 +122,7 @@ export function createGraphBuild(exports: KernelExports, memory: KernelMemory, o
           details,
         );
       }
-      const pointer = callKernel(() => inner.rowsPointer());
+      const pointer = callKernel(() => inner.rowsPointer(offsetBytes + rows.length));
       new Uint8Array(exports.memory.buffer, pointer + offsetBytes, rows.length).set(rows);
     },
     addSource({ graph, map }) {

@@ -303,6 +303,10 @@ describe("what is no graph", () => {
   test("rows beyond the end, bad options, use after free", () => {
     const graph = start(codes);
     expect(() => graph.setRows(1, codes)).toThrow(INVALID);
+    const short = build.createGraphBuild({ space: CODES, numRows: NUM_ROWS, ...OPTIONS });
+    short.setRows(0, codes.subarray(DIMENSION));
+    expect(() => short.step()).toThrow(INVALID);
+    short.free();
     graph.step();
     expect(() => graph.setRows(0, codes)).toThrow(INVALID);
     graph.free();

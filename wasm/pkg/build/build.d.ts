@@ -78,7 +78,7 @@ export class EncodedPage {
 }
 
 /**
- * One graph. The host writes the rows at `rowsPointer`, adds the graphs that are there, and calls `step` until `done`.
+ * One graph. The host writes the rows at `rowsPointer` piece by piece, adds the graphs that are there, and calls `step` until `done`.
  */
 export class GraphBuild {
     free(): void;
@@ -103,7 +103,10 @@ export class GraphBuild {
      * `offset` + `scale` × code), 4 bits under hamming. `width`: floats, codes or bytes of a row.
      */
     constructor(space: number, num_rows: number, width: number, m: number, ef_construction: number, max_level: number, seed: number, scale: number, offset: number);
-    rowsPointer(): number;
+    /**
+     * Where rows are written: `end` bytes of them are in use then.
+     */
+    rowsPointer(end: number): number;
     /**
      * A bounded piece of work.
      */
@@ -307,7 +310,7 @@ export interface InitOutput {
     readonly graphbuild_inserted: (a: number) => number;
     readonly graphbuild_levelInto: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number];
     readonly graphbuild_new: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number, i: number) => [number, number, number];
-    readonly graphbuild_rowsPointer: (a: number) => [number, number, number];
+    readonly graphbuild_rowsPointer: (a: number, b: number) => [number, number, number];
     readonly graphbuild_step: (a: number) => [number, number];
     readonly kmeans_centroidsInto: (a: number, b: number) => [number, number];
     readonly kmeans_changed: (a: number) => number;

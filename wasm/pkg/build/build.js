@@ -232,7 +232,7 @@ export class EncodedPage {
 if (Symbol.dispose) EncodedPage.prototype[Symbol.dispose] = EncodedPage.prototype.free;
 
 /**
- * One graph. The host writes the rows at `rowsPointer`, adds the graphs that are there, and calls `step` until `done`.
+ * One graph. The host writes the rows at `rowsPointer` piece by piece, adds the graphs that are there, and calls `step` until `done`.
  */
 export class GraphBuild {
     __destroy_into_raw() {
@@ -350,10 +350,12 @@ export class GraphBuild {
         return this;
     }
     /**
+     * Where rows are written: `end` bytes of them are in use then.
+     * @param {number} end
      * @returns {number}
      */
-    rowsPointer() {
-        const ret = wasm.graphbuild_rowsPointer(this.__wbg_ptr);
+    rowsPointer(end) {
+        const ret = wasm.graphbuild_rowsPointer(this.__wbg_ptr, end);
         if (ret[2]) {
             throw takeFromExternrefTable0(ret[1]);
         }

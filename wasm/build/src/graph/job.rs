@@ -11,7 +11,8 @@ type Rows<'a> = (&'a mut [u32], &'a mut [u32]);
 type Neighbors<'a> = (&'a mut [u32], &'a mut [f32]);
 
 pub trait AnyJob {
-    fn rows_pointer(&mut self) -> Result<usize>;
+    /// Where rows are written, up to so many bytes of them.
+    fn rows_pointer(&mut self, end: usize) -> Result<usize>;
     fn add_source(&mut self, parts: SourceParts) -> Result<()>;
     fn step(&mut self) -> Result<()>;
     fn is_done(&self) -> bool;
@@ -61,9 +62,9 @@ impl<S: Space> Job<S> {
 }
 
 impl<S: Space> AnyJob for Job<S> {
-    fn rows_pointer(&mut self) -> Result<usize> {
+    fn rows_pointer(&mut self, end: usize) -> Result<usize> {
         match &mut self.state {
-            State::Waiting { space, .. } => Ok(space.bytes_mut().as_mut_ptr() as usize),
+            State::Waiting { space, .. } => Ok(space.take_bytes(end).as_mut_ptr() as usize),
             _ => Err(STARTED),
         }
     }

@@ -1,6 +1,6 @@
 //! Neighbour lists of a graph that is built: of fixed width, so that they lie one after another.
 
-use lancelet_common::error::{try_zeroed, KernelError, Result};
+use lancelet_common::error::{try_with_capacity, try_zeroed, KernelError, Result};
 
 /// Lists of one width. Each holds rows and their distances to the row it is of.
 pub struct Lists {
@@ -18,9 +18,18 @@ impl Lists {
         Ok(Lists {
             width,
             counts: try_zeroed(num_lists)?,
-            rows: try_zeroed(length)?,
-            keys: try_zeroed(length)?,
+            rows: try_with_capacity(length)?,
+            keys: try_with_capacity(length)?,
         })
+    }
+
+    /// Takes the first `num_lists` lists into use: piece by piece, since clearing much memory takes long.
+    fn take(&mut self, num_lists: usize) {
+        let length = num_lists.min(self.counts.len()) * self.width;
+        if length > self.rows.len() {
+            self.rows.resize(length, 0);
+            self.keys.resize(length, 0);
+        }
     }
 
     pub fn width(&self) -> usize {
@@ -96,6 +105,13 @@ impl Links {
 
     pub fn num_rows(&self) -> usize {
         self.levels.len()
+    }
+
+    /// Takes the lists of rows up to this one into use. Before any is linked, all are.
+    pub fn take(&mut self, row: u32) {
+        self.base.take(row as usize + 1);
+        let above = self.upper_starts[row as usize] as usize + self.level_of(row);
+        self.upper.take(above);
     }
 
     /// The highest level of a row.

@@ -23,7 +23,7 @@ use lancelet_common::error::{KernelError, Result};
 use lancelet_common::memory::{view, view_mut};
 use wasm_bindgen::prelude::wasm_bindgen;
 
-/// One graph. The host writes the rows at `rowsPointer`, adds the graphs that are there, and calls `step` until `done`.
+/// One graph. The host writes the rows at `rowsPointer` piece by piece, adds the graphs that are there, and calls `step` until `done`.
 #[wasm_bindgen]
 pub struct GraphBuild {
     job: Box<dyn AnyJob>,
@@ -75,9 +75,10 @@ impl GraphBuild {
         Ok(GraphBuild { job })
     }
 
+    /// Where rows are written: `end` bytes of them are in use then.
     #[wasm_bindgen(js_name = rowsPointer)]
-    pub fn rows_pointer(&mut self) -> Result<usize> {
-        self.job.rows_pointer()
+    pub fn rows_pointer(&mut self, end: usize) -> Result<usize> {
+        self.job.rows_pointer(end)
     }
 
     /// A graph over some of the rows, in host buffers of u32 that stay as they are until the build is freed: `map` gives

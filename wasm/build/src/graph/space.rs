@@ -1,7 +1,7 @@
 //! Rows a graph is built over, and how far two of them are apart. Distances are kept as whole numbers of the same order.
 
 use super::codes::{dot_codes, dot_widened, sum_codes, sum_squares, widen};
-use lancelet_common::error::{try_zeroed, KernelError, Result};
+use lancelet_common::error::{try_with_capacity, try_zeroed, KernelError, Result};
 use lancelet_common::graph::{key_of, value_of};
 use lancelet_common::simd::{dot, hamming, squared_l2};
 
@@ -18,8 +18,12 @@ pub trait Space {
     /// The distance an ordered number stands for.
     fn distance(&self, key: u32) -> f32;
 
-    /// The rows as the host writes them.
-    fn bytes_mut(&mut self) -> &mut [u8];
+    /// The rows as the host writes them, up to `end` bytes of them: taken into use piece by piece, since clearing much
+    /// memory takes long.
+    fn take_bytes(&mut self, end: usize) -> &mut [u8];
+
+    /// Whole rows that are in use.
+    fn count_rows(&self) -> usize;
 
     /// Begins to read a row that is compared soon: reads of several then overlap.
     fn touch(&self, row: u32);
@@ -50,7 +54,7 @@ pub struct Floats {
 impl Floats {
     pub fn new(num_rows: usize, dimension: usize, is_dot: bool) -> Result<Floats> {
         Ok(Floats {
-            values: try_zeroed(count(num_rows, dimension)?)?,
+            values: try_with_capacity(count(num_rows, dimension)?)?,
             dimension,
             is_dot,
             target: try_zeroed(dimension)?,
@@ -94,12 +98,17 @@ impl Space for Floats {
         value_of(key)
     }
 
+    fn count_rows(&self) -> usize {
+        self.values.len() / self.dimension
+    }
+
     #[inline(always)]
     fn touch(&self, row: u32) {
         touch_values(self.row(row));
     }
 
-    fn bytes_mut(&mut self) -> &mut [u8] {
+    fn take_bytes(&mut self, end: usize) -> &mut [u8] {
+        take(&mut self.values, end.div_ceil(4));
         let (pointer, length) = (self.values.as_mut_ptr(), self.values.len());
         // SAFETY: any bytes are floats, and these are borrowed for as long.
         unsafe { core::slice::from_raw_parts_mut(pointer.cast(), length * 4) }
@@ -116,7 +125,7 @@ pub struct Bits {
 impl Bits {
     pub fn new(num_rows: usize, width: usize) -> Result<Bits> {
         Ok(Bits {
-            values: try_zeroed(count(num_rows, width)?)?,
+            values: try_with_capacity(count(num_rows, width)?)?,
             width,
             target: try_zeroed(width)?,
         })
@@ -150,12 +159,17 @@ impl Space for Bits {
         key as f32
     }
 
+    fn count_rows(&self) -> usize {
+        self.values.len() / self.width
+    }
+
     #[inline(always)]
     fn touch(&self, row: u32) {
         touch_values(self.row(row));
     }
 
-    fn bytes_mut(&mut self) -> &mut [u8] {
+    fn take_bytes(&mut self, end: usize) -> &mut [u8] {
+        take(&mut self.values, end);
         &mut self.values
     }
 }
@@ -177,7 +191,7 @@ impl CodesL2 {
     pub fn new(num_rows: usize, dimension: usize, scale: f32) -> Result<CodesL2> {
         check_codes(dimension)?;
         Ok(CodesL2 {
-            codes: try_zeroed(count(num_rows, dimension)?)?,
+            codes: try_with_capacity(count(num_rows, dimension)?)?,
             dimension,
             scale,
             squares: try_zeroed(num_rows)?,
@@ -216,12 +230,17 @@ impl Space for CodesL2 {
         key as f32 * self.scale
     }
 
+    fn count_rows(&self) -> usize {
+        self.codes.len() / self.dimension
+    }
+
     #[inline(always)]
     fn touch(&self, row: u32) {
         touch_values(self.row(row));
     }
 
-    fn bytes_mut(&mut self) -> &mut [u8] {
+    fn take_bytes(&mut self, end: usize) -> &mut [u8] {
+        take(&mut self.codes, end);
         &mut self.codes
     }
 
@@ -249,7 +268,7 @@ impl CodesDot {
     pub fn new(num_rows: usize, dimension: usize, start: f64, step: f64) -> Result<CodesDot> {
         check_codes(dimension)?;
         Ok(CodesDot {
-            codes: try_zeroed(count(num_rows, dimension)?)?,
+            codes: try_with_capacity(count(num_rows, dimension)?)?,
             dimension,
             constant: dimension as f64 * start * start,
             linear: start * step,
@@ -296,17 +315,30 @@ impl Space for CodesDot {
         value_of(key)
     }
 
+    fn count_rows(&self) -> usize {
+        self.codes.len() / self.dimension
+    }
+
     #[inline(always)]
     fn touch(&self, row: u32) {
         touch_values(self.row(row));
     }
 
-    fn bytes_mut(&mut self) -> &mut [u8] {
+    fn take_bytes(&mut self, end: usize) -> &mut [u8] {
+        take(&mut self.codes, end);
         &mut self.codes
     }
 
     fn prepare(&mut self, row: u32) {
         self.sums[row as usize] = sum_codes(self.row(row));
+    }
+}
+
+/// Lengthens to `length` values, within the room that was reserved.
+fn take<T: Copy + Default>(values: &mut Vec<T>, length: usize) {
+    let length = length.min(values.capacity());
+    if length > values.len() {
+        values.resize(length, T::default());
     }
 }
 
@@ -339,8 +371,8 @@ mod tests {
         let (start, step) = (-1.5, 0.0125);
         let mut l2 = CodesL2::new(3, dimension, 0.25).unwrap();
         let mut product = CodesDot::new(3, dimension, start, step).unwrap();
-        l2.bytes_mut().copy_from_slice(&codes);
-        product.bytes_mut().copy_from_slice(&codes);
+        l2.take_bytes(codes.len()).copy_from_slice(&codes);
+        product.take_bytes(codes.len()).copy_from_slice(&codes);
         for row in 0..3 {
             l2.prepare(row);
             product.prepare(row);

@@ -14,7 +14,7 @@ const STEP_VALUES: usize = 30_000_000;
 const PIECE: usize = 4;
 
 enum Phase {
-    /// What is computed once of a row.
+    /// What is computed once of a row, and its lists.
     Prepare {
         row: u32,
     },
@@ -61,6 +61,11 @@ impl<S: Space> Build<S> {
         mut sources: Vec<Source>,
         options: Options,
     ) -> Result<Build<S>> {
+        if space.count_rows() != num_rows {
+            return Err(KernelError::Invalid(
+                "a graph over rows that are not all there",
+            ));
+        }
         let mut levels = draw_levels(num_rows, &options)?;
         let max_level = options.max_level;
         for source in &sources {
@@ -128,6 +133,7 @@ impl<S: Space> Build<S> {
             Phase::Prepare { row } => {
                 if *row < num_rows {
                     builder.space.prepare(*row);
+                    builder.links.take(*row);
                     *row += 1;
                     return Ok(());
                 }

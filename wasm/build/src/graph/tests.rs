@@ -28,8 +28,8 @@ fn draw_codes(num_rows: usize, width: usize, seed: u32) -> Vec<u8> {
 }
 
 fn build<S: Space>(mut space: S, rows: &[u8], width: usize, sources: Vec<Source>) -> Build<S> {
-    space.bytes_mut().copy_from_slice(rows);
-    let shape = (space.bytes_mut().len() / width, width);
+    space.take_bytes(rows.len()).copy_from_slice(rows);
+    let shape = (rows.len() / width, width);
     let mut build = Build::new(space, shape, sources, OPTIONS).unwrap();
     while !build.is_done() {
         build.step().unwrap();
