@@ -1,6 +1,6 @@
 import { encodeRabit, rotateVectors } from "../../wasm/pkg/build/build.js";
 import { LanceError } from "../errors.ts";
-import { callKernel, copyFloat32, type KernelMemory, withBuffers } from "./memory.ts";
+import { callKernel, copyFloat32, type KernelMemory, type WasmBuffer, withBuffers } from "./memory.ts";
 import { countVectors, encodeMetric } from "./metric.ts";
 import { getRotationBytes, measureRabitRow, type RabitRotation } from "./rabit-layout.ts";
 
@@ -17,17 +17,25 @@ export interface RabitEncodeOptions {
   readonly dimension: number;
 }
 
+/** What vectors are coded by, in WASM memory until it is freed. */
+export interface RabitCoding {
+  /**
+   * Vectors as rows of `measureRabitRow`, with error factors: the same bytes on every host. One bit costs little more
+   * than the rotation, others some 30 µs more for 384 values.
+   * @param partitions of each vector, as places of `centroids`
+   * @throws INVALID_ARGUMENT, QUOTA_EXCEEDED
+   */
+  encode(vectors: Float32Array, partitions: Uint32Array): Uint8Array<ArrayBuffer>;
+  /** Gives the memory back. Calling it again does nothing. */
+  free(): void;
+}
+
 /** RaBitQ codes of the build module. */
 export interface RabitEncoder {
   /** Each vector, rotated: some 5 µs for 384 values by the fast rotation, 30 µs by a matrix. @throws INVALID_ARGUMENT */
   rotateVectors(vectors: Float32Array, dimension: number, rotation: RabitRotation): Float32Array<ArrayBuffer>;
-  /**
-   * Vectors as rows of `measureRabitRow`, with error factors: the same bytes on every host. One bit costs little more
-   * than the rotation, others some 15 µs more for 384 values.
-   * @param partitions of each vector, as places of `centroids`
-   * @throws INVALID_ARGUMENT, QUOTA_EXCEEDED
-   */
-  encodeRabit(vectors: Float32Array, partitions: Uint32Array, options: RabitEncodeOptions): Uint8Array<ArrayBuffer>;
+  /** Copies centroids and rotation in. @throws INVALID_ARGUMENT, QUOTA_EXCEEDED */
+  createRabitCoding(options: RabitEncodeOptions): RabitCoding;
 }
 
 /** Over the memory of the build module. */
@@ -43,41 +51,55 @@ export function createRabitEncoder(memory: KernelMemory): RabitEncoder {
         return copyFloat32(output, vectors.length);
       });
     },
-    encodeRabit(vectors, partitions, options) {
-      const { numBits, rotation, centroids, rotatedCentroids, dimension } = options;
-      const isDot = encodeMetric(options.metric, ["l2", "dot"]) !== encodeMetric("l2");
+    createRabitCoding: (options) => createCoding(memory, options),
+  };
+}
+
+function createCoding(memory: KernelMemory, options: RabitEncodeOptions): RabitCoding {
+  const { numBits, rotation, centroids, rotatedCentroids, dimension } = options;
+  const isDot = encodeMetric(options.metric, ["l2", "dot"]) !== encodeMetric("l2");
+  const isDense = rotation.kind === "matrix";
+  const { rowBytes } = measureRabitRow({ dimension, numBits, hasErrors: true });
+  const numPartitions = countVectors(centroids, dimension);
+  if (rotatedCentroids.length !== centroids.length) {
+    throw refuseCounts("every centroid is needed rotated too", centroids.length, rotatedCentroids.length);
+  }
+  const held: WasmBuffer[] = [];
+  const free = () => {
+    for (const buffer of held.splice(0)) buffer.free();
+  };
+  try {
+    for (const part of [getRotationBytes(rotation, dimension), centroids, rotatedCentroids]) {
+      held.push(memory.copyIn(part));
+    }
+  } catch (error) {
+    free();
+    throw error;
+  }
+  return {
+    encode(vectors, partitions) {
+      const [turn, targets, rotated] = held;
+      if (!turn || !targets || !rotated) throw new LanceError("INVALID_ARGUMENT", "a coding was used after free()");
       const numRows = countVectors(vectors, dimension);
-      const { rowBytes } = measureRabitRow({ dimension, numBits, hasErrors: true });
-      const numPartitions = countVectors(centroids, dimension);
-      if (partitions.length !== numRows || rotatedCentroids.length !== centroids.length) {
-        throw new LanceError(
-          "INVALID_ARGUMENT",
-          "a partition for every vector, and every centroid rotated, is needed",
-          {
-            expected: [numRows, centroids.length],
-            received: [partitions.length, rotatedCentroids.length],
-          },
-        );
+      if (partitions.length !== numRows) {
+        throw refuseCounts("a partition for every vector is needed", numRows, partitions.length);
       }
       return withBuffers(memory, ({ allocate, copyIn }) => {
-        const turn = copyIn(getRotationBytes(rotation, dimension)).pointer;
         const [rows, places] = [copyIn(vectors).pointer, copyIn(partitions).pointer];
-        const [targets, rotated] = [copyIn(centroids).pointer, copyIn(rotatedCentroids).pointer];
         const output = allocate(numRows * rowBytes);
-        const isDense = rotation.kind === "matrix";
         callKernel(
           () =>
             encodeRabit(
               isDot,
               isDense,
-              turn,
+              turn.pointer,
               dimension,
               numBits,
               rows,
               numRows,
               places,
-              targets,
-              rotated,
+              targets.pointer,
+              rotated.pointer,
               numPartitions,
               output.pointer,
             ),
@@ -86,5 +108,13 @@ export function createRabitEncoder(memory: KernelMemory): RabitEncoder {
         return output.bytes().slice();
       });
     },
+    free,
   };
+}
+
+function refuseCounts(message: string, expected: number, received: number): LanceError {
+  return new LanceError("INVALID_ARGUMENT", `${message}: expected ${expected}, received ${received}`, {
+    expected,
+    received,
+  });
 }

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { loadBuildKernels } from "../../src/kernels/build.ts";
 import { loadCoreKernels } from "../../src/kernels/core.ts";
 import type { WasmBuffer } from "../../src/kernels/memory.ts";
+import type { RabitEncodeOptions } from "../../src/kernels/rabit-encode.ts";
 import { measureRabitRow, type RabitLayout, type RabitRotation } from "../../src/kernels/rabit-layout.ts";
 import type { RabitEstimate, RabitScan } from "../../src/kernels/rabit-scan.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
@@ -268,6 +269,16 @@ describe("a scan", () => {
   });
 });
 
+function encodeRabit(vectors: Float32Array, partitions: Uint32Array, options: RabitEncodeOptions): Uint8Array {
+  const coding = build.createRabitCoding(options);
+  try {
+    return coding.encode(vectors, partitions);
+  } finally {
+    coding.free();
+    expect(() => coding.encode(vectors, partitions)).toThrow(INVALID);
+  }
+}
+
 describe("codes", () => {
   test("of a vector stand for it, the closer the more bits, and say how far off the signs may be", () => {
     const random = createRandom(2);
@@ -285,8 +296,8 @@ describe("codes", () => {
         const layout = { dimension, numBits, hasErrors: true };
         const { rowBytes } = measureRabitRow(layout);
         const options = { metric, numBits, rotation, centroids, rotatedCentroids, dimension };
-        const rows = build.encodeRabit(vectors, partitions, options);
-        expect(build.encodeRabit(vectors, partitions, options)).toEqual(rows);
+        const rows = encodeRabit(vectors, partitions, options);
+        expect(encodeRabit(vectors, partitions, options)).toEqual(rows);
         let [sum, outside] = [0, 0];
         for (let i = 0; i < 200; i++) {
           const v = vectors.subarray(i * dimension, (i + 1) * dimension);
@@ -329,21 +340,17 @@ describe("codes", () => {
     const vectors = randomVector(30 * dimension, random);
     const partitions = Uint32Array.from({ length: 30 }, (_, i) => i % 3);
     const options = { metric: "l2", numBits: 4, rotation, centroids, rotatedCentroids, dimension } as const;
-    const rows = build.encodeRabit(vectors, partitions, options);
+    const rows = encodeRabit(vectors, partitions, options);
     const { rowBytes } = measureRabitRow({ dimension, numBits: 4, hasErrors: true });
     for (const [from, to] of [
       [0, 1],
       [1, 17],
       [17, 30],
     ] as const) {
-      const part = build.encodeRabit(
-        vectors.slice(from * dimension, to * dimension),
-        partitions.slice(from, to),
-        options,
-      );
+      const part = encodeRabit(vectors.slice(from * dimension, to * dimension), partitions.slice(from, to), options);
       expect(part).toEqual(rows.slice(from * rowBytes, to * rowBytes));
     }
-    expect(() => build.encodeRabit(vectors.slice(0, dimension), Uint32Array.of(3), options)).toThrow(INVALID);
-    expect(() => build.encodeRabit(vectors, partitions.slice(1), options)).toThrow(INVALID);
+    expect(() => encodeRabit(vectors.slice(0, dimension), Uint32Array.of(3), options)).toThrow(INVALID);
+    expect(() => encodeRabit(vectors, partitions.slice(1), options)).toThrow(INVALID);
   });
 });

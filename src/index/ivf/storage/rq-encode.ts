@@ -1,11 +1,30 @@
 import { getBuildKernels } from "../../../kernels/build.ts";
 import { measureRabitRow } from "../../../kernels/rabit-layout.ts";
+import { createGiveWay } from "../../../tasks/give-way.ts";
 import { getPartitionMetric } from "../metric.ts";
 import type { RabitModel } from "./rq-model.ts";
 import type { PlacedShape } from "./storage.ts";
 
-/** Codes vectors against the centroids of their partitions. */
-export type RabitRowEncoder = (vectors: Float32Array, partitions: Uint32Array) => Uint8Array;
+/** Longest call of the kernel. */
+const CALL_MICROSECONDS = 8000;
+/** Of one row: a value by the fast rotation; a value by its bits beyond the sign; a product with a matrix. */
+const COSTS = { rotate: 0.012, moreBits: 0.09, multiply: 0.0002 };
+
+/** Codes vectors against the centroids of their partitions. Gives way. */
+export type RabitRowEncoder = (
+  vectors: Float32Array,
+  partitions: Uint32Array,
+  signal?: AbortSignal,
+) => Promise<Uint8Array>;
+
+/** Rows whose coding takes one call's time. */
+export function countCallRows(
+  { numBits, rotation }: Pick<RabitModel, "numBits" | "rotation">,
+  dimension: number,
+): number {
+  const rotate = rotation.kind === "matrix" ? COSTS.multiply * dimension ** 2 : COSTS.rotate * dimension;
+  return Math.max(1, Math.floor(CALL_MICROSECONDS / (rotate + (numBits > 1 ? COSTS.moreBits * dimension : 0))));
+}
 
 /** Rotates the centroids when first asked. */
 export function createRabitRowEncoder(model: RabitModel, shape: PlacedShape): RabitRowEncoder {
@@ -13,16 +32,39 @@ export function createRabitRowEncoder(model: RabitModel, shape: PlacedShape): Ra
   const { centroids, type } = shape;
   const { dimension } = type;
   const metric = getPartitionMetric(shape.metric);
+  const step = countCallRows(model, dimension);
   let rotated: Float32Array | undefined;
-  return (vectors, partitions) => {
-    const kernels = getBuildKernels();
-    rotated ??= kernels.rotateVectors(centroids, dimension, rotation);
-    const by = { metric, numBits, rotation, centroids, rotatedCentroids: rotated, dimension };
-    const rows = kernels.encodeRabit(vectors, partitions, by);
+  const finish = (rows: Uint8Array, vectors: Float32Array, partitions: Uint32Array): Uint8Array => {
     if (model.hasErrors && model.estimator === "raw_query") return rows;
     return model.estimator === "residual_query"
       ? toResidualRows(rows, vectors, { partitions, shape, hasErrors: model.hasErrors })
       : dropErrors(rows, partitions.length, model, dimension);
+  };
+  return async (vectors, partitions, signal) => {
+    const giveWay = createGiveWay(signal);
+    const kernels = getBuildKernels();
+    rotated ??= kernels.rotateVectors(centroids, dimension, rotation);
+    const { rowBytes } = measureRabitRow({ dimension, numBits, hasErrors: model.hasErrors });
+    const coded = new Uint8Array(partitions.length * rowBytes);
+    const coding = kernels.createRabitCoding({
+      metric,
+      numBits,
+      rotation,
+      centroids,
+      rotatedCentroids: rotated,
+      dimension,
+    });
+    try {
+      for (let row = 0; row < partitions.length; row += step) {
+        const places = partitions.subarray(row, row + step);
+        const piece = vectors.subarray(row * dimension, (row + step) * dimension);
+        coded.set(finish(coding.encode(piece, places), piece, places), row * rowBytes);
+        await giveWay();
+      }
+      return coded;
+    } finally {
+      coding.free();
+    }
   };
 }
 

@@ -82,7 +82,7 @@ export const rabitStorage: StorageKind = {
         query_estimator: model.estimator,
       },
       writeMetadata: (addBuffer) => writeRabitMetadata(model, type, addBuffer),
-      encode: ({ vectors }, partitions) => encodeRows(vectors, partitions),
+      encode: ({ vectors }, partitions, signal) => encodeRows(vectors, partitions, signal),
       ...(isPacked
         ? {
             restoreRows(values: Uint8Array, numRows: number) {
