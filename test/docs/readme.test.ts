@@ -22,8 +22,8 @@ async function run(code: string, given: Readonly<Record<string, unknown>>): Prom
   return printed;
 }
 
-test("there are two programs", () => {
-  expect(programs).toHaveLength(2);
+test("there are three programs", () => {
+  expect(programs).toHaveLength(3);
 });
 
 test("the first one: a table, two indexes, a search", async () => {
@@ -60,4 +60,22 @@ test("the second one: a table changed and asked", async () => {
   await shop.checkoutLatest();
   expect(await shop.countRows("note LIKE 'reduced: %'")).toBe(5);
   expect(await shop.tags.getVersion("before-sale")).toBe(shop.version);
+});
+
+test("the third one: an index of bits, two questions at once, rows appended", async () => {
+  const makeRows = (from: number, count: number) =>
+    Array.from({ length: count }, (_, i) => ({
+      title: `doc ${from + i}`,
+      year: 1990 + ((from + i) % 30),
+      vector: Float32Array.from({ length: 16 }, (_, d) => Math.sin((from + i) * (d + 1))),
+    }));
+  const rows = makeRows(0, 400);
+  const docs = await lancelet.writeDataset(rows, "memory://readme-docs.lance");
+  const given = { question: rows[25]!.vector, another: rows[55]!.vector, more: makeRows(400, 20) };
+  const [printed] = await run(programs[2]!, given);
+  expect(printed).toContain("doc 25");
+  expect(printed).toContain("doc 55");
+  expect(printed!.match(/"query_index":/g)).toHaveLength(10);
+  await docs.checkoutLatest();
+  expect(await docs.indexStatistics("vector_idx")).toMatchObject({ numIndexedRows: 420, numUnindexedRows: 0 });
 });
