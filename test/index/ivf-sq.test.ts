@@ -135,3 +135,12 @@ test("a codes' width other than 8, bytes, and a model of another index type are 
   const flat = await trainIndexModel(snapshot, "v", "IVF_FLAT", { pool: inlinePool, params });
   await expectError(build("IVF_SQ", { params, model: flat }), "INVALID_ARGUMENT");
 });
+
+test("bounds of many vectors are learned in pieces: a cancel gets in", async () => {
+  const cancel = new AbortController();
+  const shape = { type: { element: "f32", dimension: 256 }, metric: "l2", centroids: new Float32Array(256) } as const;
+  const context = { signal: cancel.signal, memoryBudgetBytes: 2 ** 28 };
+  const training = scalarStorage.train(new Float32Array(2 ** 25), {}, { shape, context });
+  setTimeout(() => cancel.abort(), 1);
+  await expectError(training, "ABORTED");
+});

@@ -1,6 +1,7 @@
 import { LanceError } from "../../../errors.ts";
 import type { QueryVector } from "../../../kernels/element.ts";
 import type { GraphSpace } from "../../../kernels/graph-build.ts";
+import { createGiveWay } from "../../../tasks/give-way.ts";
 import { readIntegerParam } from "../../params.ts";
 import { STORAGE_KEY } from "../ivf-files.ts";
 import { createListColumn } from "./list-column.ts";
@@ -17,6 +18,8 @@ const NUM_BITS = 8;
 const MAX_CODE = 255;
 /** Native's sample (index page, section 4): 256 rows per code. */
 const SAMPLE_ROWS = 256 * 256;
+/** Values looked at between two turns of the event loop: some 2 ms. */
+const CALL_VALUES = 2 ** 20;
 
 /** Scalar quantization: each value as one byte, between bounds that all vectors of a segment share. */
 export const scalarStorage: StorageKind = {
@@ -39,11 +42,17 @@ export const scalarStorage: StorageKind = {
 
   countSampleRows: () => SAMPLE_ROWS,
 
-  async train(vectors) {
+  async train(vectors, _params, { context }) {
+    const giveWay = createGiveWay(context.signal);
     let [start, end] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-    for (const value of vectors) {
-      if (value < start) start = value;
-      if (value > end) end = value;
+    for (let from = 0; from < vectors.length; from += CALL_VALUES) {
+      const to = Math.min(vectors.length, from + CALL_VALUES);
+      for (let i = from; i < to; i++) {
+        const value = vectors[i]!;
+        if (value < start) start = value;
+        if (value > end) end = value;
+      }
+      await giveWay();
     }
     return toModel(vectors.length === 0 ? { start: 0, end: 0 } : { start, end });
   },
