@@ -1,6 +1,6 @@
 import { getBuildKernels } from "../../../kernels/build.ts";
 import { measureRabitRow } from "../../../kernels/rabit-layout.ts";
-import { createGiveWay } from "../../../tasks/give-way.ts";
+import { createGiveWay, type GiveWay } from "../../../tasks/give-way.ts";
 import { getPartitionMetric } from "../metric.ts";
 import type { RabitModel } from "./rq-model.ts";
 import type { PlacedShape } from "./storage.ts";
@@ -43,7 +43,7 @@ export function createRabitRowEncoder(model: RabitModel, shape: PlacedShape): Ra
   return async (vectors, partitions, signal) => {
     const giveWay = createGiveWay(signal);
     const kernels = getBuildKernels();
-    rotated ??= kernels.rotateVectors(centroids, dimension, rotation);
+    rotated ??= await rotateCentroids(centroids, model, { dimension, giveWay });
     const { rowBytes } = measureRabitRow({ dimension, numBits, hasErrors: model.hasErrors });
     const coded = new Uint8Array(partitions.length * rowBytes);
     const coding = kernels.createRabitCoding({
@@ -66,6 +66,21 @@ export function createRabitRowEncoder(model: RabitModel, shape: PlacedShape): Ra
       coding.free();
     }
   };
+}
+
+async function rotateCentroids(
+  centroids: Float32Array,
+  { rotation }: RabitModel,
+  { dimension, giveWay }: { readonly dimension: number; readonly giveWay: GiveWay },
+): Promise<Float32Array> {
+  const kernels = getBuildKernels();
+  const rotated = new Float32Array(centroids.length);
+  const step = countCallRows({ numBits: 1, rotation }, dimension) * dimension;
+  for (let at = 0; at < centroids.length; at += step) {
+    rotated.set(kernels.rotateVectors(centroids.subarray(at, at + step), dimension, rotation), at);
+    await giveWay();
+  }
+  return rotated;
 }
 
 /** Rows as segments without error factors have them. */
