@@ -16,6 +16,7 @@ import type { Store } from "../../src/store/store.ts";
 import { withCache } from "../../src/store/with-cache.ts";
 import { withCoalescing } from "../../src/store/with-coalescing.ts";
 import { readLiveRows } from "../../src/table/deletions/deletions.ts";
+import { createColumnSource } from "../../src/table/rows/column-source.ts";
 import { streamFixedRows } from "../../src/table/rows/stream-fixed.ts";
 import { openSnapshot, type Snapshot } from "../../src/table/snapshot.ts";
 import { expectError } from "../index/support.ts";
@@ -37,7 +38,7 @@ beforeAll(async () => {
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
 /** Three fragments, some MB; every ninth row deleted. */
-async function createTable(store: Store, nullAt = -1): Promise<Store> {
+async function createTable(store: Store, { nullAt = -1, maxRowsPerFile = 2000 } = {}): Promise<Store> {
   const random = createRandom(9);
   const schema = new Schema([
     new Field("v", new FixedSizeList(DIMENSION, new Field("item", new Float32(), true)), true),
@@ -45,7 +46,7 @@ async function createTable(store: Store, nullAt = -1): Promise<Store> {
   const rows = Array.from({ length: ROWS }, (_, i) => ({
     v: i === nullAt ? null : Array.from({ length: DIMENSION }, () => random() - 0.5),
   }));
-  const dataset = await writeDataset(rows, store, { schema, maxRowsPerFile: 2000 });
+  const dataset = await writeDataset(rows, store, { schema, maxRowsPerFile });
   await dataset.delete("_rowoffset % 9 = 4");
   return store;
 }
@@ -88,10 +89,39 @@ describe.each([
   });
 });
 
+test("a column that is borrowed comes in memory used again: the same live rows, in batches as asked for", async () => {
+  const store = createNodeFsStore(join(directory, "column"));
+  const snapshot = await openSnapshot(await createTable(store, { maxRowsPerFile: ROWS }), { uri: URI });
+  const source = createColumnSource(snapshot, "v", [0]);
+  const read = async (borrow: boolean, batchRows: number) => {
+    const values = new Float32Array(source.numRows * DIMENSION);
+    const rowIds: bigint[] = [];
+    const buffers = new Set<ArrayBufferLike>();
+    let whole = 0;
+    for await (const batch of source.batches({ borrow, batchRows })) {
+      const items = batch.values.children[0]!.values as Float32Array;
+      expect(batch.values.length).toBeLessThanOrEqual(batchRows);
+      values.set(items.subarray(0, batch.values.length * DIMENSION), rowIds.length * DIMENSION);
+      rowIds.push(...batch.rowIds);
+      if (batch.rowIds.length === batchRows) whole++;
+      if (batch.values.length === batchRows) buffers.add(items.buffer);
+    }
+    return { rows: { values, rowIds }, buffers: buffers.size, whole };
+  };
+  const { rows } = await read(false, 1000);
+  expect(rows.rowIds).toHaveLength(source.numRows);
+  // Batches of 4 rows: most have none of the deleted ones, and so are views.
+  const borrowed = await read(true, 4);
+  expect(borrowed.rows).toEqual(rows);
+  expect(borrowed.whole).toBeGreaterThan(500);
+  expect(borrowed.buffers).toBe(3);
+  expect((await read(true, 900)).rows).toEqual(rows);
+});
+
 describe("what is streamed", () => {
   async function open(nullAt = -1) {
     const store = createCountingStore(createMemoryStore());
-    await createTable(store, nullAt);
+    await createTable(store, { nullAt });
     return { store, snapshot: await openSnapshot(store, { uri: URI }) };
   }
 

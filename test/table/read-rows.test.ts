@@ -385,8 +385,11 @@ describe("column source", () => {
   test("samples evenly, the same rows for the same seed, none deleted, none twice", async () => {
     const snapshot = await withDeletions();
     const source = createColumnSource(snapshot, "vector", [0, 1, 2]);
-    const take = async (seed: number, rows = 600) =>
-      (await source.sample(rows, { seed })).flatMap(({ rowIds }) => [...rowIds]);
+    const take = async (seed: number, rows = 600) => {
+      const taken: bigint[] = [];
+      for await (const { rowIds } of source.sample(rows, { seed })) taken.push(...rowIds);
+      return taken;
+    };
     const sample = await take(1);
     expect(sample).toHaveLength(600);
     expect(new Set(sample).size).toBe(600);
@@ -397,7 +400,7 @@ describe("column source", () => {
       expect(Math.abs(share - (600 * snapshot.fragments[fragment]!.numRows) / source.numRows)).toBeLessThanOrEqual(1);
     }
     expect(sample.filter((address) => address >> 32n === 1n && !live(Number(address & 0xffffffffn)))).toEqual([]);
-    for (const { values, rowIds } of await source.sample(50)) {
+    for await (const { values, rowIds } of source.sample(50)) {
       const vector = new Vector([values]);
       rowIds.forEach((address, i) => {
         const from = origin(Number(address >> 32n), "vector");

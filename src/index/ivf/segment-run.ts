@@ -1,7 +1,7 @@
 import { chainRowIdMaps, listRowsLeft } from "../../table/row-ids/row-map.ts";
 import type { RowIdMap } from "../segment.ts";
 import type { IvfHeader } from "./header.ts";
-import type { PartitionRun, RunRows } from "./partition-run.ts";
+import { createRunRows, type PartitionRun, type RunRows } from "./partition-run.ts";
 import { readRows } from "./storage/read-rows.ts";
 import { pickRows, type StoredRows } from "./stored-rows.ts";
 
@@ -57,6 +57,6 @@ export function createSegmentRun(
 function mapRows(rows: StoredRows, rowBytes: number, mapRow: RowIdMap): RunRows {
   const mapped = { values: rows.values, rowIds: mapRow(rows.rowIds) };
   const left = listRowsLeft(mapped.rowIds);
-  if (left.length === mapped.rowIds.length) return mapped;
-  return { ...pickRows(mapped, left, rowBytes), positions: left };
+  if (left.length === mapped.rowIds.length) return createRunRows(mapped, rowBytes);
+  return { ...createRunRows(pickRows(mapped, left, rowBytes), rowBytes), positions: left };
 }

@@ -4,20 +4,24 @@ export interface StoredRows {
   readonly rowIds: BigUint64Array;
 }
 
-/** Several pieces as one. No copy of a single one. */
-export function concatRows(parts: readonly StoredRows[]): StoredRows {
-  if (parts.length === 1) return parts[0]!;
-  const values = new Uint8Array(parts.reduce((sum, part) => sum + part.values.length, 0));
-  const rowIds = new BigUint64Array(parts.reduce((sum, part) => sum + part.rowIds.length, 0));
-  let byte = 0;
-  let row = 0;
-  for (const part of parts) {
-    values.set(part.values, byte);
-    rowIds.set(part.rowIds, row);
-    byte += part.values.length;
-    row += part.rowIds.length;
+/** Room for rows that others are put into, window after window. */
+export class RowWindow {
+  readonly #rowBytes: number;
+  #values = new Uint8Array(0);
+  #rowIds = new BigUint64Array(0);
+
+  constructor(rowBytes: number) {
+    this.#rowBytes = rowBytes;
   }
-  return { values, rowIds };
+
+  /** `numRows` rows of unspecified content, valid until the next call. */
+  take(numRows: number): StoredRows {
+    if (this.#rowIds.length < numRows) {
+      this.#values = new Uint8Array(numRows * this.#rowBytes);
+      this.#rowIds = new BigUint64Array(numRows);
+    }
+    return sliceRows({ values: this.#values, rowIds: this.#rowIds }, [0, numRows], this.#rowBytes);
+  }
 }
 
 /** Rows from one position to another. No copy. */

@@ -4,7 +4,7 @@ import type { ColumnSource, FamilyContext } from "../segment.ts";
 import type { VectorType } from "../vector-type.ts";
 import { getPartitionMetric } from "./metric.ts";
 import type { IvfParams } from "./params.ts";
-import { type ComparedVectors, collectVectors, encodeCentroids, getCompared } from "./vectors.ts";
+import { type ComparedVectors, createVectorCollector, encodeCentroids, getCompared } from "./vectors.ts";
 
 /** What a training of partitions found. */
 export interface TrainedCentroids {
@@ -45,25 +45,24 @@ export async function trainCentroids(
   }
 }
 
-/** Some rows of a column, as partitions compare them. */
+/** Some rows of a column, as partitions compare them: held once, and a batch beside. */
 export async function sampleVectors(
   source: ColumnSource,
   numRows: number,
   options: { readonly type: VectorType; readonly params: IvfParams; readonly context: FamilyContext },
 ): Promise<ComparedVectors> {
   const { type, params, context } = options;
-  const batches = numRows === 0 ? [] : await source.sample(numRows, { seed: params.seed, signal: context.signal });
-  const parts = batches.map((batch) => getCompared(collectVectors(batch, type, params.metric)));
-  const vectors = createVectors(
-    type.element === "u8",
-    parts.reduce((sum, part) => sum + part.length, 0),
-  );
+  const vectors = createVectors(type.element === "u8", numRows * type.dimension);
   let position = 0;
-  for (const part of parts) {
-    vectors.set(part, position);
-    position += part.length;
+  if (numRows > 0) {
+    const collect = createVectorCollector(type, params.metric);
+    for await (const batch of source.sample(numRows, { seed: params.seed, signal: context.signal })) {
+      const part = getCompared(collect(batch));
+      vectors.set(part, position);
+      position += part.length;
+    }
   }
-  return vectors;
+  return vectors.subarray(0, position);
 }
 
 /** At most `numRows` of the rows, evenly spread. The vectors themselves where all are few enough. */

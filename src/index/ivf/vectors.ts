@@ -41,32 +41,61 @@ export function getCompareDimension({ element, dimension }: VectorType): number 
 }
 
 /**
- * The vectors an index holds: those of {@link findVectors} whose values are finite; cosine ones scaled to length 1 (a
- * zero vector has no direction and is left out). One copy.
+ * Makes a function that gives the vectors of a batch an index holds: those of {@link findVectors} whose values are
+ * finite; cosine ones scaled to length 1 (a zero vector has no direction and is left out). What it gives is valid until
+ * the next call: a view of the batch where nothing changes, else memory that each call uses again.
  */
-export function collectVectors(batch: ColumnBatch, type: VectorType, metric: Metric): VectorRows {
-  const { values, rowIds } = batch;
+export function createVectorCollector(type: VectorType, metric: Metric): (batch: ColumnBatch) => VectorRows {
   const { element, dimension } = type;
-  const source = (values.children[0]!.values as VectorValues).subarray(0, values.length * dimension);
-  const vectors = new Float32Array(element === "u8" ? 0 : values.length * dimension);
-  const stored = element === "f32" ? vectors : (source.slice() as VectorValues);
-  const kept = new BigUint64Array(values.length);
-  const found = findVectors(values, dimension);
-  const floats = element === "f16" ? Float32Array.from(source, fromHalf) : (source as Float32Array | Float64Array);
-  let count = 0;
-  for (let row = 0; row < values.length; row++) {
-    if (found && (found[row >> 3]! & (1 << (row & 7))) === 0) continue;
-    const from = row * dimension;
-    const to = { vectors, at: count * dimension, width: dimension };
-    if (element !== "u8" && !copyVector(floats, from, to, metric)) continue;
-    if (element !== "f32") storeValues(source, from, { stored, at: count * dimension, dimension, metric, unit: to });
-    kept[count++] = rowIds[row]!;
-  }
-  return {
-    vectors: vectors.subarray(0, count * dimension),
-    values: (element === "f32" ? vectors : stored).subarray(0, count * dimension),
-    rowIds: kept.subarray(0, count),
+  const isPlain = element === "u8" || (element === "f32" && metric !== "cosine");
+  const room: { floats?: Float32Array; vectors?: Float32Array; stored?: VectorValues; rowIds?: BigUint64Array } = {};
+  const none = new Float32Array(0);
+  return ({ values, rowIds }) => {
+    const length = values.length * dimension;
+    const source = (values.children[0]!.values as VectorValues).subarray(0, length);
+    const found = findVectors(values, dimension);
+    if (isPlain && !found && (source instanceof Uint8Array || areFinite(source as Float32Array))) {
+      return { vectors: source instanceof Float32Array ? source : none, values: source, rowIds };
+    }
+    if (!room.rowIds || room.rowIds.length < values.length) {
+      if (element !== "u8") room.vectors = new Float32Array(length);
+      if (element === "f16") room.floats = new Float32Array(length);
+      room.stored = element === "f32" ? room.vectors! : (source.slice() as VectorValues);
+      room.rowIds = new BigUint64Array(values.length);
+    }
+    const [vectors, stored] = [room.vectors ?? none, room.stored!];
+    if (room.floats) for (let i = 0; i < length; i++) room.floats[i] = fromHalf(source[i]!);
+    const floats = room.floats ?? (source as Float32Array | Float64Array);
+    let count = 0;
+    for (let row = 0; row < values.length; row++) {
+      if (found && (found[row >> 3]! & (1 << (row & 7))) === 0) continue;
+      const from = row * dimension;
+      const to = { vectors, at: count * dimension, width: dimension };
+      if (element !== "u8" && !copyVector(floats, from, to, metric)) continue;
+      if (element !== "f32") storeValues(source, from, { stored, at: count * dimension, dimension, metric, unit: to });
+      room.rowIds[count++] = rowIds[row]!;
+    }
+    return {
+      vectors: vectors.subarray(0, count * dimension),
+      values: stored.subarray(0, count * dimension),
+      rowIds: room.rowIds.subarray(0, count),
+    };
   };
+}
+
+/** Whether no value is NaN or infinity. */
+function areFinite(values: Float32Array): boolean {
+  // 0 × a value is 0, or NaN; four sums, so that additions do not wait for each other.
+  let [a, b, c, d] = [0, 0, 0, 0];
+  let i = 0;
+  for (; i + 3 < values.length; i += 4) {
+    a += values[i]! * 0;
+    b += values[i + 1]! * 0;
+    c += values[i + 2]! * 0;
+    d += values[i + 3]! * 0;
+  }
+  for (; i < values.length; i++) a += values[i]! * 0;
+  return a + b + c + d === 0;
 }
 
 /** A place for one vector among others. */

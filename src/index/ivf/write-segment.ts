@@ -18,7 +18,7 @@ import {
 import type { IvfModel } from "./model.ts";
 import type { PartitionRun, RunRows } from "./partition-run.ts";
 import type { RowStorage } from "./storage/storage.ts";
-import { concatRows, sliceRows } from "./stored-rows.ts";
+import { RowWindow, sliceRows } from "./stored-rows.ts";
 import type { GraphPiece, SubIndex } from "./sub-index/sub-index.ts";
 
 /** Bytes of neighbouring partitions read and written together. */
@@ -56,25 +56,34 @@ export async function writeIvfSegment(
   });
   const over = await subIndex.createWriter(index, { storage, params, numPartitions, context });
   const giveWay = createGiveWay(context.signal);
+  const window = new RowWindow(storage.rowBytes);
   const lengths = new Uint32Array(numPartitions);
   const indexLengths = new Uint32Array(numPartitions);
   for (let from = 0; from < numPartitions; ) {
     const to = findWindowEnd(runs, from, numPartitions, 8 + storage.rowBytes);
     const pieces = await settleAll(runs.map((run) => run.read(from, to)));
-    const partitions = Array.from({ length: to - from }, (_, i) => pieces.map((piece) => piece[i]!));
-    const ordered = partitions.flat().filter((rows) => rows.rowIds.length > 0);
-    const whole =
-      ordered.length > 0 ? concatRows(ordered) : { values: new Uint8Array(0), rowIds: new BigUint64Array(0) };
-    if (ordered.length > 0) await file.write(storage.createBatch(whole));
-    let row = 0;
-    for (let partition = from; partition < to; partition++) {
-      const inside = partitions[partition - from]!;
-      const numRows = inside.reduce((sum, rows) => sum + rows.rowIds.length, 0);
-      const rows = sliceRows(whole, [row, row + numRows], storage.rowBytes);
+    const rows = window.take(pieces.flat().reduce((sum, { numRows }) => sum + numRows, 0));
+    for (let partition = from, row = 0; partition < to; partition++) {
+      const start = row;
+      for (const piece of pieces) {
+        const { numRows } = piece[partition - from]!;
+        piece[partition - from]!.copyTo(rows, row);
+        row += numRows;
+      }
+      lengths[partition] = row - start;
+      await giveWay();
+    }
+    if (rows.rowIds.length > 0) await file.write(storage.createBatch(rows));
+    for (let partition = from, row = 0; partition < to; partition++) {
+      const next = row + lengths[partition]!;
+      const inside = pieces.map((piece) => piece[partition - from]!);
       const graphs = await readPieces(runs, inside, partition);
-      indexLengths[partition] = await over.addPartition(partition, rows, graphs);
-      lengths[partition] = numRows;
-      row += numRows;
+      indexLengths[partition] = await over.addPartition(
+        partition,
+        sliceRows(rows, [row, next], storage.rowBytes),
+        graphs,
+      );
+      row = next;
     }
     context.reportProgress?.({ phase: "write", done: to, total: numPartitions, unit: "partitions" });
     await giveWay();
@@ -93,8 +102,8 @@ async function readPieces(
   const found: GraphPiece[] = [];
   let start = 0;
   for (const [i, run] of runs.entries()) {
-    const { rowIds, positions } = pieces[i]!;
-    const [left, length] = [rowIds.length, run.lengths[partition]!];
+    const { numRows: left, positions } = pieces[i]!;
+    const length = run.lengths[partition]!;
     // Of a graph that lost most of its rows little is left to keep.
     const graph = left > length * KEPT_SHARE ? await run.readGraph?.(partition) : undefined;
     if (graph) {

@@ -9,7 +9,8 @@ import { readFragmentPieces } from "../row-ids/row-id-index.ts";
 import { pickRowIds } from "../row-ids/row-id-pieces.ts";
 import { getFragment, type Snapshot } from "../snapshot.ts";
 import { gatherData } from "./gather-data.ts";
-import { DEFAULT_BATCH_ROWS, scanFragment } from "./scan-fragment.ts";
+import { DEFAULT_BATCH_ROWS, type ScanOptions, scanFragment } from "./scan-fragment.ts";
+import { streamColumn } from "./stream-column.ts";
 
 /** A batch of one column's live rows, with their addresses or stable row ids. */
 export interface ColumnBatch {
@@ -23,14 +24,17 @@ export interface ColumnSource {
   /** Ascending. */
   readonly fragmentIds: readonly number[];
   readonly numRows: number;
-  /** With `borrow`, values may be views of bytes that others read too: not to be written to, transferred or kept. */
+  /**
+   * With `borrow`, values may be views of bytes that others read too, and are valid until the next batch is asked for:
+   * not to be written to, transferred or kept.
+   */
   batches(options?: {
     batchRows?: number;
     borrow?: boolean;
     signal?: AbortSignal | undefined;
   }): AsyncIterable<ColumnBatch>;
-  /** About `numRows` rows spread evenly over the fragments, the same ones for the same `seed`. */
-  sample(numRows: number, options?: { seed?: number; signal?: AbortSignal | undefined }): Promise<ColumnBatch[]>;
+  /** `numRows` rows, or all, spread evenly over the fragments, the same ones for the same `seed`. */
+  sample(numRows: number, options?: { seed?: number; signal?: AbortSignal | undefined }): AsyncIterable<ColumnBatch>;
 }
 
 /**
@@ -65,29 +69,28 @@ export function createColumnSource(
       for (const fragment of fragments) {
         const deleted = await readDeletions(snapshot, fragment, signal);
         const identifyRows = identify(fragment);
-        let start = 0;
-        const options = { batchRows, borrow, signal };
-        for await (const batch of scanFragment(snapshot, fragment, [field], { kind: "all" }, options)) {
-          const rows = listLiveOffsets(deleted, { start, end: start + batch.numRows });
-          const values = batch.data.children[0]!;
-          const first = start;
-          start += batch.numRows;
-          if (rows.length === 0) continue;
-          yield {
-            values:
-              rows.length === batch.numRows
-                ? values
-                : gatherData([values], { rows: rows.map((offset) => offset - first) }),
-            rowIds: identifyRows(rows),
-          };
+        const options = { batchRows, signal };
+        const parts =
+          (borrow && (await streamColumn(snapshot, fragment, { ...options, field }))) ||
+          scanColumn(snapshot, fragment, { ...options, field, borrow });
+        let first = 0;
+        for await (const values of parts) {
+          const rows = listLiveOffsets(deleted, { start: first, end: first + values.length });
+          if (rows.length > 0) {
+            const isWhole = rows.length === values.length;
+            yield {
+              values: isWhole ? values : gatherData([values], { rows: rows.map((offset) => offset - first) }),
+              rowIds: identifyRows(rows),
+            };
+          }
+          first += values.length;
         }
       }
     },
-    async sample(numRows, { seed = 0, signal } = {}) {
+    async *sample(numRows, { seed = 0, signal } = {}) {
       const total = fragments.reduce((sum, fragment) => sum + fragment.numRows, 0);
       const wanted = Math.min(numRows, total);
       const random = createRandom(seed);
-      const batches: ColumnBatch[] = [];
       let before = 0;
       for (const fragment of fragments) {
         throwIfAborted(signal);
@@ -110,12 +113,21 @@ export function createColumnSource(
         for await (const batch of scanFragment(snapshot, fragment, [field], rows, { signal })) {
           const part = offsets.slice(start, start + batch.numRows);
           start += batch.numRows;
-          batches.push({ values: batch.data.children[0]!, rowIds: identifyRows(part) });
+          yield { values: batch.data.children[0]!, rowIds: identifyRows(part) };
         }
       }
-      return batches;
     },
   };
+}
+
+async function* scanColumn(
+  snapshot: Snapshot,
+  fragment: Fragment,
+  { field, ...options }: ScanOptions & { readonly field: LanceField },
+): AsyncGenerator<Data> {
+  for await (const batch of scanFragment(snapshot, fragment, [field], { kind: "all" }, options)) {
+    yield batch.data.children[0]!;
+  }
 }
 
 function createIdentifier(fragment: Fragment, stable: boolean): (offsets: Uint32Array) => BigUint64Array {
