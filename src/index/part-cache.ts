@@ -8,6 +8,7 @@ export interface CachedPart {
 }
 
 interface Entry {
+  readonly key: string;
   readonly part: CachedPart;
   users: number;
   evicted: boolean;
@@ -18,6 +19,12 @@ export interface PartLease<T extends CachedPart> {
   readonly part: T;
   readonly fromCache: boolean;
   release(): void;
+  /**
+   * The part for as long as `use` runs, which is at once: also after `release`, while the cache holds it. Much less work
+   * than a lease.
+   * @returns what `use` gives; `undefined` where the part is no longer held: it is to be taken out on loan again
+   */
+  visit<R>(use: (part: T) => R): R | undefined;
 }
 
 /** What a reader keeps its decoded parts in. */
@@ -72,8 +79,7 @@ export class PartCache implements Parts {
   async lease<T extends CachedPart>(key: string, load: () => Promise<T>): Promise<PartLease<T>> {
     const held = this.#entries.get(key);
     if (held) {
-      this.#entries.delete(key);
-      this.#entries.set(key, held);
+      this.#touch(held);
       return this.#lend(held, true);
     }
     const loading = this.#loading.get(key);
@@ -101,25 +107,43 @@ export class PartCache implements Parts {
 
   /** The entry has one user, its loader, so that others that arrive meanwhile do not evict it unseen. */
   #add(key: string, part: CachedPart): Entry {
-    const entry: Entry = { part, users: 1, evicted: false };
+    const entry: Entry = { key, part, users: 1, evicted: false };
     this.#entries.set(key, entry);
     this.#bytes += part.byteLength;
     return entry;
   }
 
+  /** Now the one used last. */
+  #touch(entry: Entry): void {
+    this.#entries.delete(entry.key);
+    this.#entries.set(entry.key, entry);
+  }
+
   #lend<T extends CachedPart>(entry: Entry, fromCache: boolean): PartLease<T> {
     entry.users++;
     let released = false;
+    const release = () => {
+      entry.users--;
+      if (entry.evicted && entry.users === 0) entry.part.free();
+    };
     this.trim(this.#maxBytes);
     if (!fromCache) this.#onGrowth?.();
     return {
       part: entry.part as T,
       fromCache,
       release: () => {
-        if (released) return;
+        if (!released) release();
         released = true;
-        entry.users--;
-        if (entry.evicted && entry.users === 0) entry.part.free();
+      },
+      visit: (use) => {
+        if (entry.evicted) return undefined;
+        this.#touch(entry);
+        entry.users++;
+        try {
+          return use(entry.part as T);
+        } finally {
+          release();
+        }
       },
     };
   }

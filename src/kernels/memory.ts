@@ -3,7 +3,7 @@ import { LanceError, type LanceErrorCode } from "../errors.ts";
 /** Bytes inside a module's memory. Holds no view: growth detaches every view taken before. */
 export interface WasmBuffer {
   readonly byteLength: number;
-  /** Byte offset in the module's memory, a multiple of 16. */
+  /** Byte offset in the module's memory, a multiple of 16. @throws INVALID_ARGUMENT once freed */
   readonly pointer: number;
   /** A view taken now; take it again after any call into the module. @throws INVALID_ARGUMENT once freed */
   bytes(): Uint8Array;
@@ -26,9 +26,22 @@ export interface KernelMemory {
   allocate(byteLength: number): WasmBuffer;
   /** Copies a view's bytes in. @throws as allocate */
   copyIn(view: ArrayBufferView): WasmBuffer;
+  /** Room for small copies that live as long as one call. */
+  readonly scratch: Scratch;
+}
+
+/** Copies one above the other, without a call into the module: calls with small arguments then cost little more. */
+interface Scratch {
+  /** Where the next copy comes; `reset` with it gives back all that were made since. */
+  mark(): number;
+  reset(mark: number): void;
+  /** `undefined` where there is no room. */
+  copyIn(view: ArrayBufferView): WasmBuffer | undefined;
 }
 
 const CODES: readonly LanceErrorCode[] = ["CORRUPT", "INVALID_ARGUMENT", "UNSUPPORTED", "QUOTA_EXCEEDED"];
+
+const SCRATCH_BYTES = 64 * 1024;
 
 /** Largest size a 32-bit module can address. */
 const MAX_BYTES = 2 ** 32 - 1;
@@ -61,11 +74,17 @@ export function createKernelMemory(exports: KernelExports): KernelMemory {
       });
     }
     let live = true;
+    const check = () => {
+      if (!live) throw new LanceError("INVALID_ARGUMENT", "a WASM buffer was used after free()", { pointer });
+    };
     return {
       byteLength,
-      pointer,
+      get pointer() {
+        check();
+        return pointer;
+      },
       bytes() {
-        if (!live) throw new LanceError("INVALID_ARGUMENT", "a WASM buffer was used after free()", { pointer });
+        check();
         return new Uint8Array(exports.memory.buffer, pointer, byteLength);
       },
       free() {
@@ -79,10 +98,43 @@ export function createKernelMemory(exports: KernelExports): KernelMemory {
     allocate,
     copyIn(view) {
       const buffer = allocate(view.byteLength);
-      buffer.bytes().set(new Uint8Array(view.buffer, view.byteOffset, view.byteLength));
+      buffer.bytes().set(viewBytes(view));
       return buffer;
     },
+    scratch: createScratch(exports.memory, allocate),
   };
+}
+
+function createScratch(memory: WebAssembly.Memory, allocate: (byteLength: number) => WasmBuffer): Scratch {
+  let start = 0;
+  let used = 0;
+  let all = new Uint8Array(0);
+  return {
+    mark: () => used,
+    reset(mark) {
+      used = mark;
+    },
+    copyIn(view) {
+      const { byteLength } = view;
+      if (used + byteLength > SCRATCH_BYTES) return undefined;
+      if (start === 0) start = allocate(SCRATCH_BYTES).pointer;
+      // A memory that grew has another buffer.
+      if (all.buffer !== memory.buffer) all = new Uint8Array(memory.buffer);
+      const pointer = start + used;
+      all.set(viewBytes(view), pointer);
+      used = (used + byteLength + 15) & ~15;
+      return {
+        byteLength,
+        pointer,
+        bytes: () => new Uint8Array(memory.buffer, pointer, byteLength),
+        free: () => {},
+      };
+    },
+  };
+}
+
+function viewBytes(view: ArrayBufferView): Uint8Array {
+  return view instanceof Uint8Array ? view : new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 }
 
 /**
@@ -110,9 +162,11 @@ export function callKernel<T>(call: () => T, details: Readonly<Record<string, un
 /**
  * Runs `body` with buffers that are freed when it ends, also when it throws.
  *
- * @param body takes `allocate` and `copyIn` as {@link KernelMemory} has them
+ * @param body takes `allocate` and `copyIn` as {@link KernelMemory} has them; at once
  */
-export function withBuffers<T>(memory: KernelMemory, body: (scope: Omit<KernelMemory, "byteLength">) => T): T {
+export function withBuffers<T>(memory: KernelMemory, body: (scope: Pick<KernelMemory, "allocate" | "copyIn">) => T): T {
+  const { scratch } = memory;
+  const mark = scratch.mark();
   const buffers: WasmBuffer[] = [];
   const keep = (buffer: WasmBuffer): WasmBuffer => {
     buffers.push(buffer);
@@ -121,10 +175,11 @@ export function withBuffers<T>(memory: KernelMemory, body: (scope: Omit<KernelMe
   try {
     return body({
       allocate: (byteLength) => keep(memory.allocate(byteLength)),
-      copyIn: (view) => keep(memory.copyIn(view)),
+      copyIn: (view) => scratch.copyIn(view) ?? keep(memory.copyIn(view)),
     });
   } finally {
     for (const buffer of buffers) buffer.free();
+    scratch.reset(mark);
   }
 }
 

@@ -70,7 +70,7 @@ export function createRabitKernels(memory: KernelMemory): RabitKernels {
       checkQuery(query, dimension);
       return withBuffers(memory, ({ allocate, copyIn }) => {
         const [values, turn] = [copyIn(query), copyIn(getRotationBytes(rotation, dimension))];
-        const output = allocate(callKernel(() => rabitQueryBytes(dimension), { dimension }));
+        const output = allocate(countQueryBytes(dimension));
         const isDense = rotation.kind === "matrix";
         callKernel(() => prepareRabitQuery(isDense, turn.pointer, dimension, values.pointer, output.pointer));
         return output.bytes().slice();
@@ -90,23 +90,39 @@ export function createRabitKernels(memory: KernelMemory): RabitKernels {
   };
 }
 
+/** The estimate of the scan that runs. */
+const numbersOfScan = new Float32Array(5);
+
+/** By dimension. */
+const queryBytes = new Map<number, number>();
+
+function countQueryBytes(dimension: number): number {
+  const known = queryBytes.get(dimension) ?? callKernel(() => rabitQueryBytes(dimension), { dimension });
+  queryBytes.set(dimension, known);
+  return known;
+}
+
 /** Checks what is given, copies the query and the mask in, and calls. */
 export function scanRabit(memory: KernelMemory, inner: WasmTopK, scan: RabitScan): void {
   const { layout, query, estimate, rows, rowIds, numRows, mode = "normal" } = scan;
   const { dimension, numBits, hasErrors } = layout;
   const code = MODES.indexOf(mode);
   const source = { name: "rows", rows, rowBytes: measureRabitRow(layout).rowBytes };
-  const expected = callKernel(() => rabitQueryBytes(dimension), { dimension });
+  const expected = countQueryBytes(dimension);
   if (query.length !== expected) {
     throw new LanceError("DIMENSION_MISMATCH", `a prepared query of ${dimension} dimensions has ${expected} bytes`, {
       expected,
       received: query.length,
     });
   }
-  const { scaleBy, addBy, addFrom, constant, errorBy } = estimate;
+  numbersOfScan[0] = estimate.scaleBy;
+  numbersOfScan[1] = estimate.addBy;
+  numbersOfScan[2] = estimate.addFrom;
+  numbersOfScan[3] = estimate.constant;
+  numbersOfScan[4] = estimate.errorBy;
   withBuffers(memory, ({ copyIn }) => {
     const prepared = copyIn(query).pointer;
-    const numbers = copyIn(Float32Array.of(scaleBy, addBy, addFrom, constant, errorBy)).pointer;
+    const numbers = copyIn(numbersOfScan).pointer;
     const [values, ids] = [rows.pointer, rowIds.pointer];
     runScan(memory, scan, source, (tail) =>
       inner.scanRabit(numBits, hasErrors, code, prepared, numbers, values, ids, numRows, dimension, ...tail),

@@ -27,34 +27,27 @@ export function runScan<T>(
   source: { readonly name: string; readonly rows: WasmBuffer; readonly rowBytes: number },
   call: (tail: ScanTail) => T,
 ): T {
-  checkLengths(scan, source);
-  // Views of freed buffers are refused here, before the module reads them.
-  source.rows.bytes();
-  scan.rowIds.bytes();
-  return withBuffers(memory, ({ copyIn }) => {
-    const mask = scan.mask ? copyIn(scan.mask).pointer : 0;
-    const { lower = Number.NaN, upper = Number.NaN } = scan;
-    return callKernel(() => call([mask, lower, upper]), { numRows: scan.numRows });
-  });
-}
-
-function checkLengths(scan: RowScan, source: { name: string; rows: WasmBuffer; rowBytes: number }): void {
-  const { numRows } = scan;
+  const { numRows, mask, rowIds, lower = Number.NaN, upper = Number.NaN } = scan;
   if (!Number.isInteger(numRows) || numRows < 0) {
     throw new LanceError("INVALID_ARGUMENT", `numRows must be a whole number from 0; received ${numRows}`, { numRows });
   }
-  const needed: readonly (readonly [name: string, have: number, need: number])[] = [
-    [source.name, source.rows.byteLength, numRows * source.rowBytes],
-    ["rowIds", scan.rowIds.byteLength, numRows * 8],
-    ["mask", scan.mask?.byteLength ?? Number.POSITIVE_INFINITY, Math.ceil(numRows / 8)],
-  ];
-  for (const [name, have, need] of needed) {
-    if (have < need) {
-      throw new LanceError("INVALID_ARGUMENT", `${name} holds ${have} bytes; ${numRows} rows need ${need}`, {
-        name,
-        expected: need,
-        received: have,
-      });
-    }
-  }
+  checkLength(source.name, source.rows, { numRows, needed: numRows * source.rowBytes });
+  checkLength("rowIds", rowIds, { numRows, needed: numRows * 8 });
+  const run = (pointer: number) => callKernel(() => call([pointer, lower, upper]), { numRows });
+  if (mask === undefined) return run(0);
+  checkLength("mask", mask, { numRows, needed: Math.ceil(numRows / 8) });
+  return withBuffers(memory, ({ copyIn }) => run(copyIn(mask).pointer));
+}
+
+function checkLength(
+  name: string,
+  { byteLength }: { readonly byteLength: number },
+  { numRows, needed }: { readonly numRows: number; readonly needed: number },
+): void {
+  if (byteLength >= needed) return;
+  throw new LanceError("INVALID_ARGUMENT", `${name} holds ${byteLength} bytes; ${numRows} rows need ${needed}`, {
+    name,
+    expected: needed,
+    received: byteLength,
+  });
 }

@@ -92,6 +92,33 @@ describe("the cache of parts", () => {
     expect([freed.at(-1), cache.bytes]).toEqual(["d", 0]);
   });
 
+  test("a part that is held is visited without a loan, and counts as used; one that is gone is not", async () => {
+    const freed: string[] = [];
+    const cache = new PartCache(100);
+    const take = (name: string) => cache.lease(name, async () => makePart(40, freed, name));
+    const [a, b] = [await take("a"), await take("b")];
+    a.release();
+    b.release();
+    expect(a.visit((part) => part.byteLength)).toBe(40);
+    const c = await take("c");
+    expect(freed).toEqual(["b"]);
+    expect(b.visit(() => 1)).toBeUndefined();
+    // Evicted while it is looked at: it stays until then.
+    const seen = a.visit(() => {
+      cache.drop("a");
+      return [...freed];
+    });
+    expect([seen, freed]).toEqual([["b"], ["b", "a"]]);
+    expect(() =>
+      c.visit(() => {
+        throw new Error("while looking");
+      }),
+    ).toThrow("while looking");
+    c.release();
+    cache.trim(0);
+    expect(freed).toEqual(["b", "a", "c"]);
+  });
+
   test("loads a part once for all who wait, and again after a failure", async () => {
     const cache = new PartCache(100);
     let loads = 0;

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { loadBuildKernels } from "../../src/kernels/build.ts";
 import { instantiateCore, loadCoreKernels } from "../../src/kernels/core.ts";
-import { callKernel, kernelMemoryBytes } from "../../src/kernels/memory.ts";
+import { callKernel, createKernelMemory, kernelMemoryBytes, withBuffers } from "../../src/kernels/memory.ts";
 import { createTestRuntime, useTestRuntime } from "../support/test-runtime.ts";
 
 test("a module that fails to load may be asked for again", async () => {
@@ -82,4 +82,50 @@ test("what a kernel throws becomes a LanceError", () => {
     expect.objectContaining({ code: "WORKER_FAILED" }),
   );
   expect(thrown(new TypeError("x"))).toThrow(TypeError);
+});
+
+test("small copies of nested calls lie side by side, keep over growth and cost no allocation; large ones are freed", () => {
+  const host = new WebAssembly.Memory({ initial: 4 });
+  const calls: string[] = [];
+  let next = 16;
+  const memory = createKernelMemory({
+    memory: host,
+    allocateBytes(byteLength) {
+      calls.push(`allocate ${byteLength}`);
+      next += byteLength;
+      return next - byteLength;
+    },
+    freeBytes: (_pointer, byteLength) => void calls.push(`free ${byteLength}`),
+  });
+  const read = ({ pointer }: { pointer: number }, length: number) => [...new Uint8Array(host.buffer, pointer, length)];
+  const round = () =>
+    withBuffers(memory, ({ copyIn }) => {
+      const outer = copyIn(Uint8Array.of(1, 2, 3));
+      const inner = withBuffers(memory, (scope) => {
+        const floats = scope.copyIn(Float32Array.of(1));
+        host.grow(1);
+        const bytes = scope.copyIn(Uint8Array.of(9));
+        expect([read(floats, 4), read(bytes, 1)]).toEqual([[0, 0, 128, 63], [9]]);
+        expect([floats.pointer % 16, bytes.pointer % 16]).toEqual([0, 0]);
+        return floats.pointer;
+      });
+      expect(copyIn(Uint8Array.of(4)).pointer).toBe(inner);
+      expect(read(outer, 3)).toEqual([1, 2, 3]);
+      return outer.pointer;
+    });
+  const first = round();
+  expect(round()).toBe(first);
+  expect(calls).toEqual(["allocate 65536"]);
+  withBuffers(memory, ({ copyIn }) => {
+    const large = copyIn(new Uint8Array(65_537).fill(5));
+    expect(read(large, 2)).toEqual([5, 5]);
+  });
+  expect(calls.slice(1)).toEqual(["allocate 65537", "free 65537"]);
+  const fail = () =>
+    withBuffers(memory, ({ copyIn }) => {
+      copyIn(Uint8Array.of(1));
+      throw new Error("inside");
+    });
+  expect(fail).toThrow("inside");
+  expect(round()).toBe(first);
 });

@@ -4,35 +4,20 @@ import { RowSet } from "../../table/row-set.ts";
 import { createGiveWay } from "../../tasks/give-way.ts";
 import { settleAll } from "../../tasks/settle-all.ts";
 import { type ReadCounts, withReadCounts } from "../count-reads.ts";
-import { type CachedPart, PartCache, type PartLease } from "../part-cache.ts";
+import { PartCache } from "../part-cache.ts";
 import { startSearchMetrics } from "../search-metrics.ts";
 import type { IndexFamily, OpenSegment, SegmentQuery, SegmentReader, VectorAnswer, VectorQuery } from "../segment.ts";
 import { boundDistances } from "../vector-rule.ts";
 import { type IvfHeader, openIvfHeader } from "./header.ts";
 import type { IvfKind } from "./kind.ts";
-import { loadPartition } from "./load-partition.ts";
+import { type CachedPartition, createPartitionParts, type LeasedGroup } from "./partition-parts.ts";
 import { planProbes } from "./probe-policy.ts";
 import { createRanking } from "./rank-partitions.ts";
-import type { LoadedRows } from "./sub-index/sub-index.ts";
+import { CALL_BYTES } from "./sub-index/flat.ts";
+import type { PartitionCounts } from "./sub-index/sub-index.ts";
 import { prepareQuery } from "./vectors.ts";
 
 type OpenContext = Parameters<IndexFamily["open"]>[1];
-
-/** Independent of any version: what a version lacks is masked when it is searched. */
-interface CachedPartition extends CachedPart, LoadedRows {
-  /** High half of the row ids held → the largest low half, plus one. */
-  readonly extent: ReadonlyMap<number, number>;
-}
-
-/** Partitions of one search that are on loan. */
-interface LeasedGroup {
-  readonly leases: ReadonlyMap<number, PartLease<CachedPartition>>;
-  /** Gives back all that was not yet. */
-  release(): void;
-}
-
-/** Bytes of partitions that one search loads at once: their reads then become few requests. */
-const LOAD_BYTES = 16 * 2 ** 20;
 
 /**
  * Opens a segment: centroids are read at once, partitions when a query probes them, into WASM memory.
@@ -60,6 +45,8 @@ function createReader(
   const { model, storage } = header;
   const parts = context.parts ?? new PartCache(context.memoryBudgetBytes);
   const prefix = `${open.segment.uuid}/`;
+  const { memoryBudgetBytes: maxBytes } = context;
+  const partitions = createPartitionParts(core, header, { parts, prefix, maxBytes });
   const rankPartitions = createRanking(core, model, { parts, key: `${prefix}centroids` });
 
   let domainMask: RowSet | undefined;
@@ -77,47 +64,6 @@ function createReader(
     const made = { rows, count: rows.count() };
     restricted.set(mask, made);
     return made;
-  };
-
-  const load = async (partition: number): Promise<CachedPartition> => {
-    const rows = await loadPartition(core, header, partition);
-    const ids = rows.rowIds.bytes();
-    return Object.assign(rows, {
-      extent: measureExtent(new Uint32Array(ids.buffer, ids.byteOffset, rows.numRows * 2)),
-    });
-  };
-
-  const leasePartition = (partition: number) => parts.lease(`${prefix}partition-${partition}`, () => load(partition));
-
-  const countBytes = (partitions: readonly number[]): number =>
-    partitions.reduce((sum, partition) => sum + countPartBytes(header, partition), 0);
-
-  /** How many of the first partitions are loaded at once: at least one, all of them where they are small. */
-  const countLoads = (partitions: Uint32Array): number => {
-    const maxBytes = Math.min(LOAD_BYTES, context.memoryBudgetBytes);
-    let bytes = 0;
-    let count = 0;
-    for (; count < partitions.length; count++) {
-      bytes += countPartBytes(header, partitions[count]!);
-      if (count > 0 && bytes > maxBytes) break;
-    }
-    return count;
-  };
-
-  /** Takes a group of partitions on loan; it is given back before the next one is asked for. */
-  const leaseAll = async (partitions: Uint32Array, signal?: AbortSignal): Promise<LeasedGroup> => {
-    const wanted = [...partitions].filter((partition) => header.lengths[partition]! > 0);
-    const leave = await parts.gate.enter(countBytes(wanted), signal);
-    const settled = await Promise.allSettled(wanted.map(leasePartition));
-    const leases = settled.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
-    const release = () => {
-      for (const lease of leases) lease.release();
-      leave();
-    };
-    const failed = settled.find((one) => one.status === "rejected");
-    if (!failed) return { leases: new Map(wanted.map((partition, i) => [partition, leases[i]!])), release };
-    release();
-    throw failed.reason;
   };
 
   const searchVectors = async (
@@ -143,39 +89,61 @@ function createReader(
     const wanted = limit?.count ?? Number.POSITIVE_INFINITY;
     const topK = core.createTopK(query.k);
     let seen = 0;
+    const scan = (rank: number, part: CachedPartition): PartitionCounts | Promise<PartitionCounts> => {
+      const inside = mask !== undefined || isInside(part.extent, context.domain);
+      const rows = inside ? mask : getDomainMask();
+      const search = {
+        query: askPartition(ranked.partitions[rank]!, ranked.distances[rank]!),
+        k,
+        ef,
+        rowBytes,
+        blockRows,
+        mask: rows,
+        lower,
+        upper,
+      };
+      return kind.subIndex.searchPartition(topK, part, search, giveWay);
+    };
+    /** One that is held, as long as it is small enough to be scanned at once. */
+    const scanHeld = (rank: number): PartitionCounts | undefined =>
+      partitions.visit(ranked.partitions[rank]!, (part) =>
+        part.values.byteLength > CALL_BYTES ? undefined : (scan(rank, part) as PartitionCounts),
+      );
     let loaded: LeasedGroup | undefined;
     let numLeased = 0;
     try {
+      throwIfAborted(signal);
       for (let rank = 0; rank < budget.limit; rank++) {
-        const isFull = threshold !== undefined || topK.threshold() < Number.POSITIVE_INFINITY;
-        if (rank >= budget.initial && (isFull || seen >= wanted)) break;
+        if (rank >= budget.initial) {
+          const isFull = threshold !== undefined || topK.threshold() < Number.POSITIVE_INFINITY;
+          if (isFull || seen >= wanted) break;
+        }
         const partition = ranked.partitions[rank]!;
-        if (rank >= numLeased) {
-          // Beyond the first budget each partition may be the last.
-          const ahead = ranked.partitions.subarray(rank, Math.max(rank + 1, budget.initial));
-          const group = ahead.subarray(0, countLoads(ahead));
-          loaded?.release();
-          loaded = undefined;
-          loaded = await leaseAll(group, signal);
-          numLeased = rank + group.length;
+        let counts = header.lengths[partition] === 0 ? NO_COUNTS : undefined;
+        if (rank >= numLeased) counts ??= scanHeld(rank);
+        if (counts) account.metrics.partsFromCache++;
+        else {
+          if (rank >= numLeased) {
+            // Beyond the first budget each partition may be the last.
+            const ahead = ranked.partitions.subarray(rank, Math.max(rank + 1, budget.initial));
+            const group = ahead.subarray(0, partitions.countLoads(ahead));
+            loaded?.release();
+            loaded = undefined;
+            loaded = await partitions.leaseAll(group, signal);
+            numLeased = rank + group.length;
+          }
+          const lease = loaded!.leases.get(partition)!;
+          try {
+            account.metrics[lease.fromCache ? "partsFromCache" : "partsLoaded"]++;
+            counts = await scan(rank, lease.part);
+          } finally {
+            lease.release();
+          }
         }
-        const lease = loaded?.leases.get(partition);
-        if (!lease) {
-          account.metrics.partsFromCache++;
-          continue;
-        }
-        try {
-          throwIfAborted(signal);
-          account.metrics[lease.fromCache ? "partsFromCache" : "partsLoaded"]++;
-          const inside = mask !== undefined || isInside(lease.part.extent, context.domain);
-          const rows = inside ? mask : getDomainMask();
-          const search = { query: askPartition(partition), k, ef, rowBytes, blockRows, mask: rows, lower, upper };
-          const counts = await kind.subIndex.searchPartition(topK, lease.part, search, giveWay);
-          seen += counts.selected;
-          account.metrics.comparisons += counts.comparisons;
-        } finally {
-          lease.release();
-        }
+        seen += counts.selected;
+        account.metrics.comparisons += counts.comparisons;
+        const pause = giveWay();
+        if (pause) await pause;
       }
       return { kind: "vector", ...topK.finish(), metrics: account.stop() };
     } finally {
@@ -201,11 +169,11 @@ function createReader(
       let bytes = 0;
       for (let from = 0; from < all.length; ) {
         throwIfAborted(signal);
-        const group = all.subarray(from, from + countLoads(all.subarray(from)));
-        bytes += countBytes([...group]);
+        const group = all.subarray(from, from + partitions.countLoads(all.subarray(from)));
+        bytes += partitions.countBytes(group);
         // More would take the place of what was just read.
         if (bytes > context.memoryBudgetBytes) break;
-        (await leaseAll(group, signal)).release();
+        (await partitions.leaseAll(group, signal)).release();
         from += group.length;
       }
       // What was read ahead is no search's doing.
@@ -218,22 +186,11 @@ function createReader(
   };
 }
 
+/** What an empty partition has. */
+const NO_COUNTS: PartitionCounts = { selected: 0, comparisons: 0 };
+
 /** What a query without a direction finds: no cosine distance to it is a number. */
 const NO_ROWS = () => ({ kind: "vector", rowIds: new BigUint64Array(0), distances: new Float32Array(0) }) as const;
-
-function countPartBytes({ lengths, storage, graphs }: IvfHeader, partition: number): number {
-  return lengths[partition]! * (8 + storage.rowBytes) + (graphs?.countBytes(partition) ?? 0);
-}
-
-/** @param halves low and high half of each row id */
-function measureExtent(halves: Uint32Array): Map<number, number> {
-  const extent = new Map<number, number>();
-  for (let i = 0; i < halves.length; i += 2) {
-    const end = halves[i]! + 1;
-    if (end > (extent.get(halves[i + 1]!) ?? 0)) extent.set(halves[i + 1]!, end);
-  }
-  return extent;
-}
 
 function isInside(extent: ReadonlyMap<number, number>, domain: ReadonlyMap<number, number>): boolean {
   for (const [high, end] of extent) if (end > (domain.get(high) ?? 0)) return false;

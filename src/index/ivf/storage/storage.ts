@@ -104,12 +104,12 @@ export interface RowStorage {
   /**
    * @param query of unit length under cosine
    * @param options.approxMode for storages that compare in several ways
-   * @returns what is asked of each partition
+   * @returns what is asked of each partition; `distance` is that of its centroid, as partitions are ranked by
    */
   prepareQuery(
     query: QueryVector,
     options?: { readonly approxMode?: ApproxMode | undefined },
-  ): (partition: number) => PartitionQuery;
+  ): (partition: number, distance: number) => PartitionQuery;
 }
 
 /** The quantizer axis of a vector index: how a vector becomes a row of its storage file. */

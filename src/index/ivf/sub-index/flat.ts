@@ -6,8 +6,8 @@ import type { StoredSlice } from "../storage/storage.ts";
 import { selectMaskBits } from "./mask-bits.ts";
 import type { PartitionCounts, PartitionSearch, SubIndex } from "./sub-index.ts";
 
-/** Bytes compared per call: about 5 ms. */
-const CALL_BYTES = 32 << 20;
+/** Bytes of rows compared per call: about 5 ms. Partitions of no more are searched at once. */
+export const CALL_BYTES = 32 << 20;
 
 /** The sub-index without a structure: every row of the partition is compared. */
 export const flatSubIndex: SubIndex = {
@@ -25,8 +25,23 @@ export const flatSubIndex: SubIndex = {
   searchPartition: scanPartition,
 };
 
-/** Offers every row of a partition that counts. Gives way. */
-export async function scanPartition(
+/** Offers every row of a partition that counts: at once up to {@link CALL_BYTES}, else it gives way in between. */
+export function scanPartition(
+  topK: TopK,
+  partition: StoredSlice,
+  search: PartitionSearch,
+  giveWay: GiveWay,
+): PartitionCounts | Promise<PartitionCounts> {
+  const { numRows } = partition;
+  if (numRows * search.rowBytes > CALL_BYTES) return scanSlices(topK, partition, search, giveWay);
+  const { query, mask, lower, upper } = search;
+  const bits = mask && selectMaskBits(mask, partition, { first: 0, numRows });
+  const selected = bits ? bits.count : numRows;
+  if (selected > 0) query.scan(topK, partition, { mask: selected < numRows ? bits?.bytes : undefined, lower, upper });
+  return { selected, comparisons: numRows };
+}
+
+async function scanSlices(
   topK: TopK,
   partition: StoredSlice,
   search: PartitionSearch,
@@ -38,7 +53,7 @@ export async function scanPartition(
   let selected = 0;
   for (let row = 0; row < partition.numRows; row += step) {
     const numRows = Math.min(step, partition.numRows - row);
-    const bits = mask ? selectMaskBits(mask, partition, { first: row, numRows }) : undefined;
+    const bits = mask && selectMaskBits(mask, partition, { first: row, numRows });
     selected += bits ? bits.count : numRows;
     if (bits && bits.count === 0) continue;
     const rowIds = viewBuffer(partition.rowIds, row * 8, numRows * 8);

@@ -59,7 +59,7 @@ export const hnswSubIndex: SubIndex = {
     };
   },
 
-  async searchPartition(topK, partition, search, giveWay) {
+  searchPartition(topK, partition, search, giveWay) {
     const { query, k, ef, mask, lower, upper } = search;
     const { graph, numRows } = partition;
     if (!graph || !query.searchGraph) return scanPartition(topK, partition, search, giveWay);
@@ -71,7 +71,6 @@ export const hnswSubIndex: SubIndex = {
     const needed = lower === undefined ? Math.min(k, selected) : 0;
     const limits = { mask: selected < numRows ? bits?.bytes : undefined, lower, upper };
     const comparisons = query.searchGraph(topK, partition, { ...limits, graph, ef, needed });
-    await giveWay();
     return comparisons > 0 ? { selected, comparisons } : scanPartition(topK, partition, search, giveWay);
   },
 };

@@ -106,11 +106,11 @@ export interface SubIndex {
       readonly context: FamilyContext;
     },
   ): Promise<SubIndexWriter>;
-  /** Offers the rows of a partition. Gives way. */
+  /** Offers the rows of a partition: at once where they are no more than one call compares, else it gives way. */
   searchPartition(
     topK: TopK,
     partition: LoadedRows,
     search: PartitionSearch,
     giveWay: GiveWay,
-  ): Promise<PartitionCounts>;
+  ): PartitionCounts | Promise<PartitionCounts>;
 }
