@@ -5,6 +5,10 @@ use super::source::Source;
 use super::space::Space;
 use lancelet_common::error::Result;
 
+/// Links of dropped rows that are looked at for one list, for each link it may keep: no graph has lists so much longer
+/// than it may, and a file in which long lists name one dropped row over and over must not take their product.
+const MAX_FOLLOWED: usize = 128;
+
 impl<S: Space> Builder<S> {
     /// Takes over one list of a source. Where it named dropped rows, what those named takes their place (as FreshDiskANN
     /// does on deletion: Singh and others 2021).
@@ -21,6 +25,7 @@ impl<S: Space> Builder<S> {
         self.visited.insert(row);
         self.cut.clear();
         let mut has_lost = false;
+        let mut left = MAX_FOLLOWED * self.limit(level);
         for &neighbor in source.neighbors(list) {
             if source.new_of(neighbor).is_some() {
                 self.adopt_link(source, neighbor, level);
@@ -28,7 +33,10 @@ impl<S: Space> Builder<S> {
             }
             has_lost = true;
             if let Some(lost) = source.find_list(neighbor, level) {
-                for &next in source.neighbors(lost) {
+                let nearby = source.neighbors(lost);
+                let nearby = &nearby[..nearby.len().min(left)];
+                left -= nearby.len();
+                for &next in nearby {
                     self.adopt_link(source, next, level);
                 }
             }
