@@ -123,9 +123,9 @@ function readGroup(store: ReadableStore, path: string, group: Group): void {
 function cutSlice(result: GetResult, groupStart: number, slice: Slice): GetResult {
   const relative = { offset: slice.offset - groupStart, length: slice.length };
   const { start, end } = resolveRange(relative, result.bytes.byteLength);
+  // The same object for all who asked for all of it: it was fetched once.
+  if (end - start === result.bytes.byteLength) return result;
   const cut = { ...result, bytes: result.bytes.subarray(start, end) };
-  if (cut.bytes.byteLength < result.bytes.byteLength) {
-    fetchedAs.set(cut, { offset: groupStart, bytes: result.bytes });
-  }
+  fetchedAs.set(cut, { offset: groupStart, bytes: result.bytes });
   return cut;
 }
