@@ -10,6 +10,7 @@ import {
   type IndexStatistics,
 } from "../index/describe.ts";
 import { type MergeOptions, mergeExistingIndexSegments } from "../index/merge.ts";
+import { checkCallOptions } from "../index/params.ts";
 import { budgetParts } from "../index/part-budgets.ts";
 import { planBuildTasks } from "../index/plan-tasks.ts";
 import { prewarmSegments } from "../index/search.ts";
@@ -38,7 +39,7 @@ export class DatasetIndexes extends DatasetReads {
    * await dataset.createIndex("vector", "IVF_FLAT", { metric: "cosine", numWorkers: 4 });
    */
   async createIndex(column: string, indexType: string, options: CreateIndexOptions = {}): Promise<IndexSegment[]> {
-    const { control, params } = splitIndexOptions(options, "create");
+    const { control, params } = splitIndexOptions(options, "createIndex");
     const onCommitted = (snapshot: Snapshot): void => this.handle.moveTo(snapshot);
     const shared = { ...this.handle.defaults(), ...control, params, onCommitted };
     const created = await createIndex(this.handle.snapshot, column, indexType, shared);
@@ -66,7 +67,7 @@ export class DatasetIndexes extends DatasetReads {
       readonly fragmentIds?: readonly number[];
     } = {},
   ): Promise<TrainedModel | null> {
-    const { control, params } = splitIndexOptions(options, "segment");
+    const { control, params } = splitIndexOptions(options, "trainIndexModel");
     return trainIndexModel(this.handle.snapshot, column, indexType, { ...this.handle.defaults(), ...control, params });
   }
 
@@ -76,7 +77,7 @@ export class DatasetIndexes extends DatasetReads {
    * @throws INVALID_ARGUMENT, SCHEMA_MISMATCH, NOT_FOUND (unknown fragment), UNSUPPORTED
    */
   async planIndexBuild(column: string, indexType: string, options: PlanIndexBuildOptions): Promise<BuildTask[]> {
-    const { control, params } = splitIndexOptions(options, "plan");
+    const { control, params } = splitIndexOptions(options, "planIndexBuild");
     return planBuildTasks(this.handle.snapshot, column, indexType, { ...control, params });
   }
 
@@ -86,7 +87,7 @@ export class DatasetIndexes extends DatasetReads {
     indexType: string,
     options: CreateIndexUncommittedOptions,
   ): Promise<IndexSegment> {
-    const { control, params } = splitIndexOptions(options, "segment");
+    const { control, params } = splitIndexOptions(options, "createIndexUncommitted");
     return createIndexUncommitted(this.handle.snapshot, column, indexType, {
       ...this.handle.defaults(),
       ...control,
@@ -117,6 +118,7 @@ export class DatasetIndexes extends DatasetReads {
     segments: readonly IndexSegment[],
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<void> {
+    checkCallOptions("commitExistingIndexSegments", options, ["signal"]);
     this.handle.moveTo(await commitExistingIndexSegments(this.handle.snapshot, name, column, segments, options));
   }
 
@@ -132,16 +134,19 @@ export class DatasetIndexes extends DatasetReads {
 
   /** Figures of one index; opens each segment's header. @throws INDEX_NOT_FOUND naming those there are */
   async indexStatistics(name: string, options: { readonly signal?: AbortSignal } = {}): Promise<IndexStatistics> {
+    checkCallOptions("indexStatistics", options, ["signal"]);
     return getIndexStatistics(this.handle.snapshot, name, { pool: this.handle.searchPool(), ...options });
   }
 
   /** Takes an index out of the table in one transaction. Its files stay until a clean-up. @throws INDEX_NOT_FOUND */
   async dropIndex(name: string, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    checkCallOptions("dropIndex", options, ["signal"]);
     this.handle.moveTo(await dropIndex(this.handle.snapshot, name, options));
   }
 
   /** Reads what searches of an index would read, up to the memory budget. @throws INDEX_NOT_FOUND */
   async prewarmIndex(name: string, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    checkCallOptions("prewarmIndex", options, ["signal"]);
     const pool = this.handle.searchPool();
     const memoryBudgetBytes = budgetParts(this.handle.resources.memoryBudgetBytes);
     const segments = await getCommittedSegments(this.handle.snapshot, name);

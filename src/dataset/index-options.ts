@@ -1,6 +1,6 @@
-import type { PoolOptions } from "../index/build.ts";
+import { POOL_OPTIONS, type PoolOptions } from "../index/build.ts";
 import type { CreateIndexOptions as InnerOptions } from "../index/create-index.ts";
-import type { GivenVectors } from "../index/params.ts";
+import { checkIsOptions, type GivenVectors } from "../index/params.ts";
 import type { PlanTasksOptions } from "../index/plan-tasks.ts";
 import type { TrainedModel } from "../index/segment.ts";
 
@@ -62,20 +62,25 @@ export interface CreateIndexUncommittedOptions extends PoolOptions, IndexParamet
 /** How a distributed build is planned. */
 export interface PlanIndexBuildOptions extends Omit<PlanTasksOptions, "params">, IndexParameters {}
 
-const POOL: readonly string[] = ["name", "fragmentIds", "pool", "memoryBudgetBytes", "signal", "onProgress"];
+const POOL: readonly string[] = ["name", "fragmentIds", ...POOL_OPTIONS];
 
 /** Names that are not parameters of the index type, by call. Every other one is, and the type refuses those it lacks. */
 const CONTROL = {
-  create: new Set([...POOL, "replace", "train", "numWorkers", "maxAttempts"]),
-  plan: new Set([...POOL, "model", "numWorkers"]),
-  segment: new Set([...POOL, "model"]),
+  createIndex: new Set([...POOL, "replace", "train", "numWorkers", "maxAttempts"]),
+  planIndexBuild: new Set(["name", "fragmentIds", "memoryBudgetBytes", "model", "numWorkers"]),
+  trainIndexModel: new Set(POOL),
+  createIndexUncommitted: new Set([...POOL, "model"]),
 } as const;
 
-/** Splits one flat object into what the call takes and the parameters of the index type. */
+/**
+ * Splits one flat object into what the call takes and the parameters of the index type.
+ * @throws INVALID_ARGUMENT for what is no object
+ */
 export function splitIndexOptions<T extends object>(
   options: T,
   call: keyof typeof CONTROL,
 ): { readonly control: T; readonly params: Readonly<Record<string, unknown>> } {
+  checkIsOptions(call, options);
   const entries = Object.entries(options).filter(([, value]) => value !== undefined);
   return {
     control: Object.fromEntries(entries.filter(([key]) => CONTROL[call].has(key))) as T,

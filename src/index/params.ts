@@ -22,6 +22,7 @@ export function checkParamNames(indexType: string, params: IndexParams, expected
 
 /** Refuses options a call does not have, for the same reason. @throws INVALID_ARGUMENT naming those there are */
 export function checkCallOptions(call: string, options: object, expected: readonly string[]): void {
+  checkIsOptions(call, options);
   const unknown = Object.entries(options).flatMap(([name, value]) =>
     value === undefined || expected.includes(name) ? [] : [name],
   );
@@ -31,6 +32,14 @@ export function checkCallOptions(call: string, options: object, expected: readon
     `${call} has no option ${unknown.join(", ")}: expected ${expected.join(", ")}`,
     { call, received: unknown, expected },
   );
+}
+
+/** Refuses what is no object of options. @throws INVALID_ARGUMENT naming the call */
+export function checkIsOptions(call: string, options: unknown): void {
+  if (typeof options === "object" && options !== null) return;
+  throw new LanceError("INVALID_ARGUMENT", `${call}: expected an object of options, received ${String(options)}`, {
+    call,
+  });
 }
 
 /** A whole number in a range, or `fallback` when absent. @throws INVALID_ARGUMENT */

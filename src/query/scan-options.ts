@@ -91,7 +91,15 @@ export function checkScannerOptions(options: ScannerOptions): void {
   if (options.nearest !== undefined) checkNearestOptions(options.nearest);
 }
 
-const SWITCHES = ["prefilter", "fastSearch", "includeUnindexed", "useScalarIndex"] as const;
+const SWITCHES = [
+  "prefilter",
+  "fastSearch",
+  "includeUnindexed",
+  "useScalarIndex",
+  "withRowId",
+  "withRowAddress",
+  "includeDeletedRows",
+] as const;
 
 function checkSegmentNames(uuids: unknown): void {
   if (uuids === undefined) return;

@@ -30,7 +30,7 @@ export interface ScanStatistics {
   readonly flatRows: number;
   readonly refined: RefineStatistics;
   readonly rowsReturned: number;
-  /** Bytes of data files fetched by the flat part. Index bytes stand in `segments`. */
+  /** From the start to the last row. */
   readonly milliseconds: number;
 }
 

@@ -35,7 +35,9 @@ export function resolveIvfParams(
   const { params, numRows } = options;
   const { indexType, subIndex, storage } = kind;
   const type = getVectorType(field, `an ${indexType} index`);
-  checkParamNames(indexType, params, [...NAMES, ...subIndex.paramNames, ...storage.paramNames]);
+  // Centroids are taken out before: here they are listed, and refused where something still holds them.
+  const given = params.ivfCentroids === undefined ? ["ivfCentroids"] : [];
+  checkParamNames(indexType, params, [...NAMES, ...given, ...subIndex.paramNames, ...storage.paramNames]);
   const metric = params.metric === undefined ? getDefaultMetric(type) : parseMetric(params.metric);
   const own = storage.resolveParams(params, { type, metric });
   checkMetric(metric, field, type);
