@@ -1,7 +1,7 @@
 //! Random rotations. The same bits on every host: plain additions, subtractions and products in a fixed order.
 
 use crate::error::{KernelError, Result};
-use crate::simd::dot;
+use crate::simd::{dot, F32x4};
 
 const ROUNDS: usize = 4;
 
@@ -75,32 +75,71 @@ fn rotate_fast(values: &mut [f32], signs: &[u8]) {
     }
 }
 
+/// The sign bit of each of four values whose bit is set in the number of the entry.
+const FLIPS: [[u32; 4]; 16] = {
+    let mut flips = [[0; 4]; 16];
+    let mut bits = 0;
+    while bits < 16 {
+        let mut lane = 0;
+        while lane < 4 {
+            flips[bits][lane] = ((bits as u32 >> lane) & 1) << 31;
+            lane += 1;
+        }
+        bits += 1;
+    }
+    flips
+};
+
 /// Changes the sign of each value whose bit is set.
 fn flip(values: &mut [f32], signs: &[u8]) {
     for (eight, &byte) in values.chunks_exact_mut(8).zip(signs) {
-        let masks: [u32; 8] = core::array::from_fn(|i| match byte & (1 << i) {
-            0 => 0,
-            _ => 1 << 31,
-        });
-        for (value, mask) in eight.iter_mut().zip(masks) {
-            *value = f32::from_bits(value.to_bits() ^ mask);
+        for (four, bits) in eight.chunks_exact_mut(4).zip([byte & 15, byte >> 4]) {
+            for (value, mask) in four.iter_mut().zip(FLIPS[bits as usize]) {
+                *value = f32::from_bits(value.to_bits() ^ mask);
+            }
         }
     }
 }
 
-/// Sums and differences of two halves: whole lanes at a time, so that short halves are fast too.
+/// Sums and differences of two halves of equal length, a multiple of 4.
 #[inline(always)]
 fn cross(left: &mut [f32], right: &mut [f32]) {
     for (left, right) in left.chunks_exact_mut(4).zip(right.chunks_exact_mut(4)) {
-        for lane in 0..4 {
-            let (a, b) = (left[lane], right[lane]);
-            left[lane] = a + b;
-            right[lane] = a - b;
+        // SAFETY: both are of four values.
+        unsafe {
+            let (a, b) = (F32x4::load(left.as_ptr()), F32x4::load(right.as_ptr()));
+            a.plus(b).store(left.as_mut_ptr());
+            a.minus(b).store(right.as_mut_ptr());
         }
     }
 }
 
-/// The Walsh–Hadamard transform of a power of two of values, at least 8, not scaled.
+/// Two turns of the transform at once: quarters of equal length, a multiple of 4, are read and written once.
+#[inline(always)]
+fn cross_twice(block: &mut [f32]) {
+    let quarter = block.len() / 4;
+    let (front, back) = block.split_at_mut(2 * quarter);
+    let (a, b) = front.split_at_mut(quarter);
+    let (c, d) = back.split_at_mut(quarter);
+    let pairs = a.chunks_exact_mut(4).zip(b.chunks_exact_mut(4));
+    let others = c.chunks_exact_mut(4).zip(d.chunks_exact_mut(4));
+    for ((a, b), (c, d)) in pairs.zip(others) {
+        // SAFETY: all are of four values.
+        unsafe {
+            let (va, vb) = (F32x4::load(a.as_ptr()), F32x4::load(b.as_ptr()));
+            let (vc, vd) = (F32x4::load(c.as_ptr()), F32x4::load(d.as_ptr()));
+            let (sum, difference) = (va.plus(vb), va.minus(vb));
+            let (other_sum, other_difference) = (vc.plus(vd), vc.minus(vd));
+            sum.plus(other_sum).store(a.as_mut_ptr());
+            difference.plus(other_difference).store(b.as_mut_ptr());
+            sum.minus(other_sum).store(c.as_mut_ptr());
+            difference.minus(other_difference).store(d.as_mut_ptr());
+        }
+    }
+}
+
+/// The Walsh–Hadamard transform of a power of two of values, at least 8, not scaled. Every sum is of the same two values
+/// as one turn after another would have it.
 fn transform(values: &mut [f32]) {
     for four in values.chunks_exact_mut(4) {
         let (a, b) = (four[0] + four[1], four[0] - four[1]);
@@ -108,12 +147,15 @@ fn transform(values: &mut [f32]) {
         four.copy_from_slice(&[a + c, b + d, a - c, b - d]);
     }
     let mut half = 4;
-    while half < values.len() {
-        for block in values.chunks_exact_mut(2 * half) {
-            let (left, right) = block.split_at_mut(half);
-            cross(left, right);
+    while 2 * half < values.len() {
+        for block in values.chunks_exact_mut(4 * half) {
+            cross_twice(block);
         }
-        half *= 2;
+        half *= 4;
+    }
+    if half < values.len() {
+        let (left, right) = values.split_at_mut(half);
+        cross(left, right);
     }
 }
 
