@@ -116,6 +116,22 @@ test("a column that is borrowed comes in memory used again: the same live rows, 
   expect(borrowed.whole).toBeGreaterThan(500);
   expect(borrowed.buffers).toBe(3);
   expect((await read(true, 900)).rows).toEqual(rows);
+
+  // A sample of many rows reads all of them, one of few the rows alone: what is wanted of both is the same.
+  const known = new Map(rows.rowIds.map((id, i) => [id, rows.values.subarray(i * DIMENSION, (i + 1) * DIMENSION)]));
+  for (const count of [300, 2000, source.numRows]) {
+    const seen: bigint[] = [];
+    for await (const { values, rowIds } of source.sample(count, { seed: 5 })) {
+      const items = values.children[0]!.values as Float32Array;
+      expect(values.length).toBe(rowIds.length);
+      for (const [i, id] of rowIds.entries()) {
+        expect(items.subarray(i * DIMENSION, (i + 1) * DIMENSION)).toEqual(known.get(id));
+      }
+      seen.push(...rowIds);
+    }
+    expect(seen).toHaveLength(count);
+    expect(seen).toEqual([...new Set(seen)].sort((a, b) => Number(a - b)));
+  }
 });
 
 describe("what is streamed", () => {

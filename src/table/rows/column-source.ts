@@ -12,6 +12,9 @@ import { gatherData } from "./gather-data.ts";
 import { DEFAULT_BATCH_ROWS, type ScanOptions, scanFragment } from "./scan-fragment.ts";
 import { streamColumn } from "./stream-column.ts";
 
+/** Where one row in so many is wanted, all are read: what finding single rows takes would be more than what it saves. */
+const DENSE_SHARE = 8;
+
 /** A batch of one column's live rows, with their addresses or stable row ids. */
 export interface ColumnBatch {
   readonly values: Data;
@@ -108,16 +111,46 @@ export function createColumnSource(
           (_, i) => live[edge(i) + Math.floor(random() * (edge(i + 1) - edge(i)))]!,
         );
         const identifyRows = identify(fragment);
-        let start = 0;
-        const rows = { kind: "indices", indices: offsets } as const;
-        for await (const batch of scanFragment(snapshot, fragment, [field], rows, { signal })) {
-          const part = offsets.slice(start, start + batch.numRows);
-          start += batch.numRows;
-          yield { values: batch.data.children[0]!, rowIds: identifyRows(part) };
+        for await (const { values, numRows, first } of readOffsets(snapshot, fragment, { field, offsets, signal })) {
+          yield { values, rowIds: identifyRows(offsets.slice(first, first + numRows)) };
         }
       }
     },
   };
+}
+
+/** Some rows of a fragment, ascending: `numRows` of them from the `first` on. */
+async function* readOffsets(
+  snapshot: Snapshot,
+  fragment: Fragment,
+  options: { readonly field: LanceField; readonly offsets: Uint32Array; readonly signal?: AbortSignal | undefined },
+): AsyncGenerator<{ readonly values: Data; readonly numRows: number; readonly first: number }> {
+  const { field, offsets, signal } = options;
+  const isDense = offsets.length * DENSE_SHARE >= fragment.physicalRows;
+  const parts = isDense
+    ? await streamColumn(snapshot, fragment, { field, batchRows: DEFAULT_BATCH_ROWS, signal })
+    : undefined;
+  let first = 0;
+  if (!parts) {
+    const rows = { kind: "indices", indices: offsets } as const;
+    for await (const batch of scanFragment(snapshot, fragment, [field], rows, { signal })) {
+      yield { values: batch.data.children[0]!, numRows: batch.numRows, first };
+      first += batch.numRows;
+    }
+    return;
+  }
+  let start = 0;
+  for await (const data of parts) {
+    const end = start + data.length;
+    let next = first;
+    while (next < offsets.length && offsets[next]! < end) next++;
+    if (next > first) {
+      const base = start;
+      const values = gatherData([data], { rows: offsets.subarray(first, next).map((offset) => offset - base) });
+      yield { values, numRows: next - first, first };
+    }
+    [first, start] = [next, end];
+  }
 }
 
 async function* scanColumn(
