@@ -242,13 +242,14 @@ describe("the registry", () => {
     await expectError(getFamilyByType("RTREE"), "UNSUPPORTED");
   });
 
-  test("leaves others alone: unknown messages, PQ, HNSW, a metric nobody knows", async () => {
+  test("tells vector families by their details, and leaves others alone: unknown messages, graphs over RaBitQ, a metric nobody knows", async () => {
     const details = (...bytes: number[]) =>
       segment("/lance.index.pb.VectorIndexDetails", btoa(String.fromCharCode(...bytes)));
     expect(await findFamily(segment("/lance.table.BitmapIndexDetails"))).toBeUndefined();
     expect(await findFamily(segment("/other.NotBTreeIndexDetails"))).toBeUndefined();
-    expect(await findFamily(details(0x22, 4, 8, 8, 16, 4))).toBeUndefined();
-    expect(await findFamily(details(0x1a, 2, 8, 20, 0x42, 0))).toBeUndefined();
+    expect(await findFamily(details(0x22, 4, 8, 8, 16, 4))).toBe(await getFamilyByType("IVF_PQ"));
+    expect(await findFamily(details(0x1a, 2, 8, 20, 0x42, 0))).toBe(await getFamilyByType("IVF_HNSW_FLAT"));
+    expect(await findFamily(details(0x1a, 2, 8, 20, 0x32, 2, 8, 1))).toBeUndefined();
     expect(await findFamily(details(8, 3, 0x42, 0))).toBeDefined();
     expect(await findFamily(details(8, 9, 0x42, 0))).toBeUndefined();
     expect(await findFamily(details(8, 1, 0x42, 0))).toBeDefined();
