@@ -57,9 +57,9 @@ export function explainAnalyzed(uri: string, plan: ScanPlan, statistics: ScanSta
   const segments = statistics.segments.map((segment) => describeSegment(segment, plan));
   const flat = `  Flat: fragments=[${statistics.flatFragmentIds.join(", ")}], rows_scanned=${statistics.flatRows}`;
   const total = `AnalyzeExec: output_rows=${statistics.rowsReturned}, elapsed_ms=${statistics.milliseconds.toFixed(3)}`;
-  const { rows, kept, reads, bytesRead } = statistics.refined;
-  const refined =
-    rows === 0 ? [] : [`  Refine: rows=${rows}, cache_hits=${kept}, iops=${reads}, bytes_read=${bytesRead}`];
+  const { rows, kept, decoded, reads, bytesRead } = statistics.refined;
+  const counts = `rows=${rows}, cache_hits=${kept}, rows_decoded=${decoded}, iops=${reads}, bytes_read=${bytesRead}`;
+  const refined = rows === 0 ? [] : [`  Refine: ${counts}`];
   return `${explainScan(uri, plan)}${[total, ...segments, ...refined, flat].join("\n")}\n`;
 }
 

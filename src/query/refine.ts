@@ -64,6 +64,12 @@ async function takeVectors(
     store: withReadCounts(snapshot.store, counts),
     signal,
   });
-  statistics.addRefined({ rows: addresses.length, kept: taken.numKept, reads: counts.reads, bytesRead: counts.bytes });
+  statistics.addRefined({
+    rows: addresses.length,
+    kept: taken.numKept,
+    decoded: taken.numDecoded,
+    reads: counts.reads,
+    bytesRead: counts.bytes,
+  });
   return taken;
 }

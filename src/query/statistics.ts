@@ -16,6 +16,8 @@ export interface RefineStatistics {
   rows: number;
   /** Of these, rows whose vectors were at hand. */
   kept: number;
+  /** Of the others, rows that lie in compressed chunks: their requests are those of a scan, and not counted here. */
+  decoded: number;
   /** Requests for vectors that need no decoding, and their bytes. */
   reads: number;
   bytesRead: number;
@@ -41,7 +43,7 @@ export class StatisticsCollector {
   readonly segments: SegmentStatistics[] = [];
   readonly flatFragmentIds = new Set<number>();
   flatRows = 0;
-  readonly refined: RefineStatistics = { rows: 0, kept: 0, reads: 0, bytesRead: 0 };
+  readonly refined: RefineStatistics = { rows: 0, kept: 0, decoded: 0, reads: 0, bytesRead: 0 };
   rowsReturned = 0;
 
   constructor(now: () => number) {

@@ -113,8 +113,9 @@ describe.each(TYPES)("requests of a search of $type on a cold table", ({ type, r
     const bytes = store.bytesRead(/^data/) - tails.length * TAIL_BYTES;
     expect(bytes).toBeLessThanOrEqual(3 * K * (DIMENSION * 4 + GAP_BYTES));
     const refined = analyzed.slice(analyzed.indexOf("Refine: "));
-    expect(readNumbers(refined, "rows", "cache_hits", "iops", "bytes_read")).toEqual([
+    expect(readNumbers(refined, "rows", "cache_hits", "rows_decoded", "iops", "bytes_read")).toEqual([
       3 * K,
+      0,
       0,
       reads.length - tails.length,
       bytes,

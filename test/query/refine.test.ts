@@ -79,6 +79,24 @@ describe.each(TABLES)("refine over %s", (_, item, dimension, options) => {
   }, 60_000);
 });
 
+test.each(TABLES)(
+  "%s, some NULL: the plan tells which rows were decoded, and which were at hand",
+  async (title, item, dimension, options) => {
+    const { dataset, queries } = await createTable(item, dimension, options);
+    const metric = "metric" in options ? options.metric : "l2";
+    const nearest = { column: "v", q: queries[0]!, k: 5, refineFactor: 2, nprobes: PARTITIONS, metric };
+    const counts = async () => {
+      const analyzed = await dataset.scanner({ nearest, fastSearch: true }).analyzePlan();
+      return /Refine: rows=(\d+), cache_hits=(\d+), rows_decoded=(\d+), iops=(\d+)/
+        .exec(analyzed)
+        ?.slice(1)
+        .map(Number);
+    };
+    expect([title, await counts(), await counts()]).toEqual([title, [10, 0, 10, 0], [10, 10, 0, 0]]);
+    await dataset.close();
+  },
+);
+
 test("what deleted rows leave of a partition is worked out once for a version, not for every query", async () => {
   const { dataset, queries } = await createTable(new Float32(), 130);
   await dataset.delete("id % 7 = 3");

@@ -33,6 +33,8 @@ export interface FixedRows {
   readonly invalid: ReadonlySet<number>;
   /** Rows that were kept from before. */
   readonly numKept: number;
+  /** Rows that were decoded: what they took to read is not asked of `store`. */
+  readonly numDecoded: number;
 }
 
 /** What is read of one fragment. */
@@ -81,10 +83,10 @@ export async function takeFixedRows(
     if (source.cached.copy(row, bytes, i * rowBytes)) numKept++;
     else source.missing.push(i);
   }
-  const rows = { bytes, invalid: new Set<number>(), numKept };
-  if (numKept < addresses.length)
-    await readMissing(snapshot, addresses, { rows, sources: [...sources.values()], options });
-  return rows;
+  const rows = { bytes, invalid: new Set<number>() };
+  const reading = { rows, sources: [...sources.values()], options };
+  const numDecoded = numKept < addresses.length ? await readMissing(snapshot, addresses, reading) : 0;
+  return { ...rows, numKept, numDecoded };
 }
 
 /** Bytes of rows kept of a table's files. */
@@ -104,7 +106,8 @@ interface Reading {
   readonly options: TakeFixedOptions;
 }
 
-async function readMissing(snapshot: Snapshot, addresses: BigUint64Array, reading: Reading): Promise<void> {
+/** @returns how many rows were decoded */
+async function readMissing(snapshot: Snapshot, addresses: BigUint64Array, reading: Reading): Promise<number> {
   const { sources, options } = reading;
   const halves = halvesOf(addresses);
   const isPlain = ({ column }: Source) => column.plain?.layout.rowBytes === options.rowBytes;
@@ -120,6 +123,7 @@ async function readMissing(snapshot: Snapshot, addresses: BigUint64Array, readin
     mapBounded(runs, CONCURRENCY, ({ source, run }) => readRun(snapshot, source, { run, reading })),
     decodeRows(snapshot, addresses, { ...reading, sources: decoded }),
   ]);
+  return decoded.reduce((sum, { missing }) => sum + missing.length, 0);
 }
 
 async function readRun(
