@@ -26,6 +26,11 @@ export function getParts(budgetBytes: number, scope: string): Parts {
   };
 }
 
+/** Evicts the parts of a scope, whatever the budget. */
+export function dropParts(scope: string): void {
+  for (const cache of caches.values()) cache.drop(scope);
+}
+
 /**
  * Of a dataset's memory budget, what parts of its indexes may take, over all workers. Of the rest, half is for vectors that
  * were measured again, half for ranges of files that flat searches scan.

@@ -4,7 +4,7 @@ import type { WorkerPool } from "../pool/pool.ts";
 import { addressDomain } from "../table/row-ids/row-addresses.ts";
 import { RowSet } from "../table/row-set.ts";
 import { getFragment, type Snapshot } from "../table/snapshot.ts";
-import { type FlatQuery, type FlatSearchOptions, searchFlat } from "./flat-search.ts";
+import { type FlatQuery, type FlatSearchOptions, KEPT_COLUMN_SHARE, searchFlat } from "./flat-search.ts";
 import type { FlatAnswer, FlatTask } from "./jobs.ts";
 
 /** Of the memory budget, what the workers together may keep of the files they scan; indexes have the rest. */
@@ -22,8 +22,9 @@ export async function searchFlatOnPool(
   options: FlatSearchOptions & { readonly pool: WorkerPool | null; readonly memoryBudgetBytes: number },
 ): Promise<Pick<FlatAnswer, "nearest">[]> {
   const { pool, signal, onRows } = options;
+  const keptBytes = Math.floor(options.memoryBudgetBytes * KEPT_COLUMN_SHARE);
   if (pool === null || pool.inline || !isReopenable(snapshot)) {
-    return [{ nearest: await searchFlat(snapshot, query, rows, options) }];
+    return [{ nearest: await searchFlat(snapshot, query, rows, { ...options, keptBytes }) }];
   }
   const cacheBytes = Math.floor((options.memoryBudgetBytes * RANGE_SHARE) / pool.numWorkers);
   // The same fragments always fall together: what a worker keeps of them is of use to the next query. Deleted rows are
@@ -35,6 +36,7 @@ export async function searchFlatOnPool(
         query: { ...query, fragmentIds },
         rows: rows && RowSet.empty(addressDomain(snapshot, fragmentIds)).or(rows).toTransferable(),
         cacheBytes,
+        keptBytes: Math.floor(keptBytes / pool.numWorkers),
       };
       // The worker that has the table open, and those fragments' files.
       const affinity = `flat ${part} of ${snapshot.uri}`;

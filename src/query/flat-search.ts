@@ -1,17 +1,27 @@
 import type { RecordBatch } from "apache-arrow";
+import { isLanceError, LanceError } from "../errors.ts";
 import type { RowSelection } from "../format/read/row-ranges.ts";
 import type { LanceField } from "../format/schema.ts";
+import type { PartLease, Parts } from "../index/part-cache.ts";
 import type { NearestRows } from "../index/search.ts";
 import type { VectorType } from "../index/vector-type.ts";
-import { loadCoreKernels } from "../kernels/core.ts";
+import { type CoreKernels, loadCoreKernels } from "../kernels/core.ts";
 import { elementBytes, type QueryVector, viewValues } from "../kernels/element.ts";
 import { countBits } from "../table/bit-words.ts";
 import type { Fragment } from "../table/fragment.ts";
 import type { RowSet } from "../table/row-set.ts";
 import { scanFragment } from "../table/rows/scan-fragment.ts";
-import { streamFixedRows } from "../table/rows/stream-fixed.ts";
+import {
+  type BlockPlace,
+  countRows,
+  planBlocks,
+  type RowBlock,
+  readBlocks,
+  streamFixedRows,
+} from "../table/rows/stream-fixed.ts";
 import { getFragment, type Snapshot } from "../table/snapshot.ts";
 import { createGiveWay } from "../tasks/give-way.ts";
+import { ADDRESS_BYTES, createKeptBlock, getKeptBlocks, type KeptBlock } from "./kept-blocks.ts";
 import type { Metric } from "./scan-options.ts";
 import { cutBits, maskVectors, readVectors, VectorScan } from "./vector-scan.ts";
 
@@ -33,7 +43,12 @@ export interface FlatSearchOptions {
   readonly onRows?: ((fragmentId: number, rows: number) => void) | undefined;
   /** From so many bytes on a column is read past the caches, see {@link streamFixedRows}. */
   readonly leastStreamBytes?: number | undefined;
+  /** Bytes of columns kept in WASM memory between searches; a column that is larger is not kept. Default 0. */
+  readonly keptBytes?: number | undefined;
 }
+
+/** Of a dataset's memory budget, what may be kept of columns that are scanned, over all workers. */
+export const KEPT_COLUMN_SHARE = 0.25;
 
 /** Bytes of vectors in a batch. */
 const BATCH_BYTES = 4 * 1024 * 1024;
@@ -53,9 +68,10 @@ export async function searchFlat(
   rows: RowSet | null,
   options: FlatSearchOptions = {},
 ): Promise<NearestRows[]> {
-  const { signal, onRows, leastStreamBytes: leastBytes } = options;
+  const { signal, onRows, leastStreamBytes: leastBytes, keptBytes = 0 } = options;
   const { field, type } = query;
-  const scan = new VectorScan(await loadCoreKernels(), query);
+  const kernels = await loadCoreKernels();
+  const scan = new VectorScan(kernels, query);
   const giveWay = createGiveWay(signal);
   const rowBytes = type.dimension * elementBytes(type.element);
   const batchRows = Math.max(32, Math.floor(BATCH_BYTES / rowBytes) & ~31);
@@ -71,23 +87,34 @@ export async function searchFlat(
   let current: OpenRead | undefined;
   let next: OpenRead | undefined;
   try {
-    const blocks = reads.every(({ selection }) => selection.kind === "all")
-      ? await streamFixedRows(
-          snapshot,
-          reads.map(({ fragment }) => fragment.id),
-          { field, rowBytes, leastBytes, signal },
-        )
-      : undefined;
-    if (blocks) {
+    if (reads.every(({ selection }) => selection.kind === "all")) {
+      const fragmentIds = reads.map(({ fragment }) => fragment.id);
+      const column = { field, rowBytes, leastBytes, signal };
       const masks = new Map(reads.map(({ fragment, mask }) => [fragment.id, mask]));
-      for await (const { fragmentId, firstRow, numRows, bytes } of blocks) {
+      const cutMask = ({ fragmentId, firstRow, numRows }: Omit<RowBlock, "bytes">) => {
         const whole = masks.get(fragmentId);
-        const mask = whole && cutBits(whole, firstRow, numRows);
-        const values = viewValues(type.element, bytes);
-        await scan.add({ fragmentId, values, numRows, offsets: null, firstOffset: firstRow, mask }, giveWay);
+        return whole && cutBits(whole, firstRow, numRows);
+      };
+      const offer = async (block: RowBlock) => {
+        const { fragmentId, firstRow: firstOffset, numRows } = block;
+        const values = viewValues(type.element, block.bytes);
+        await scan.add({ fragmentId, values, numRows, offsets: null, firstOffset, mask: cutMask(block) }, giveWay);
+      };
+      const places = keptBytes > 0 ? await planBlocks(snapshot, fragmentIds, column) : undefined;
+      const isKept = places && countRows(places) * (rowBytes + ADDRESS_BYTES) <= keptBytes;
+      const blocks = isKept ? undefined : await streamFixedRows(snapshot, fragmentIds, column);
+      if (isKept) {
+        const keep = { snapshot, kernels, rowBytes, parts: getKeptBlocks(snapshot.files, keptBytes), signal };
+        await scanKept(places, keep, {
+          useKept: (block, place) => scan.addKept(block, cutMask(place), giveWay),
+          useRead: offer,
+        });
       }
-      for (const { fragment, numRows } of reads) onRows?.(fragment.id, numRows);
-      return scan.finish();
+      for await (const block of blocks ?? []) await offer(block);
+      if (isKept || blocks) {
+        for (const { fragment, numRows } of reads) onRows?.(fragment.id, numRows);
+        return scan.finish();
+      }
     }
     current = open(reads[0]);
     for (const [i, read] of reads.entries()) {
@@ -118,6 +145,55 @@ export async function searchFlat(
     await Promise.allSettled([current, next].map((one) => one?.batches.return(undefined)));
     scan.free();
   }
+}
+
+/** Blocks that are held first: what is read may take their place. */
+async function scanKept(
+  places: readonly BlockPlace[],
+  keep: {
+    readonly snapshot: Snapshot;
+    readonly kernels: CoreKernels;
+    readonly rowBytes: number;
+    readonly parts: Parts;
+    readonly signal: AbortSignal | undefined;
+  },
+  {
+    useKept,
+    useRead,
+  }: {
+    readonly useKept: (block: KeptBlock, place: BlockPlace) => Promise<void>;
+    readonly useRead: (block: RowBlock) => Promise<void>;
+  },
+): Promise<void> {
+  const { snapshot, kernels, parts, rowBytes, signal } = keep;
+  const use = async (place: BlockPlace, lease: PartLease<KeptBlock>) => {
+    try {
+      await useKept(lease.part, place);
+    } finally {
+      lease.release();
+    }
+  };
+  const missing: BlockPlace[] = [];
+  for (const place of places) {
+    if (parts.has(place.key)) await use(place, await parts.lease(place.key, refuseLoad));
+    else missing.push(place);
+  }
+  let at = 0;
+  for await (const block of readBlocks(snapshot, missing, { rowBytes, signal })) {
+    const place = missing[at++]!;
+    const lease = await parts.lease(place.key, async () => createKeptBlock(kernels, block)).catch(allowFullMemory);
+    await (lease ? use(place, lease) : useRead(block));
+  }
+}
+
+/** What finds no room is compared and not kept. */
+function allowFullMemory(error: unknown): undefined {
+  if (!(isLanceError(error) && error.code === "QUOTA_EXCEEDED")) throw error;
+}
+
+/** What is held is not loaded. */
+function refuseLoad(): never {
+  throw new LanceError("INVALID_ARGUMENT", "a block that is held was to be loaded");
 }
 
 interface OpenRead {

@@ -15,6 +15,8 @@ export interface FlatTask {
   readonly rows: RowSetData | null;
   /** Bytes of fetched file ranges this worker may keep. */
   readonly cacheBytes: number;
+  /** Bytes of columns it may keep as they are compared. */
+  readonly keptBytes: number;
 }
 
 /** What comes back. */
@@ -39,7 +41,7 @@ function keepRanges(table: OpenTable, cacheBytes: number): Snapshot {
 }
 
 async function runFlatSearch(
-  { table: handle, query, rows, cacheBytes }: FlatTask & { readonly table: TableHandle },
+  { table: handle, query, rows, cacheBytes, keptBytes }: FlatTask & { readonly table: TableHandle },
   { signal }: JobContext,
 ): Promise<FlatAnswer> {
   const table = await openTable(handle, signal);
@@ -48,7 +50,9 @@ async function runFlatSearch(
     const allowed = rows && RowSet.fromTransferable(rows);
     const onRows = (fragmentId: number, count: number) => compared.push([fragmentId, count]);
     const snapshot = keepRanges(table, cacheBytes);
-    const nearest = await searchFlat(snapshot, query, allowed, { signal, onRows });
+    // Nothing of a table that nobody shares outlives the job.
+    const kept = table.key === null ? 0 : keptBytes;
+    const nearest = await searchFlat(snapshot, query, allowed, { signal, onRows, keptBytes: kept });
     const buffers = nearest.flatMap(({ rowIds, distances }) => [rowIds.buffer, distances.buffer] as ArrayBuffer[]);
     return withTransfer({ nearest, compared }, buffers);
   } finally {

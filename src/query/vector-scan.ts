@@ -10,6 +10,7 @@ import type { WasmBuffer } from "../kernels/memory.ts";
 import type { TopK } from "../kernels/top-k.ts";
 import type { GiveWay } from "../tasks/give-way.ts";
 import type { FlatQuery } from "./flat-search.ts";
+import { ADDRESS_BYTES, type KeptBlock } from "./kept-blocks.ts";
 
 /** Rows of one fragment, as they were read. */
 export interface VectorBatch {
@@ -77,6 +78,19 @@ export class VectorScan {
         const pause = giveWay();
         if (pause) await pause;
       }
+    }
+  }
+
+  /** Offers the rows of a block that is kept: nothing is copied. The block is in use until it is done. */
+  async addKept({ vectors, rowIds }: KeptBlock, mask: Uint8Array | undefined, giveWay: GiveWay): Promise<void> {
+    const { type, metric, queries, distanceRange } = this.#query;
+    const { element, dimension } = type;
+    const { lower, upper } = boundDistances(distanceRange);
+    const numRows = rowIds.byteLength / ADDRESS_BYTES;
+    for (const [i, query] of queries.entries()) {
+      this.#best[i]!.scanFlat({ metric, element, query, vectors, rowIds, numRows, dimension, mask, lower, upper });
+      const pause = giveWay();
+      if (pause) await pause;
     }
   }
 

@@ -12,7 +12,10 @@ export interface RowBlock {
   readonly bytes: Uint8Array;
 }
 
-interface Part extends Omit<RowBlock, "bytes"> {
+/** Where rows of one fragment lie, one after another. */
+export interface BlockPlace extends Omit<RowBlock, "bytes"> {
+  /** Names the rows: files are write-once. */
+  readonly key: string;
   readonly path: string;
   readonly offset: number;
 }
@@ -44,27 +47,49 @@ export async function streamFixedRows(
     readonly signal?: AbortSignal | undefined;
   },
 ): Promise<AsyncGenerator<RowBlock, void, undefined> | undefined> {
-  const { field, rowBytes, leastBytes = LEAST_BYTES, signal } = options;
-  if (snapshot.store.capabilities?.gapBytes !== undefined) return undefined;
-  const columns = await locateFixedColumn(snapshot, field, new Set(fragmentIds), signal);
-  const parts: Part[] = [];
-  let numRows = 0;
-  for (const id of fragmentIds) {
-    const { plain, numRows: ofFragment } = columns.get(id)!;
-    if (plain?.layout.rowBytes !== rowBytes) return undefined;
-    parts.push(...cutBlocks(id, plain, Math.max(1, Math.floor(BLOCK_BYTES / rowBytes))));
-    numRows += ofFragment;
-  }
-  return numRows * rowBytes < leastBytes ? undefined : readBlocks(snapshot, parts, { rowBytes, signal });
+  const { rowBytes, leastBytes = LEAST_BYTES, signal } = options;
+  const blocks = await planBlocks(snapshot, fragmentIds, options);
+  if (!blocks || countRows(blocks) * rowBytes < leastBytes) return undefined;
+  return readBlocks(snapshot, blocks, { rowBytes, signal });
 }
 
-function cutBlocks(fragmentId: number, { path, layout }: NonNullable<FixedColumn["plain"]>, blockRows: number): Part[] {
+/**
+ * Where the blocks of {@link streamFixedRows} lie, of a column of any size.
+ * @throws CORRUPT, UNSUPPORTED, IO, ABORTED
+ */
+export async function planBlocks(
+  snapshot: Snapshot,
+  fragmentIds: readonly number[],
+  options: { readonly field: LanceField; readonly rowBytes: number; readonly signal?: AbortSignal | undefined },
+): Promise<BlockPlace[] | undefined> {
+  const { field, rowBytes, signal } = options;
+  if (snapshot.store.capabilities?.gapBytes !== undefined) return undefined;
+  const columns = await locateFixedColumn(snapshot, field, new Set(fragmentIds), signal);
+  const blocks: BlockPlace[] = [];
+  for (const id of fragmentIds) {
+    const { plain, key } = columns.get(id)!;
+    if (plain?.layout.rowBytes !== rowBytes) return undefined;
+    blocks.push(...cutBlocks(id, { ...plain, key }, Math.max(1, Math.floor(BLOCK_BYTES / rowBytes))));
+  }
+  return blocks;
+}
+
+export function countRows(blocks: readonly Pick<RowBlock, "numRows">[]): number {
+  return blocks.reduce((sum, { numRows }) => sum + numRows, 0);
+}
+
+function cutBlocks(
+  fragmentId: number,
+  { path, layout, key }: NonNullable<FixedColumn["plain"]> & { readonly key: string },
+  blockRows: number,
+): BlockPlace[] {
   const { rowBytes, starts, offsets } = layout;
-  const parts: Part[] = [];
+  const blocks: BlockPlace[] = [];
   for (let page = 0; page < offsets.length; page++) {
     for (let firstRow = starts[page]!; firstRow < starts[page + 1]!; firstRow += blockRows) {
       const numRows = Math.min(blockRows, starts[page + 1]! - firstRow);
-      parts.push({
+      blocks.push({
+        key: `${fragmentId} ${firstRow} ${key}`,
         fragmentId,
         path,
         firstRow,
@@ -73,13 +98,14 @@ function cutBlocks(fragmentId: number, { path, layout }: NonNullable<FixedColumn
       });
     }
   }
-  return parts;
+  return blocks;
 }
 
-async function* readBlocks(
+/** Reads blocks, one after another. @throws CORRUPT, IO, ABORTED */
+export async function* readBlocks(
   { store }: Snapshot,
-  parts: readonly Part[],
-  { rowBytes, signal }: { readonly rowBytes: number; readonly signal: AbortSignal | undefined },
+  parts: readonly BlockPlace[],
+  { rowBytes, signal }: { readonly rowBytes: number; readonly signal?: AbortSignal | undefined },
 ): AsyncGenerator<RowBlock, void, undefined> {
   const largest = parts.reduce((most, { numRows }) => Math.max(most, numRows), 0);
   const buffers = Array.from({ length: READS_AHEAD + 1 }, () => new Uint8Array(largest * rowBytes));
