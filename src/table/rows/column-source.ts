@@ -1,6 +1,7 @@
 import type { Data } from "apache-arrow";
 import { LanceError, throwIfAborted } from "../../errors.ts";
 import type { LanceField } from "../../format/schema.ts";
+import { createRandom } from "../../random.ts";
 import { readDeletions } from "../deletions/deletions.ts";
 import { listLiveOffsets } from "../deletions/live-offsets.ts";
 import type { Fragment } from "../fragment.ts";
@@ -167,15 +168,4 @@ function createIdentifier(fragment: Fragment, stable: boolean): (offsets: Uint32
   if (!stable) return (offsets) => addressesOf(fragment.id, offsets);
   const ids = readFragmentPieces(fragment);
   return (offsets) => pickRowIds(ids, offsets);
-}
-
-/** mulberry32 (T. Ettinger, public domain): the same rows for the same seed, everywhere. */
-function createRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
 }

@@ -1,5 +1,6 @@
 import { fromHalf, toHalf, type VectorElement } from "../../../kernels/element.ts";
 import type { RabitRotation } from "../../../kernels/rabit-layout.ts";
+import { createRandom } from "../../../random.ts";
 import type { GiveWay } from "../../../tasks/give-way.ts";
 
 /**
@@ -56,15 +57,4 @@ function multiply(a: Float64Array, b: Float64Array): number {
 function subtractProjection(row: Float64Array, unit: Float64Array): void {
   const share = multiply(row, unit);
   for (let i = 0; i < row.length; i++) row[i]! -= share * unit[i]!;
-}
-
-/** mulberry32 (T. Ettinger, public domain). */
-function createRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
