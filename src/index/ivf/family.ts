@@ -6,6 +6,7 @@ import { settleAll } from "../../tasks/settle-all.ts";
 import { decodeBase64 } from "../base64.ts";
 import { checkSame } from "../incompatible.ts";
 import type { IndexParams } from "../params.ts";
+import { hasSameBytes } from "../same-bytes.ts";
 import type { ColumnSource, FamilyContext, IndexFamily, OpenSegment, RowIdMap, SegmentWriter } from "../segment.ts";
 import { getVectorType, type VectorType } from "../vector-type.ts";
 import { decodeDetails, encodeDetails, readDetailParams } from "./details.ts";
@@ -171,10 +172,6 @@ async function openCompatible(
 
 const SHARE_MODEL =
   "A merge needs one shared model: train once and give `model` to every build, or commit the segments without merging.";
-
-function hasSameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
-}
 
 function keepRow(rows: RowSet): RowIdMap {
   return (rowIds) => {

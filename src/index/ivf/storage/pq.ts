@@ -2,6 +2,7 @@ import { LanceError } from "../../../errors.ts";
 import { fromHalf, toHalf } from "../../../kernels/element.ts";
 import { checkCodebookLength, countCodeBytes, type ProductCodebook } from "../../../kernels/product-codes.ts";
 import { readIntegerParam } from "../../params.ts";
+import { hasSameBytes } from "../../same-bytes.ts";
 import { createListColumn } from "./list-column.ts";
 import { countTrainingRows, decodeRows, encodeRows, takesResiduals, trainCodebook } from "./pq-coding.ts";
 import { readProductModel, writeProductMetadata } from "./pq-metadata.ts";
@@ -165,9 +166,7 @@ function refuseSubVectors(dimension: number, numSubVectors: number, numBits: 4 |
 
 function isSameCodebook(a: ProductModel, b: ProductModel): boolean {
   const isSameShape = a.numBits === b.numBits && a.numSubVectors === b.numSubVectors;
-  return (
-    isSameShape && a.codebook.length === b.codebook.length && a.codebook.every((byte, i) => byte === b.codebook[i])
-  );
+  return isSameShape && hasSameBytes(a.codebook, b.codebook);
 }
 
 /** Byte j of row i from place j × n + i to i × rowBytes + j. */
