@@ -43,7 +43,10 @@ export interface NearestOptions {
    * partitions are probed and more of a graph is seen. At least 1, the default; need not be whole.
    */
   readonly oversampleFactor?: number | undefined;
-  /** Only distances in [lower, upper); `null` leaves a side open. */
+  /**
+   * Only distances in [lower, upper); `null` leaves a side open. With codes (SQ, PQ, RQ) the lower side is judged by their
+   * distances first, so that rows close to it may be missed: `useIndex: false` finds all.
+   */
   readonly distanceRange?: readonly [number | null, number | null] | undefined;
   /** `false`: compare with every row. Default true. */
   readonly useIndex?: boolean | undefined;
