@@ -8,8 +8,15 @@ import { joinIdentity } from "./identity.ts";
 import type { StoreKind } from "./open-store.ts";
 import { assertPath, assertPrefix, comparePaths, createTempName, isStaleTempName, isTempName } from "./paths.ts";
 import { assertRange, resolveRange } from "./ranges.ts";
-import type { ListedObject, Store } from "./store.ts";
+import { SharedFiles } from "./shared-files.ts";
+import type { GetResult, ListedObject, Store } from "./store.ts";
 import { pathExistsError, toStoreError } from "./store-errors.ts";
+
+/** An open file, and its length when it was opened. */
+interface OpenFile {
+  readonly handle: FileHandle;
+  readonly size: number;
+}
 
 /** One read call: small enough that an abort is seen soon, large enough to cost nothing. */
 const READ_STEP_BYTES = 16 * 1024 * 1024;
@@ -23,6 +30,7 @@ const READ_STEP_BYTES = 16 * 1024 * 1024;
 export function createNodeFsStore(directory: string): Store {
   const root = resolve(directory.startsWith("file:") ? fileURLToPath(directory) : directory);
   const locate = (path: string) => join(root, ...path.split("/"));
+  const files = new SharedFiles<OpenFile>();
   return {
     capabilities: { write: true, list: true, ranges: true, atomicCreate: true, durable: true },
     identity: joinIdentity("file:", root),
@@ -31,17 +39,20 @@ export function createNodeFsStore(directory: string): Store {
       assertPath(path);
       assertRange(range);
       throwIfAborted(options?.signal);
-      const file = await openForRead(locate(path), path);
-      if (!file) return undefined;
+      const target = locate(path);
+      const open = () => openForRead(target, path);
+      const read = async (file: OpenFile | undefined): Promise<GetResult | undefined> => {
+        if (!file) return undefined;
+        const { start, end } = resolveRange(range, file.size);
+        const into = options?.transient ? options.into : undefined;
+        const bytes = await readSpan(file.handle, { start, end, path, into, signal: options?.signal });
+        return { bytes, totalBytes: file.size };
+      };
       try {
-        const { size } = file;
-        const { start, end } = resolveRange(range, size);
-        const span = { start, end, path, into: options?.transient ? options.into : undefined, signal: options?.signal };
-        return { bytes: await readSpan(file.handle, span), totalBytes: size };
+        // The names of these files are never used again; another process may put a new file in the place of others.
+        return await (isNamedOnce(path) ? files : new SharedFiles<OpenFile>()).withFile(target, open, read);
       } catch (error) {
         throw toStoreError(error, "read", path);
-      } finally {
-        await file.handle.close();
       }
     },
     async put(path, bytes, options) {
@@ -52,7 +63,7 @@ export function createNodeFsStore(directory: string): Store {
       const writer = createGuardedWriter({
         path,
         signal: options.signal,
-        sink: createTempFileSink({ ...temp, root, target, path, mode: options.mode }),
+        sink: createTempFileSink({ ...temp, files, root, target, path, mode: options.mode }),
       });
       await writer.write(bytes);
       await writer.close();
@@ -65,7 +76,7 @@ export function createNodeFsStore(directory: string): Store {
       return createGuardedWriter({
         path,
         signal: options?.signal,
-        sink: createTempFileSink({ ...temp, root, target, path, mode: "overwrite" }),
+        sink: createTempFileSink({ ...temp, files, root, target, path, mode: "overwrite" }),
       });
     },
     async *list(prefix, options) {
@@ -86,6 +97,7 @@ export function createNodeFsStore(directory: string): Store {
       const target = locate(path);
       try {
         await unlink(target);
+        files.forget(target);
       } catch (error) {
         if (isMissing(error)) return;
         throw toStoreError(error, "delete", path);
@@ -93,6 +105,11 @@ export function createNodeFsStore(directory: string): Store {
       await pruneDirectories(root, dirname(target));
     },
   };
+}
+
+/** Data files and those of indexes: their names are drawn once, and never used again. */
+function isNamedOnce(path: string): boolean {
+  return /(^|\/)(data|_indices)\//.test(path);
 }
 
 /** `file://` URLs and plain paths. */
@@ -103,7 +120,7 @@ export const nodeFsStoreKind: StoreKind = {
   reopen: (description) => createNodeFsStore(String(description.directory)),
 };
 
-async function openForRead(target: string, path: string): Promise<{ handle: FileHandle; size: number } | undefined> {
+async function openForRead(target: string, path: string): Promise<OpenFile | undefined> {
   let handle: FileHandle | undefined;
   try {
     handle = await open(target, "r");
@@ -180,9 +197,15 @@ async function pruneDirectories(root: string, directory: string): Promise<void> 
 }
 
 function createTempFileSink(
-  file: TempFile & { root: string; target: string; path: string; mode: "create" | "overwrite" },
+  file: TempFile & {
+    files: SharedFiles<OpenFile>;
+    root: string;
+    target: string;
+    path: string;
+    mode: "create" | "overwrite";
+  },
 ) {
-  const { handle, temp, root, target, path, mode } = file;
+  const { handle, temp, files, root, target, path, mode } = file;
   return {
     async write(bytes: Uint8Array) {
       let done = 0;
@@ -193,6 +216,7 @@ function createTempFileSink(
       await handle.close();
       if (mode === "create") await linkNew(temp, target, path);
       else await rename(temp, target);
+      files.forget(target);
       await syncDirectory(dirname(target));
     },
     async discard() {
