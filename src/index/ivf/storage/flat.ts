@@ -45,6 +45,7 @@ function createFlatQuery({ type, metric }: StorageShape, query: QueryVector): Pa
     },
     searchGraph: (topK, { values, rowIds, numRows }, search) =>
       topK.searchFlat({ metric: compared, element, query, dimension, vectors: values, rowIds, numRows, ...search }),
+    hasTies: element === "u8",
   };
 }
 

@@ -53,6 +53,8 @@ export interface PartitionQuery {
    * @returns distances computed; 0 where fewer rows than needed were found: then none is offered
    */
   searchGraph?(topK: TopK, partition: StoredSlice, search: ScanLimits & GraphWalk): number;
+  /** Whether many rows are equally far, as bits are: which of them a graph finds is then decided by the walk. */
+  readonly hasTies?: boolean;
 }
 
 /** What a graph over stored rows compares. */

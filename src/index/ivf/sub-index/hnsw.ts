@@ -66,7 +66,9 @@ export const hnswSubIndex: SubIndex = {
     const bits = mask ? selectMaskBits(mask, partition, { first: 0, numRows }) : undefined;
     const selected = bits?.count ?? numRows;
     if (selected === 0) return { selected, comparisons: 0 };
-    if (selected * selected <= WALK_COST * ef * numRows) return scanPartition(topK, partition, search, giveWay);
+    // Of equally far rows native names those its walk comes to, and scans only below a tenth of the rows: so do we.
+    const isScanned = query.hasTies ? selected < numRows / 10 : selected * selected <= WALK_COST * ef * numRows;
+    if (isScanned) return scanPartition(topK, partition, search, giveWay);
     // Rows nearer than `lower` are walked over; how many are left is not known.
     const needed = lower === undefined ? Math.min(k, selected) : 0;
     const limits = { mask: selected < numRows ? bits?.bytes : undefined, lower, upper };

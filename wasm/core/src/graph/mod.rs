@@ -2,6 +2,7 @@
 
 #[allow(clippy::module_inception)]
 mod graph;
+mod ties;
 mod top_k;
 mod walk;
 
@@ -112,6 +113,10 @@ impl GraphSearch<'_> {
             let computed = search(self.graph, rows, &wanted, &mut scratch)?;
             if scratch.results.len() < self.needed {
                 return Ok(0);
+            }
+            if self.has_ties {
+                // Equally far rows beyond the k-th would else take places by their row ids.
+                scratch.results.truncate(best.capacity());
             }
             for &(distance, row) in &scratch.results {
                 if self.range.contains(distance) {

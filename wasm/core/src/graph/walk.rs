@@ -2,6 +2,7 @@
 //! nearest.
 
 use super::graph::LoadedGraph;
+use super::ties::walk_tied;
 use lancelet_common::error::{KernelError, Result};
 use lancelet_common::graph::{key_of, value_of, Pool, Visited};
 use std::cmp::Reverse;
@@ -13,9 +14,9 @@ const MAX_POOL: usize = 1024;
 /// What a search needs beside the graph; kept between searches.
 #[derive(Default)]
 pub struct Scratch {
-    visited: Visited,
+    pub visited: Visited,
     pool: Pool,
-    batch: Vec<u32>,
+    pub batch: Vec<u32>,
     near: BinaryHeap<Reverse<(u32, u32)>>,
     found: BinaryHeap<(u32, u32)>,
     /// The rows found, with their distances.
@@ -44,7 +45,7 @@ pub trait Compare {
 
 impl Wanted<'_> {
     #[inline(always)]
-    fn admits(&self, distance: f32, row: u32) -> bool {
+    pub fn admits(&self, distance: f32, row: u32) -> bool {
         let is_masked = self
             .mask
             .is_some_and(|mask| mask[row as usize >> 3] & (1 << (row & 7)) == 0);
@@ -69,8 +70,10 @@ pub fn search(
         key_of(rows.distance(row))
     });
     scratch.visited.insert(entry.1);
-    let is_plain = wanted.mask.is_none() && wanted.lower.is_none() && !wanted.has_ties;
-    computed += if is_plain && wanted.ef <= MAX_POOL {
+    let is_plain = wanted.mask.is_none() && wanted.lower.is_none();
+    computed += if wanted.has_ties {
+        walk_tied(graph, rows, wanted, entry, scratch)?
+    } else if is_plain && wanted.ef <= MAX_POOL {
         walk_plain(graph, rows, wanted.ef, entry, scratch)?
     } else {
         walk_wanted(graph, rows, wanted, entry, scratch)?
@@ -90,7 +93,7 @@ fn descend(graph: &LoadedGraph, mut key_to: impl FnMut(u32) -> u32) -> (u32, u32
             for &next in level.lists.of(from as u32) {
                 let row = level.rows[next as usize];
                 let found = (key_to(row), row);
-                if found < best {
+                if found.0 < best.0 {
                     best = found;
                     place = next as usize;
                 }
@@ -193,7 +196,7 @@ fn walk_wanted(
 
 /// Neighbours that were not seen. Apart from comparing them, so that their reads overlap.
 #[inline(always)]
-fn gather(
+pub fn gather(
     graph: &LoadedGraph,
     rows: &impl Compare,
     row: u32,
@@ -212,7 +215,7 @@ fn gather(
     Ok(())
 }
 
-fn reserve<T>(values: &mut Vec<T>, additional: usize) -> Result<()> {
+pub fn reserve<T>(values: &mut Vec<T>, additional: usize) -> Result<()> {
     values
         .try_reserve(additional)
         .map_err(|_| KernelError::OutOfMemory)

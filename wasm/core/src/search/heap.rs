@@ -45,6 +45,11 @@ impl BestK {
         }
     }
 
+    /// Rows it keeps at most.
+    pub fn capacity(&self) -> usize {
+        self.k
+    }
+
     pub fn len(&self) -> usize {
         self.heap.len()
     }
