@@ -6,9 +6,11 @@ import { createRandom, loadPackage } from "../support.mjs";
 const COLUMN = "vector";
 const BATCH_ROWS = 4096;
 const CLUSTERS = 1000;
-/** Of a vector around its cluster's centre, beside a centre's own values of −1 to 1. */
+const DIRECTIONS = 16;
+/** Along a direction, beside a centre's own values of −1 to 1. */
 const SPREAD = 0.35;
 const K = 10;
+const VALUES_PER_CODE = 4;
 
 const [step, given] = process.argv.slice(2);
 const options = JSON.parse(given);
@@ -42,24 +44,30 @@ function* drawBatches(schema, rows, dimension) {
   }
 }
 
-/** Fills vectors around centres that are the same in every process. */
+/** Fills vectors around centres, spread along few directions as embeddings are; the same ones in every process. */
 function createClusters(dimension, seed = 1) {
-  const centres = createRandom(7);
-  const centre = Float32Array.from({ length: CLUSTERS * dimension }, () => 2 * centres() - 1);
+  const shared = createRandom(7);
+  const drawAll = (count) => Float32Array.from({ length: count * dimension }, () => 2 * shared() - 1);
+  const centres = drawAll(CLUSTERS);
+  const directions = drawAll(DIRECTIONS);
   const random = createRandom(seed);
   return (vector) => {
     const at = Math.floor(random() * CLUSTERS) * dimension;
-    // Three uniform numbers are near enough to a normal one.
-    for (let i = 0; i < dimension; i++) {
-      vector[i] = centre[at + i] + SPREAD * 2 * (random() + random() + random() - 1.5);
+    vector.set(centres.subarray(at, at + dimension));
+    for (let direction = 0; direction < DIRECTIONS; direction++) {
+      // Three uniform numbers are near enough to a normal one.
+      const weight = SPREAD * 2 * (random() + random() + random() - 1.5);
+      const from = direction * dimension;
+      for (let i = 0; i < dimension; i++) vector[i] += weight * directions[from + i];
     }
   };
 }
 
-async function build({ path, family, workers, budgetBytes }) {
+async function build({ path, family, dimension, workers, budgetBytes }) {
   const pool = createPool({ numWorkers: workers });
   const dataset = await openDataset(path, { pool, memoryBudgetBytes: budgetBytes });
-  await dataset.createIndex(COLUMN, family, { metric: "l2" });
+  const params = family.endsWith("PQ") ? { numSubVectors: dimension / VALUES_PER_CODE } : {};
+  await dataset.createIndex(COLUMN, family, { metric: "l2", ...params });
   await dataset.close();
   await pool.close();
 }
