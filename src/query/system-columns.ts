@@ -1,4 +1,5 @@
 import type { LanceField, LanceSchema } from "../format/schema.ts";
+import { countBelow } from "../search-sorted.ts";
 import { readDeletions } from "../table/deletions/deletions.ts";
 import type { Fragment } from "../table/fragment.ts";
 import { halvesOf } from "../table/row-ids/row-addresses.ts";
@@ -91,18 +92,6 @@ async function countOffsets(
     result[i] = BigInt(starts.get(id)! + offset - (deleted === null ? 0 : countBelow(deleted, offset)));
   }
   return result;
-}
-
-/** How many ascending values are below a bound. */
-function countBelow(values: Uint32Array, bound: number): number {
-  let low = 0;
-  let high = values.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (values[middle]! < bound) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 /** Decoded versions of the fragment read last, 8 bytes a row: scans go fragment by fragment. */

@@ -1,5 +1,8 @@
 import { Field, FixedSizeList, Float32, Int32, Schema, type Table, Utf8 } from "apache-arrow";
 import type { Dataset } from "../../src/dataset/dataset.ts";
+import { createRandom } from "../../src/random.ts";
+
+export { createRandom };
 
 export const DIMENSION = 8;
 
@@ -17,17 +20,6 @@ export type Row = {
   readonly name: string | null;
   readonly vector: readonly number[] | null;
 };
-
-/** The same numbers for the same seed (mulberry32). */
-export function createRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
-}
 
 export function makeVector(random: () => number): number[] {
   return Array.from({ length: DIMENSION }, () => Math.fround(random() * 2 - 1));

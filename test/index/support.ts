@@ -14,6 +14,8 @@ import { createTable } from "../../src/write/create-table.ts";
 import { toRecordBatches } from "../../src/write/input/input.ts";
 import { appendRows } from "../../src/write/rows/append-rows.ts";
 
+export { createRandom } from "../../src/random.ts";
+
 /** A value of a test column: `null`, a literal as queries take it, or a vector, of any item type. */
 export type Value = boolean | number | bigint | string | Float32Array | null;
 
@@ -21,17 +23,6 @@ export const URI = "memory://index-test";
 
 /** Runs the jobs on this thread. */
 export const inlinePool: WorkerPool = createInlinePool(jobHandlers);
-
-/** The same numbers for the same seed (mulberry32). */
-export function createRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
-}
 
 /** One batch of columns `id` and `v`. */
 export function makeBatch(type: DataType, values: readonly Value[], firstId = 0): RecordBatch {

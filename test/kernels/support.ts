@@ -1,15 +1,6 @@
 import fc from "fast-check";
 
-/** Numbers in [0, 1) that a seed decides. */
-export function createRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+export { createRandom } from "../../src/random.ts";
 
 /** `count` values around zero. */
 export function randomVector(count: number, random: () => number): Float32Array<ArrayBuffer> {

@@ -1,12 +1,12 @@
 import { LanceError } from "../../errors.ts";
 import { loadBuildKernels } from "../../kernels/build.ts";
+import { hasSameBytes } from "../../same-bytes.ts";
 import { halvesOf, NO_ROW } from "../../table/row-ids/row-addresses.ts";
 import type { RowSet } from "../../table/row-set.ts";
 import { settleAll } from "../../tasks/settle-all.ts";
 import { decodeBase64 } from "../base64.ts";
 import { checkSame } from "../incompatible.ts";
 import type { IndexParams } from "../params.ts";
-import { hasSameBytes } from "../same-bytes.ts";
 import type { ColumnSource, FamilyContext, IndexFamily, OpenSegment, RowIdMap, SegmentWriter } from "../segment.ts";
 import { getVectorType, type VectorType } from "../vector-type.ts";
 import { decodeDetails, encodeDetails, readDetailParams } from "./details.ts";

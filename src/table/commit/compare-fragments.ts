@@ -1,11 +1,12 @@
 import { toBinary } from "@bufbuild/protobuf";
 import { DataFileSchema, type DataFragment, DeletionFileSchema } from "../../proto/gen/lance/table_pb.ts";
+import { hasSameBytes } from "../../same-bytes.ts";
 
 /** Whether two states of a fragment have the same data files, to the byte. */
 export function sameFiles(a: DataFragment, b: DataFragment): boolean {
   return (
     a.files.length === b.files.length &&
-    a.files.every((file, i) => sameBytes(toBinary(DataFileSchema, file), toBinary(DataFileSchema, b.files[i]!)))
+    a.files.every((file, i) => hasSameBytes(toBinary(DataFileSchema, file), toBinary(DataFileSchema, b.files[i]!)))
   );
 }
 
@@ -14,7 +15,7 @@ export function sameDeletions(a: DataFragment, b: DataFragment): boolean {
   const left = a.deletionFile;
   const right = b.deletionFile;
   if (left === undefined || right === undefined) return left === right;
-  return sameBytes(toBinary(DeletionFileSchema, left), toBinary(DeletionFileSchema, right));
+  return hasSameBytes(toBinary(DeletionFileSchema, left), toBinary(DeletionFileSchema, right));
 }
 
 /** Whether some fields still lie in the same columns of the same files. */
@@ -25,8 +26,4 @@ export function sameColumns(a: DataFragment, b: DataFragment, fields: readonly n
       .map((file) => `${file.baseId ?? ""}:${file.path}:${file.columnIndices[file.fields.indexOf(field)]}`)
       .join();
   return fields.every((field) => locate(a, field) === locate(b, field));
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }

@@ -1,8 +1,8 @@
 import { LanceError } from "../../../errors.ts";
 import { fromHalf, toHalf } from "../../../kernels/element.ts";
 import { checkCodebookLength, countCodeBytes, type ProductCodebook } from "../../../kernels/product-codes.ts";
+import { hasSameBytes } from "../../../same-bytes.ts";
 import { readIntegerParam } from "../../params.ts";
-import { hasSameBytes } from "../../same-bytes.ts";
 import { createListColumn } from "./list-column.ts";
 import { countTrainingRows, decodeRows, encodeRows, takesResiduals, trainCodebook } from "./pq-coding.ts";
 import { readProductModel, writeProductMetadata } from "./pq-metadata.ts";

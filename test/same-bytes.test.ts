@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { hasSameBytes } from "../../src/index/same-bytes.ts";
+import { hasSameBytes } from "../src/same-bytes.ts";
 
 test("bytes are the same where all are", () => {
   const bytes = Uint8Array.from({ length: 1000 }, (_, i) => i);
