@@ -5,20 +5,22 @@ import { Transaction_CreateIndexSchema } from "../proto/gen/lance/transaction_pb
 import { formatUuid } from "../store/uuid.ts";
 import { commit } from "../table/commit/commit.ts";
 import { requireWritable } from "../table/commit/publish.ts";
+import { type FragReuse, loadFragReuse } from "../table/row-ids/frag-reuse.ts";
 import { openVersion, type Snapshot } from "../table/snapshot.ts";
 import { settleAll } from "../tasks/settle-all.ts";
 import { checkFiles, checkFragments, planReplacement } from "./check-commit.ts";
 import { checkIndexName } from "./check-name.ts";
 import { checkSegmentSet } from "./check-segments.ts";
 import { getColumnField } from "./fields.ts";
-import { toIndexMetadata } from "./metadata.ts";
+import { getEffectiveCoverage, toIndexMetadata } from "./metadata.ts";
 import { locateSegment } from "./open-segment.ts";
 import { getFamily } from "./registry.ts";
 import type { IndexSegment } from "./segment.ts";
 
 /**
  * Publishes segments as one logical index, in one transaction. Committed segments of the same name that the new ones
- * wholly cover are replaced, disjoint ones stay; also those that another writer commits at the same moment.
+ * wholly cover are replaced, disjoint ones stay; also those that another writer commits at the same moment. Fragments
+ * dropped or rewritten since a segment was built leave its coverage, and a segment without any is left out.
  *
  * Every file is durable before: each is looked at with its recorded size, and vector segments' headers are read.
  * @throws INVALID_ARGUMENT (no segment, no name), SEGMENT_OVERLAP (a fragment or a uuid twice; an existing segment
@@ -40,13 +42,16 @@ export async function commitExistingIndexSegments(
     try {
       return await commitIndices(at, prepared.newIndices, prepared.removed, signal);
     } catch (error) {
-      if (!isRetryable(error) || attempt === MAX_ATTEMPTS) throw error;
-      // Another writer committed to the same name. Where its segments and these are disjoint, both stand.
-      at = await openVersion(snapshot, { signal });
+      const version = findIndexConflict(error);
+      if (version === undefined || attempt === MAX_ATTEMPTS) throw error;
+      // Another writer committed to the same name. Where its segments and these are disjoint, both stand. What came
+      // after that version is still to be judged.
+      at = await openVersion(snapshot, { version, signal });
       prepared = await prepareCommit(at, name, column, segments, signal).catch((cause: unknown) => {
         // The segments were right for the version they were built at: what became of it since is a conflict.
         if (!isLanceError(cause) || FAILURES.has(cause.code)) throw cause;
-        throw new LanceError("COMMIT_CONFLICT", `${error.message}. ${cause.message}`, error.details, { cause });
+        const { message, details } = error as LanceError;
+        throw new LanceError("COMMIT_CONFLICT", `${message}. ${cause.message}`, details, { cause });
       });
       if (prepared.removed.some((index) => !replaced.has(getUuid(index)))) throw error;
     }
@@ -68,19 +73,58 @@ async function prepareCommit(
   requireWritable(snapshot.store, snapshot.uri);
   const field = getColumnField(snapshot, column);
   await checkSegmentSet(segments, field, snapshot.version);
-  const { removed, kept } = await planReplacement(snapshot, name, field, segments);
+  const reuse = await loadFragReuse(snapshot);
+  const standing = segments.map((segment) => findStanding(snapshot, segment, reuse));
+  const effective = standing.map(({ segment, fragmentIds }) => ({ ...segment, fragmentIds }));
+  const { removed, kept } = await planReplacement(snapshot, name, field, effective);
   await checkFragments(snapshot, segments, field, signal);
+  const recorded = standing.filter(({ isGone }) => !isGone).map(({ segment }) => segment);
+  if (recorded.length === 0) throw allGone(snapshot, segments);
   const family = await getFamily(segments[0]!);
   await settleAll(segments.map((segment) => checkFiles(snapshot, segment, family, signal)));
   await family.checkCompatible(
     [...kept, ...segments].map((segment) => locateSegment(snapshot, segment)),
     "commit",
   );
-  return { newIndices: await settleAll(segments.map((segment) => toIndexMetadata({ ...segment, name }))), removed };
+  return { newIndices: await settleAll(recorded.map((segment) => toIndexMetadata({ ...segment, name }))), removed };
 }
 
-function isRetryable(error: unknown): error is LanceError {
-  return isLanceError(error, "COMMIT_CONFLICT") && error.details.retryable === true;
+/** A segment as a version can take it. */
+interface Standing {
+  /** Its coverage as it is recorded: without fragments that are gone, which an older segment may still name. */
+  readonly segment: IndexSegment;
+  /** What it answers for, in the fragments of now. */
+  readonly fragmentIds: readonly number[];
+  /** Every fragment it was built of was dropped or rewritten since. */
+  readonly isGone: boolean;
+}
+
+function findStanding(snapshot: Snapshot, segment: IndexSegment, reuse: FragReuse | null): Standing {
+  const live = getEffectiveCoverage(segment, snapshot);
+  const mapped = reuse?.mapFragments(segment.fragmentIds) ?? segment.fragmentIds;
+  const fragmentIds = getEffectiveCoverage({ ...segment, fragmentIds: mapped }, snapshot);
+  // Where the history of moves is what leads to the rows, the ids it starts from stay.
+  const isMoved = fragmentIds.length > live.length;
+  return {
+    segment: isMoved ? segment : { ...segment, fragmentIds: live },
+    fragmentIds,
+    isGone: fragmentIds.length === 0 && segment.fragmentIds.length > 0,
+  };
+}
+
+function allGone(snapshot: Snapshot, segments: readonly IndexSegment[]): LanceError {
+  const uuids = segments.map(({ uuid }) => uuid);
+  return new LanceError(
+    "COMMIT_CONFLICT",
+    `every fragment that segments ${uuids.join(", ")} cover was dropped or rewritten by version ${snapshot.version}: build them again on that version`,
+    { retryable: true, segments: uuids, version: snapshot.version },
+  );
+}
+
+/** The version that another writer's index of the same name came with, where that is all that stood against a commit. */
+function findIndexConflict(error: unknown): number | undefined {
+  if (!isLanceError(error, "COMMIT_CONFLICT") || error.details.retryable !== true) return undefined;
+  return error.details.conflictingOperation === "createIndex" ? (error.details.version as number) : undefined;
 }
 
 function getUuid(index: IndexMetadata): string {

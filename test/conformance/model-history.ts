@@ -45,6 +45,8 @@ export interface ModelVersion {
   readonly operation: string | null;
   readonly rows: readonly ModelRow[];
   readonly config: Readonly<Record<string, string>>;
+  /** Fragments recorded by each segment of each index; no two of one index may share any, dead ones included. */
+  readonly coverage: Readonly<Record<string, readonly (readonly number[])[]>>;
 }
 
 /** Rows that all writers change. They stand in version 1 and are never inserted again. */
@@ -105,8 +107,14 @@ export function findModelFaults(logs: readonly WriterLog[], versions: readonly M
     config: {},
     columns: ["id", "value"],
   };
-  for (const [i, { version, operation, rows, config }] of versions.entries()) {
+  for (const [i, { version, operation, rows, config, coverage }] of versions.entries()) {
     if (version !== i + 1) faults.push(`version ${i + 1} is missing`);
+    for (const [name, segments] of Object.entries(coverage)) {
+      const covered = segments.flat();
+      const twice = covered.find((id, at) => covered.indexOf(id) !== at);
+      if (twice !== undefined)
+        faults.push(`version ${version}, ${operation}: "${name}" covers fragment ${twice} twice`);
+    }
     const call = calls.get(version);
     calls.delete(version);
     if (call && version > 1) {

@@ -141,7 +141,11 @@ export async function readModelVersions(dataset: Dataset): Promise<ModelVersion[
       const entries = Object.entries(row.toJSON()).map(([key, value]) => [key, value === null ? null : Number(value)]);
       return Object.fromEntries(entries) as ModelRow;
     });
-    versions.push({ version, operation, rows, config: opened.config() });
+    const coverage: Record<string, number[][]> = {};
+    for (const { name } of await opened.describeIndices()) {
+      coverage[name] = (await opened.indexSegments(name)).map(({ fragmentIds }) => [...fragmentIds]);
+    }
+    versions.push({ version, operation, rows, config: opened.config(), coverage });
   }
   return versions;
 }

@@ -22,7 +22,7 @@ test("histories of writers in one thread are explained", async () => {
   }
 });
 
-test("a lost call, one done twice, a lost row and a wrong value are all told", async () => {
+test("a lost call, one done twice, a lost row, a wrong value and a fragment indexed twice are all told", async () => {
   const { logs, versions } = await runWriters(4);
   const last = versions.at(-1)!;
   const append = logs[0]!.acknowledged.find(({ operation }) => operation.kind === "append")!;
@@ -38,4 +38,6 @@ test("a lost call, one done twice, a lost row and a wrong value are all told", a
   expect(change(last.rows.slice(1)).join()).toMatch(/is missing/);
   expect(change([...last.rows, last.rows[0]!]).join()).toMatch(/there twice/);
   expect(change(last.rows.map((row, i) => (i === 0 ? { ...row, value: -1 } : row))).join()).toMatch(/expected/);
+  const doubled = [...versions.slice(0, -1), { ...last, coverage: { id_idx: [[0, 6], [6]] } }];
+  expect(findModelFaults(logs, doubled).join()).toMatch(/covers fragment 6 twice/);
 });

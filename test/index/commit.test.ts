@@ -10,6 +10,7 @@ import type { IndexSegment } from "../../src/index/segment.ts";
 import { DataFragmentSchema } from "../../src/proto/gen/lance/table_pb.ts";
 import { createMemoryStore, type MemoryObjects } from "../../src/store/memory.ts";
 import type { Snapshot } from "../../src/table/snapshot.ts";
+import { compactFiles } from "../../src/write/compact/compact-files.ts";
 import { appendRows } from "../../src/write/rows/append-rows.ts";
 import { deleteRows } from "../../src/write/rows/delete-rows.ts";
 import { createFaultyStore } from "../support/faulty-store.ts";
@@ -249,6 +250,28 @@ describe("what a commit replaces", () => {
     await commit(last, [one]);
     const error = await expectError(commit(last, [two]), "COMMIT_CONFLICT");
     expect(error.details.retryable).toBe(true);
+  });
+
+  test("what another writer did after it took the name is judged too", async () => {
+    const { snapshot, build } = await prepare();
+    const [mine, theirs] = [await build([0, 1]), await build([2, 3])];
+    await compactFiles(await commit(snapshot, [theirs]), { pool: inlinePool });
+    const error = await expectError(commit(snapshot, [mine]), "COMMIT_CONFLICT");
+    expect(error.details).toMatchObject({ retryable: true, conflictingOperation: "rewrite" });
+  });
+
+  test("fragments that are gone leave the coverage, and a segment of nothing else is left out", async () => {
+    const { snapshot, build } = await prepare();
+    const rows = (count: number) => Uint32Array.from({ length: count }, (_, i) => i);
+    const [a, b, c] = [await build([0, 1]), await build([2]), await build([2])];
+    const gone = new Map([
+      [1, rows(20)],
+      [2, rows(25)],
+    ]);
+    const { snapshot: now } = await deleteRows(snapshot, gone, { predicate: "test" });
+    expect(await coverageOf(await commit(now, [a, b]))).toEqual([[0]]);
+    const error = await expectError(commit(now, [c]), "COMMIT_CONFLICT");
+    expect(error.details).toMatchObject({ retryable: true, segments: [c.uuid] });
   });
 
   test("a segment that covers part of one that came meanwhile is a conflict, to be built again", async () => {

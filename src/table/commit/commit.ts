@@ -89,7 +89,7 @@ export async function commit(snapshot: Snapshot, operation: Operation, options: 
         const side = { operation: ours, readFragments, coverage: both, defersRemap, holdsRowAddresses };
         const verdict = judgeConflict(side, theirs[i]);
         if (verdict.kind === "retry" || verdict.kind === "abort") {
-          throw conflict(snapshot, ours, version, verdict.kind === "retry", verdict.reason ?? "");
+          throw conflict(snapshot, ours, version, verdict.kind === "retry", verdict.reason ?? "", theirs[i]);
         }
       }
     }
@@ -209,13 +209,21 @@ function conflict(
   version: number,
   retryable: boolean,
   reason: string,
+  theirs?: Transaction,
 ): LanceError {
   return new LanceError(
     "COMMIT_CONFLICT",
     `${ours.case} computed at version ${snapshot.version} of ${snapshot.uri} conflicts with version ${version}: ${reason}. ${
       retryable ? "Open the newest version and do it again" : "The table it was made for is no more"
     }`,
-    { retryable, operation: ours.case, readVersion: snapshot.version, version, reason },
+    {
+      retryable,
+      operation: ours.case,
+      readVersion: snapshot.version,
+      version,
+      reason,
+      conflictingOperation: theirs?.operation.case ?? null,
+    },
   );
 }
 
