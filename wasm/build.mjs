@@ -10,7 +10,7 @@
 import { existsSync } from "node:fs";
 import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { brotliCompressSync } from "node:zlib";
 import { hashFiles, hashOutputs, hashSources } from "./tools/hash.mjs";
@@ -19,16 +19,22 @@ import { findToolchain } from "./tools/toolchain.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const pkg = join(here, "pkg");
-const MODULES = ["core", "build"];
-const OUTPUTS = (name) => [
-  `${name}/${name}.js`,
-  `${name}/${name}.d.ts`,
-  `${name}/${name}_bg.wasm`,
-  `${name}/${name}_bg.wasm.d.ts`,
-];
+const CRATES = ["core", "build"];
+/**
+ * Every module, and the crate and SIMD it is of. What reads is built twice: relaxed SIMD is faster, but each host rounds
+ * it in its own way, so nothing that is stored is made with it.
+ */
+const MODULES = {
+  core: { crate: "core", features: ["+simd128"], optFlags: [] },
+  core_relaxed: { crate: "core", features: ["+simd128", "+relaxed-simd"], optFlags: ["--enable-relaxed-simd"] },
+  build: { crate: "build", features: ["+simd128"], optFlags: [] },
+};
+/** Glue and declarations are the crate's. */
+const glueOf = (crate) => [`${crate}/${crate}.js`, `${crate}/${crate}.d.ts`, `${crate}/${crate}_bg.wasm.d.ts`];
+const wasmOf = (name) => `${MODULES[name].crate}/${name}_bg.wasm`;
+const OUTPUTS = [...CRATES.flatMap(glueOf), ...Object.keys(MODULES).map(wasmOf)];
 
-/** Everything beside the sources that decides the bytes. */
-const RUST_FLAGS = ["-Ctarget-feature=+simd128"];
+/** Everything beside the sources that decides the bytes: these flags of wasm-opt, and what the modules name. */
 const OPT_FLAGS = [
   "-O3",
   "--enable-simd",
@@ -41,7 +47,7 @@ const OPT_FLAGS = [
   "--strip-debug",
   "--strip-producers",
 ];
-const FLAGS = [...RUST_FLAGS, ...OPT_FLAGS].join(" ");
+const FLAGS = [...OPT_FLAGS, JSON.stringify(MODULES)].join(" ");
 
 /**
  * Paths of this machine out of the modules: each registry's folder, whose name differs between hosts, and this one.
@@ -58,50 +64,50 @@ async function remapPaths(env) {
 }
 
 async function buildInto(outDir, toolchain, targetDir) {
-  const rustFlags = [...RUST_FLAGS, ...(await remapPaths(toolchain.env))].join(" ");
+  const remap = await remapPaths(toolchain.env);
+  for (const name of Object.keys(MODULES)) {
+    console.log(`wasm: building ${name}`);
+    await buildModule(name, { out: join(outDir, "..", name), remap, toolchain, targetDir });
+    await collect(name, join(outDir, "..", name), outDir);
+  }
+}
+
+async function buildModule(name, { out, remap, toolchain, targetDir }) {
+  const { crate, features, optFlags } = MODULES[name];
+  const rustFlags = [`-Ctarget-feature=${features.join(",")}`, ...remap].join(" ");
   const env = { ...toolchain.env, RUSTFLAGS: rustFlags, CARGO_TARGET_DIR: targetDir };
   delete env.CARGO_ENCODED_RUSTFLAGS;
-  for (const name of MODULES) {
-    const out = join(outDir, name);
-    console.log(`wasm: building ${name}`);
-    await run(
-      "wasm-pack",
-      [
-        "build",
-        join(here, name),
-        "--mode",
-        toolchain.mode,
-        "--release",
-        "--target",
-        "web",
-        "--out-dir",
-        out,
-        "--out-name",
-        name,
-        "--",
-        "--locked",
-      ],
-      { env, cwd: here },
-    );
-    const wasm = join(out, `${name}_bg.wasm`);
-    await run(process.execPath, [toolchain.wasmOpt, ...OPT_FLAGS, wasm, "-o", wasm], { env, cwd: here });
-    for (const extra of [".gitignore", "package.json", "README.md", "LICENSE"])
-      await rm(join(out, extra), { force: true });
+  const args = ["--mode", toolchain.mode, "--release", "--target", "web", "--out-dir", out, "--out-name", crate];
+  await run("wasm-pack", ["build", join(here, crate), ...args, "--", "--locked"], { env, cwd: here });
+  const wasm = join(out, `${crate}_bg.wasm`);
+  await run(process.execPath, [toolchain.wasmOpt, ...OPT_FLAGS, ...optFlags, wasm, "-o", wasm], { env, cwd: here });
+}
+
+/** Puts a module beside the others of its crate. One glue serves them all, so it must be the same. */
+async function collect(name, from, outDir) {
+  const { crate } = MODULES[name];
+  await mkdir(join(outDir, crate), { recursive: true });
+  await cp(join(from, `${crate}_bg.wasm`), join(outDir, wasmOf(name)));
+  for (const path of glueOf(crate)) {
+    const glue = await readFile(join(from, basename(path)));
+    const other = await readFile(join(outDir, path)).catch(() => undefined);
+    if (other && !glue.equals(other)) throw new Error(`wasm: ${name} wants other glue than ${crate}: ${path}`);
+    await writeFile(join(outDir, path), glue);
   }
 }
 
 async function describeBuild(outDir, toolchain) {
   return {
-    sources: await hashSources(here, MODULES, FLAGS),
+    sources: await hashSources(here, CRATES, FLAGS),
     flags: FLAGS,
     toolchain: toolchain.description,
-    outputs: await hashFiles(outDir, MODULES.flatMap(OUTPUTS)),
+    outputs: await hashFiles(outDir, OUTPUTS),
   };
 }
 
 /** Each file is replaced in one step, so that a test that runs meanwhile never sees half of one. */
 async function install(outDir, record) {
-  for (const path of MODULES.flatMap(OUTPUTS)) {
+  for (const path of OUTPUTS) {
     await mkdir(dirname(join(pkg, path)), { recursive: true });
     await cp(join(outDir, path), join(pkg, `${path}.next`));
     await rename(join(pkg, `${path}.next`), join(pkg, path));
@@ -110,8 +116,8 @@ async function install(outDir, record) {
 }
 
 async function printSizes(dir) {
-  for (const name of MODULES) {
-    const bytes = await readFile(join(dir, name, `${name}_bg.wasm`));
+  for (const name of Object.keys(MODULES)) {
+    const bytes = await readFile(join(dir, wasmOf(name)));
     const kb = (n) => `${(n / 1024).toFixed(1)} KB`;
     console.log(`wasm: ${name} ${kb(bytes.byteLength)}, brotli ${kb(brotliCompressSync(bytes).byteLength)}`);
   }
@@ -120,13 +126,13 @@ async function printSizes(dir) {
 async function check() {
   if (!existsSync(join(pkg, "hash.json"))) throw new Error("wasm/pkg is missing: run `npm run build:wasm`");
   const record = JSON.parse(await readFile(join(pkg, "hash.json"), "utf8"));
-  const sources = await hashSources(here, MODULES, FLAGS);
+  const sources = await hashSources(here, CRATES, FLAGS);
   if (record.sources !== sources) {
     throw new Error(
       `wasm/pkg was built from other sources (${record.sources}, now ${sources}): run \`npm run build:wasm\``,
     );
   }
-  const broken = await hashOutputs(pkg, record.outputs, MODULES.flatMap(OUTPUTS));
+  const broken = await hashOutputs(pkg, record.outputs, OUTPUTS);
   if (broken.length > 0)
     throw new Error(`wasm/pkg is not what was built: ${broken.join(", ")}: run \`npm run build:wasm\``);
   return record;

@@ -4,9 +4,9 @@ import { join } from "node:path";
 
 const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
 
-async function listSources(root, modules) {
+async function listSources(root, crates) {
   const files = ["Cargo.toml", "Cargo.lock", ".cargo/config.toml"];
-  for (const crate of ["common", ...modules]) {
+  for (const crate of ["common", ...crates]) {
     files.push(`${crate}/Cargo.toml`);
     const entries = await readdir(join(root, crate, "src"), { recursive: true, withFileTypes: true });
     for (const entry of entries) {
@@ -22,9 +22,9 @@ async function listSources(root, modules) {
 }
 
 /** One hash over the names and bytes of every source, the lock file and the flags. */
-export async function hashSources(root, modules, flags) {
+export async function hashSources(root, crates, flags) {
   const hash = createHash("sha256").update(`${flags}\n`);
-  for (const file of await listSources(root, modules)) {
+  for (const file of await listSources(root, crates)) {
     hash.update(`${file} ${sha256(await readFile(join(root, file)))}\n`);
   }
   return hash.digest("hex");

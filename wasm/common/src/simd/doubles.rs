@@ -30,9 +30,18 @@ mod imp {
             Self(f64x2_sub(self.0, other.0))
         }
 
+        /// `self` + `a` × `b`.
+        #[cfg(not(target_feature = "relaxed-simd"))]
         #[inline(always)]
-        pub fn times(self, other: Self) -> Self {
-            Self(f64x2_mul(self.0, other.0))
+        pub fn plus_product(self, a: Self, b: Self) -> Self {
+            Self(f64x2_add(self.0, f64x2_mul(a.0, b.0)))
+        }
+
+        /// `self` + `a` × `b`.
+        #[cfg(target_feature = "relaxed-simd")]
+        #[inline(always)]
+        pub fn plus_product(self, a: Self, b: Self) -> Self {
+            Self(f64x2_relaxed_madd(a.0, b.0, self.0))
         }
 
         #[inline(always)]
@@ -66,8 +75,9 @@ mod imp {
             Self(core::array::from_fn(|i| self.0[i] - other.0[i]))
         }
 
-        pub fn times(self, other: Self) -> Self {
-            Self(core::array::from_fn(|i| self.0[i] * other.0[i]))
+        /// `self` + `a` × `b`.
+        pub fn plus_product(self, a: Self, b: Self) -> Self {
+            Self(core::array::from_fn(|i| self.0[i] + a.0[i] * b.0[i]))
         }
 
         pub fn sum(self) -> f64 {
@@ -81,12 +91,12 @@ use imp::F64x2;
 const CHAINS: usize = 4;
 const STEP: usize = 2 * CHAINS;
 
-/// Adds up `N` terms a value: `lanes` gives those of two values, `single` those of one.
+/// Adds up `N` terms a value: `lanes` gives the factors of those of two values, `single` those of one.
 #[inline(always)]
 fn sum_terms<const N: usize>(
     a: &[f64],
     b: &[f64],
-    lanes: impl Fn(F64x2, F64x2) -> [F64x2; N],
+    lanes: impl Fn(F64x2, F64x2) -> [(F64x2, F64x2); N],
     single: impl Fn(f64, f64) -> [f64; N],
 ) -> [f64; N] {
     let length = a.len().min(b.len());
@@ -96,14 +106,14 @@ fn sum_terms<const N: usize>(
         for (chain, sums) in sums.iter_mut().enumerate() {
             let at = i + 2 * chain;
             // SAFETY: every load ends at or before `whole`.
-            let terms = unsafe {
+            let factors = unsafe {
                 lanes(
                     F64x2::load(a.as_ptr().add(at)),
                     F64x2::load(b.as_ptr().add(at)),
                 )
             };
-            for (sum, term) in sums.iter_mut().zip(terms) {
-                *sum = sum.plus(term);
+            for (sum, (a, b)) in sums.iter_mut().zip(factors) {
+                *sum = sum.plus_product(a, b);
             }
         }
     }
@@ -122,7 +132,7 @@ fn sum_terms<const N: usize>(
 /// Dot product over the shorter length of the two.
 #[inline]
 pub fn dot_doubles(a: &[f64], b: &[f64]) -> f64 {
-    sum_terms(a, b, |a, b| [a.times(b)], |a, b| [a * b])[0]
+    sum_terms(a, b, |a, b| [(a, b)], |a, b| [a * b])[0]
 }
 
 /// Squared euclidean distance over the shorter length of the two.
@@ -130,7 +140,7 @@ pub fn dot_doubles(a: &[f64], b: &[f64]) -> f64 {
 pub fn squared_l2_doubles(a: &[f64], b: &[f64]) -> f64 {
     let lanes = |a: F64x2, b| {
         let difference = a.minus(b);
-        [difference.times(difference)]
+        [(difference, difference)]
     };
     sum_terms(a, b, lanes, |a, b| [(a - b) * (a - b)])[0]
 }
@@ -138,7 +148,7 @@ pub fn squared_l2_doubles(a: &[f64], b: &[f64]) -> f64 {
 /// Dot product of a query with a row, and the squared norm of the row, in one pass.
 #[inline]
 pub fn dot_and_norm_doubles(query: &[f64], row: &[f64]) -> (f64, f64) {
-    let lanes = |q: F64x2, value: F64x2| [q.times(value), value.times(value)];
+    let lanes = |q: F64x2, value: F64x2| [(q, value), (value, value)];
     let [dot, norm] = sum_terms(query, row, lanes, |q, value| [q * value, value * value]);
     (dot, norm)
 }

@@ -1,5 +1,5 @@
-//! Four f32 lanes: WASM SIMD where there is any, an array elsewhere. Never fused, never relaxed, so that the two give
-//! the same bits.
+//! Four f32 lanes: WASM SIMD where there is any, an array elsewhere. The two give the same bits, but for sums of products
+//! in a module with relaxed SIMD: its host may round them once instead of twice. What is stored is made without it.
 
 #[cfg(target_arch = "wasm32")]
 mod imp {
@@ -46,6 +46,34 @@ mod imp {
         #[inline(always)]
         pub fn times(self, other: Self) -> Self {
             Self(f32x4_mul(self.0, other.0))
+        }
+
+        /// `self` + `a` × `b`.
+        #[cfg(not(target_feature = "relaxed-simd"))]
+        #[inline(always)]
+        pub fn plus_product(self, a: Self, b: Self) -> Self {
+            self.plus(a.times(b))
+        }
+
+        /// `self` + `a` × `b`.
+        #[cfg(target_feature = "relaxed-simd")]
+        #[inline(always)]
+        pub fn plus_product(self, a: Self, b: Self) -> Self {
+            Self(f32x4_relaxed_madd(a.0, b.0, self.0))
+        }
+
+        /// `self` − `a` × `b`.
+        #[cfg(not(target_feature = "relaxed-simd"))]
+        #[inline(always)]
+        pub fn minus_product(self, a: Self, b: Self) -> Self {
+            self.minus(a.times(b))
+        }
+
+        /// `self` − `a` × `b`.
+        #[cfg(target_feature = "relaxed-simd")]
+        #[inline(always)]
+        pub fn minus_product(self, a: Self, b: Self) -> Self {
+            Self(f32x4_relaxed_nmadd(a.0, b.0, self.0))
         }
 
         #[inline(always)]
@@ -99,6 +127,18 @@ mod imp {
         #[inline(always)]
         pub fn times(self, other: Self) -> Self {
             Self(core::array::from_fn(|i| self.0[i] * other.0[i]))
+        }
+
+        /// `self` + `a` × `b`.
+        #[inline(always)]
+        pub fn plus_product(self, a: Self, b: Self) -> Self {
+            self.plus(a.times(b))
+        }
+
+        /// `self` − `a` × `b`.
+        #[inline(always)]
+        pub fn minus_product(self, a: Self, b: Self) -> Self {
+            self.minus(a.times(b))
         }
 
         #[inline(always)]

@@ -54,7 +54,12 @@ fn sum_terms<S: Source>(
 /// Dot product over the shorter length of the two.
 #[inline]
 pub fn dot<S: Source>(a: &[f32], b: &[S]) -> f32 {
-    sum_terms(a, b, |sum, a, b| sum.plus(a.times(b)), |a, b| a * b)
+    sum_terms(
+        a,
+        b,
+        |sum: F32x4, a, b| sum.plus_product(a, b),
+        |a, b| a * b,
+    )
 }
 
 /// Dot product of floats with bytes, over the shorter length of the two.
@@ -69,9 +74,9 @@ pub fn squared_l2<S: Source>(a: &[f32], b: &[S]) -> f32 {
     sum_terms(
         a,
         b,
-        |sum, a, b| {
+        |sum: F32x4, a: F32x4, b| {
             let difference = a.minus(b);
-            sum.plus(difference.times(difference))
+            sum.plus_product(difference, difference)
         },
         |a, b| (a - b) * (a - b),
     )
@@ -93,15 +98,16 @@ pub fn dot_and_norm<S: Source>(query: &[f32], row: &[S]) -> (f32, f32) {
             let values = S::load_four(row.add(i), constants);
             for chain in 0..CHAINS {
                 let value = values[chain];
-                dots[chain] = dots[chain].plus(F32x4::load(query.add(i + 4 * chain)).times(value));
-                norms[chain] = norms[chain].plus(value.times(value));
+                dots[chain] =
+                    dots[chain].plus_product(F32x4::load(query.add(i + 4 * chain)), value);
+                norms[chain] = norms[chain].plus_product(value, value);
             }
             i += STEP;
         }
         while i + 4 <= length {
             let value = S::load(row.add(i), constants);
-            dots[0] = dots[0].plus(F32x4::load(query.add(i)).times(value));
-            norms[0] = norms[0].plus(value.times(value));
+            dots[0] = dots[0].plus_product(F32x4::load(query.add(i)), value);
+            norms[0] = norms[0].plus_product(value, value);
             i += 4;
         }
     }

@@ -101,6 +101,7 @@ fn bounds(sub: &[f32]) -> (f64, f64) {
 mod imp {
     use super::BLOCK_ROWS;
     use core::arch::wasm32::*;
+    use lancelet_common::simd::look_up_nibbles;
 
     /// Sums of 16 rows: `pairs` adds up 16-bit pairs, whose low bytes carry into the high ones, `highs` the high bytes
     /// alone.
@@ -114,8 +115,8 @@ mod imp {
         /// 32 bytes are readable at `terms`.
         #[inline(always)]
         unsafe fn add(&mut self, codes: v128, terms: *const v128) {
-            let low = i8x16_swizzle(v128_load(terms), v128_and(codes, u8x16_splat(15)));
-            let high = i8x16_swizzle(v128_load(terms.add(1)), u8x16_shr(codes, 4));
+            let low = look_up_nibbles(v128_load(terms), v128_and(codes, u8x16_splat(15)));
+            let high = look_up_nibbles(v128_load(terms.add(1)), u8x16_shr(codes, 4));
             self.pairs = i16x8_add(self.pairs, i16x8_add(low, high));
             let highs = i16x8_add(u16x8_shr(low, 8), u16x8_shr(high, 8));
             self.highs = i16x8_add(self.highs, highs);

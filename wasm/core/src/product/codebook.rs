@@ -116,10 +116,10 @@ impl Codebook {
             match self.terms {
                 Terms::L2 => add_terms(sums, columns, values, |sum, value, centroid| {
                     let difference = value.minus(centroid);
-                    sum.plus(difference.times(difference))
+                    sum.plus_product(difference, difference)
                 }),
                 Terms::Dot => add_terms(sums, columns, values, |sum, value, centroid| {
-                    sum.minus(value.times(centroid))
+                    sum.minus_product(value, centroid)
                 }),
             }
         }

@@ -7,6 +7,7 @@ use super::BLOCK_ROWS;
 mod imp {
     use super::*;
     use core::arch::wasm32::*;
+    use lancelet_common::simd::look_up_nibbles;
 
     /// Entries of a column's two tables for 16 codes, added.
     #[inline(always)]
@@ -14,8 +15,8 @@ mod imp {
         let codes = v128_load(codes as *const v128);
         let nibbles = u8x16_splat(15);
         u8x16_add(
-            u8x16_swizzle(low, v128_and(codes, nibbles)),
-            u8x16_swizzle(high, u8x16_shr(codes, 4)),
+            look_up_nibbles(low, v128_and(codes, nibbles)),
+            look_up_nibbles(high, u8x16_shr(codes, 4)),
         )
     }
 
