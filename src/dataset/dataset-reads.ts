@@ -70,7 +70,8 @@ export class DatasetReads {
   scanner(options: ScannerOptions = {}): Scanner {
     const { memoryBudgetBytes } = this.handle.resources;
     return new Scanner(this.handle.snapshot, options, {
-      pool: options.pool ?? this.handle.searchPool(),
+      // What is no object is refused where the options are checked.
+      pool: options?.pool ?? this.handle.searchPool(),
       memoryBudgetBytes,
     });
   }

@@ -1,5 +1,6 @@
-import { LanceError } from "../errors.ts";
 import { createIndexUncommitted } from "../index/build.ts";
+import { checkTaskShape } from "../index/check-shape.ts";
+import { checkCallOptions } from "../index/params.ts";
 import type { OnBuildProgress } from "../index/progress.ts";
 import type { BuildTask, IndexSegment } from "../index/segment.ts";
 import type { WorkerPool } from "../pool/pool.ts";
@@ -18,6 +19,14 @@ export interface RunBuildTaskOptions {
   readonly onProgress?: OnBuildProgress | undefined;
 }
 
+const OPTIONS: readonly string[] = [
+  "uriOrStore",
+  "storageOptions",
+  "pool",
+  "signal",
+  "onProgress",
+] satisfies (keyof RunBuildTaskOptions)[];
+
 /**
  * Runs a task that `planIndexBuild` made, on this machine or another: opens the table at the task's version, builds one
  * segment beside it, gives back the segment's JSON. Run again, it makes another segment under another uuid.
@@ -27,7 +36,8 @@ export interface RunBuildTaskOptions {
  * const segment = await runBuildTask(JSON.parse(message.body), { storageOptions });
  */
 export async function runBuildTask(task: BuildTask, options: RunBuildTaskOptions = {}): Promise<IndexSegment> {
-  checkBuildTask(task);
+  checkTaskShape("runBuildTask", task);
+  checkCallOptions("runBuildTask", options, OPTIONS);
   const { uri, version, column, indexType, name, params, fragmentIds, model, memoryBudgetBytes } = task;
   const { uriOrStore = uri, storageOptions, pool, signal, onProgress } = options;
   const { store } = await openTableStore(uriOrStore, { storageOptions, signal });
@@ -38,26 +48,4 @@ export async function runBuildTask(task: BuildTask, options: RunBuildTaskOptions
   } finally {
     if (typeof uriOrStore === "string") await store.close?.();
   }
-}
-
-/** A task comes off a wire: its shape is checked before it is believed. */
-function checkBuildTask(task: BuildTask): void {
-  const expected: Readonly<Record<string, boolean>> = {
-    uri: typeof task?.uri === "string",
-    version: Number.isSafeInteger(task?.version) && task.version > 0,
-    column: typeof task?.column === "string",
-    indexType: typeof task?.indexType === "string",
-    name: typeof task?.name === "string",
-    params: typeof task?.params === "object" && task.params !== null,
-    fragmentIds: Array.isArray(task?.fragmentIds),
-    model: task?.model === null || typeof task?.model === "object",
-    memoryBudgetBytes: typeof task?.memoryBudgetBytes === "number",
-  };
-  const wrong = Object.keys(expected).filter((key) => !expected[key]);
-  if (wrong.length === 0) return;
-  throw new LanceError(
-    "INVALID_ARGUMENT",
-    `runBuildTask: expected a task as planIndexBuild makes it; missing or of another type: ${wrong.join(", ")}`,
-    { wrong },
-  );
 }

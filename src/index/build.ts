@@ -1,12 +1,12 @@
-import { LanceError } from "../errors.ts";
 import { resolvePool } from "../pool/global-pool.ts";
 import type { WorkerPool } from "../pool/pool.ts";
 import { deleteQuietly, requireWritable } from "../table/commit/publish.ts";
 import { getFragment, type Snapshot } from "../table/snapshot.ts";
 import { checkIndexName } from "./check-name.ts";
+import { checkFragmentIds, checkModelShape } from "./check-shape.ts";
 import { getColumnField } from "./fields.ts";
 import { withGivenModel } from "./given-model.ts";
-import type { IndexParams } from "./params.ts";
+import { checkPoolOptions, type IndexParams } from "./params.ts";
 import type { OnBuildProgress } from "./progress.ts";
 import { canonicalIndexType, getFamilyByType } from "./registry.ts";
 import { runTasks } from "./run-tasks.ts";
@@ -55,13 +55,9 @@ export async function createIndexUncommitted(
   indexType: string,
   options: UncommittedIndexOptions,
 ): Promise<IndexSegment> {
-  if (!options.fragmentIds) {
-    throw new LanceError(
-      "INVALID_ARGUMENT",
-      "createIndexUncommitted requires fragmentIds: the fragments this segment covers",
-      { received: options.fragmentIds ?? null },
-    );
-  }
+  checkPoolOptions(options);
+  checkFragmentIds("createIndexUncommitted: fragmentIds", options.fragmentIds);
+  checkModelShape(options.model);
   const name = options.name ?? getDefaultName(column);
   return withGivenModel(snapshot, { column, indexType }, options, async (plain) => {
     const { pool, owned } = resolvePool({ pool: options.pool, ownedWorkers: 1 });
@@ -109,6 +105,7 @@ export async function trainIndexModel(
   indexType: string,
   options: Omit<UncommittedIndexOptions, "model" | "fragmentIds"> & { readonly fragmentIds?: readonly number[] } = {},
 ): Promise<TrainedModel | null> {
+  checkPoolOptions(options);
   const family = await getFamilyByType(indexType);
   const name = options.name ?? getDefaultName(column);
   const fragmentIds = options.fragmentIds ?? snapshot.fragments.map((fragment) => fragment.id);
@@ -156,19 +153,15 @@ export async function createBuildTask(
   },
 ): Promise<BuildTask> {
   checkIndexName(options.name);
+  checkPoolOptions({ memoryBudgetBytes: options.memoryBudgetBytes });
+  checkFragmentIds("fragmentIds", options.fragmentIds);
+  checkModelShape(options.model);
   requireWritable(snapshot.store, snapshot.uri);
   const field = getColumnField(snapshot, column);
   const family = await getFamilyByType(indexType);
   const fragments = options.fragmentIds.map((id) => getFragment(snapshot, id));
   const numRows = fragments.reduce((sum, fragment) => sum + fragment.numRows, 0);
   family.resolveParams(field, options.params ?? {}, numRows);
-  if (!(options.memoryBudgetBytes > 0)) {
-    throw new LanceError(
-      "INVALID_ARGUMENT",
-      `memoryBudgetBytes: expected more than 0, received ${options.memoryBudgetBytes}`,
-      { received: options.memoryBudgetBytes },
-    );
-  }
   return {
     uri: snapshot.uri,
     version: snapshot.version,

@@ -11,6 +11,7 @@ import { settleAll } from "../tasks/settle-all.ts";
 import { checkFiles, checkFragments, planReplacement } from "./check-commit.ts";
 import { checkIndexName } from "./check-name.ts";
 import { checkSegmentSet } from "./check-segments.ts";
+import { checkSegmentShapes } from "./check-shape.ts";
 import { getColumnField } from "./fields.ts";
 import { getEffectiveCoverage, toIndexMetadata } from "./metadata.ts";
 import { locateSegment } from "./open-segment.ts";
@@ -36,6 +37,7 @@ export async function commitExistingIndexSegments(
 ): Promise<Snapshot> {
   const { signal } = options;
   checkIndexName(name);
+  checkSegmentShapes("commitExistingIndexSegments", segments);
   const first = await prepareCommit(snapshot, name, column, segments, signal);
   const replaced = new Set(first.removed.map(getUuid));
   for (let at = snapshot, prepared = first, attempt = 1; ; attempt++) {

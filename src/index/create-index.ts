@@ -17,11 +17,12 @@ import {
 } from "./build.ts";
 import { planReplacement } from "./check-commit.ts";
 import { checkIndexName } from "./check-name.ts";
+import { checkFragmentIds } from "./check-shape.ts";
 import { commitExistingIndexSegments } from "./commit.ts";
 import { createUntrainedIndex } from "./create-untrained.ts";
 import { getColumnField } from "./fields.ts";
 import { withGivenModel } from "./given-model.ts";
-import type { IndexParams } from "./params.ts";
+import { checkPoolOptions, type IndexParams } from "./params.ts";
 import { planBuild } from "./plan-build.ts";
 import { getFamilyByType } from "./registry.ts";
 import { runTableJob } from "./run-job.ts";
@@ -68,6 +69,7 @@ export async function createIndex(
   indexType: string,
   options: CreateIndexOptions = {},
 ): Promise<CreatedIndex> {
+  checkPoolOptions(options);
   checkControls(options);
   const name = options.name ?? getDefaultName(column);
   if (options.train === false && options.fragmentIds !== undefined) {
@@ -204,8 +206,7 @@ function checkControls({ numWorkers, maxAttempts, replace, train, fragmentIds }:
   for (const [name, value] of Object.entries({ replace, train })) {
     if (value !== undefined && typeof value !== "boolean") refuse(name, "true or false", value);
   }
-  if (fragmentIds !== undefined && !Array.isArray(fragmentIds))
-    refuse("fragmentIds", "a list of fragments", fragmentIds);
+  if (fragmentIds !== undefined) checkFragmentIds("fragmentIds", fragmentIds);
 }
 
 /** Everything that can be refused before any work is done. */

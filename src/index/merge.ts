@@ -5,10 +5,11 @@ import { requireWritable } from "../table/commit/publish.ts";
 import type { Snapshot } from "../table/snapshot.ts";
 import { DEFAULT_MEMORY_BUDGET_BYTES, POOL_OPTIONS, type PoolOptions, runSegmentTask } from "./build.ts";
 import { checkSegmentSet } from "./check-segments.ts";
+import { checkFragmentIds, checkSegmentShapes } from "./check-shape.ts";
 import type { MergeTask } from "./merge-segments.ts";
 import { isUntrained } from "./metadata.ts";
 import { locateSegment } from "./open-segment.ts";
-import { checkCallOptions } from "./params.ts";
+import { checkCallOptions, checkPoolOptions } from "./params.ts";
 import { getFamily } from "./registry.ts";
 import type { IndexSegment } from "./segment.ts";
 
@@ -49,6 +50,9 @@ export async function mergeExistingIndexSegments(
   options: MergeOptions = {},
 ): Promise<IndexSegment> {
   checkCallOptions("mergeExistingIndexSegments", options, [...POOL_OPTIONS, "newFragmentIds"]);
+  checkSegmentShapes("mergeExistingIndexSegments", segments);
+  checkPoolOptions(options);
+  if (options.newFragmentIds !== undefined) checkFragmentIds("newFragmentIds", options.newFragmentIds);
   requireWritable(snapshot.store, snapshot.uri);
   const { pool, owned } = resolvePool({ pool: options.pool, ownedWorkers: 1 });
   const peers = owned ? OWN_WORKERS : pool;
@@ -74,11 +78,6 @@ async function mergeGroup(
   const family = await getFamily(first);
   if (family.train) checkTrained(segments);
   const budgetBytes = options.memoryBudgetBytes ?? DEFAULT_MEMORY_BUDGET_BYTES;
-  if (!(budgetBytes > 0)) {
-    throw new LanceError("INVALID_ARGUMENT", `memoryBudgetBytes: expected more than 0, received ${budgetBytes}`, {
-      received: budgetBytes,
-    });
-  }
   const newFragmentIds = [...(options.newFragmentIds ?? [])];
   const fragmentIds = [...segments.flatMap((segment) => segment.fragmentIds), ...newFragmentIds];
   const task: MergeTask = {

@@ -10,7 +10,7 @@ import { mergeExistingIndexSegments } from "./merge.ts";
 import { getEffectiveCoverage, isUntrained, listSegments } from "./metadata.ts";
 import { writeModel } from "./model-file.ts";
 import { locateSegment } from "./open-segment.ts";
-import { checkCallOptions } from "./params.ts";
+import { checkCallOptions, checkPoolOptions } from "./params.ts";
 import { findFamily, getNewestVersion, nameIndexType } from "./registry.ts";
 import type { IndexFamily, IndexSegment } from "./segment.ts";
 
@@ -194,6 +194,7 @@ const OPTIONS = [...POOL_OPTIONS, "indexNames", "numIndicesToMerge", "retrain", 
 
 function checkOptions(options: OptimizeIndicesOptions): void {
   checkCallOptions("optimizeIndices", options, OPTIONS);
+  checkPoolOptions(options);
   const { numIndicesToMerge, indexNames, retrain } = options;
   if (retrain !== undefined && typeof retrain !== "boolean") {
     throw new LanceError("INVALID_ARGUMENT", `retrain: expected true or false, received ${String(retrain)}`, {
@@ -207,7 +208,10 @@ function checkOptions(options: OptimizeIndicesOptions): void {
       { numIndicesToMerge },
     );
   }
-  if (indexNames !== undefined && !Array.isArray(indexNames)) {
+  if (
+    indexNames !== undefined &&
+    !(Array.isArray(indexNames) && indexNames.every((name) => typeof name === "string"))
+  ) {
     throw new LanceError("INVALID_ARGUMENT", "indexNames: expected a list of names", {});
   }
 }

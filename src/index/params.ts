@@ -34,6 +34,39 @@ export function checkCallOptions(call: string, options: object, expected: readon
   );
 }
 
+/** Refuses what the options of work that runs on a pool cannot be. @throws INVALID_ARGUMENT */
+export function checkPoolOptions(options: {
+  readonly pool?: unknown;
+  readonly memoryBudgetBytes?: unknown;
+  readonly signal?: unknown;
+  readonly onProgress?: unknown;
+}): void {
+  const { pool, memoryBudgetBytes, signal, onProgress } = options;
+  const rules: [name: string, value: unknown, isGood: boolean, expected: string][] = [
+    ["pool", pool, hasMethod(pool, "run"), "a pool as createPool gives it"],
+    [
+      "memoryBudgetBytes",
+      memoryBudgetBytes,
+      typeof memoryBudgetBytes === "number" && memoryBudgetBytes > 0,
+      "more than 0",
+    ],
+    ["signal", signal, hasMethod(signal, "addEventListener"), "an AbortSignal"],
+    ["onProgress", onProgress, typeof onProgress === "function", "a function"],
+  ];
+  for (const [name, value, isGood, expected] of rules) {
+    if (value === undefined || isGood) continue;
+    throw new LanceError("INVALID_ARGUMENT", `${name}: expected ${expected}, received ${String(value)}`, {
+      name,
+      expected,
+      received: String(value),
+    });
+  }
+}
+
+function hasMethod(value: unknown, name: string): boolean {
+  return typeof (value as Record<string, unknown> | null | undefined)?.[name] === "function";
+}
+
 /** Refuses what is no object of options. @throws INVALID_ARGUMENT naming the call */
 export function checkIsOptions(call: string, options: unknown): void {
   if (typeof options === "object" && options !== null) return;

@@ -1,4 +1,5 @@
 import { LanceError } from "../errors.ts";
+import { checkSegmentShapes } from "./check-shape.ts";
 import { checkCallOptions } from "./params.ts";
 import type { IndexSegment } from "./segment.ts";
 
@@ -97,8 +98,9 @@ export function planIndexMerge(
   options: { readonly targetSegmentBytes?: number } = {},
 ): IndexSegment[][] {
   checkCallOptions("planIndexMerge", options, ["targetSegmentBytes"]);
+  checkSegmentShapes("planIndexMerge", segments);
   const target = options.targetSegmentBytes ?? DEFAULT_TARGET_BYTES;
-  if (!(target > 0)) {
+  if (typeof target !== "number" || !(target > 0)) {
     throw new LanceError("INVALID_ARGUMENT", `targetSegmentBytes: expected more than 0, received ${target}`, {
       received: target,
     });

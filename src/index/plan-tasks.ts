@@ -2,6 +2,7 @@ import { LanceError } from "../errors.ts";
 import type { Snapshot } from "../table/snapshot.ts";
 import { getFragment } from "../table/snapshot.ts";
 import { createBuildTask, DEFAULT_MEMORY_BUDGET_BYTES, getDefaultName } from "./build.ts";
+import { checkFragmentIds } from "./check-shape.ts";
 import { getColumnField } from "./fields.ts";
 import type { IndexParams } from "./params.ts";
 import { planBuild } from "./plan-build.ts";
@@ -33,6 +34,7 @@ export async function planBuildTasks(
   options: PlanTasksOptions,
 ): Promise<BuildTask[]> {
   const { name = getDefaultName(column), memoryBudgetBytes = DEFAULT_MEMORY_BUDGET_BYTES, params, model } = options;
+  if (options.fragmentIds !== undefined) checkFragmentIds("fragmentIds", options.fragmentIds);
   const fragments = options.fragmentIds?.map((id) => getFragment(snapshot, id)) ?? snapshot.fragments;
   const shared = { name, params, model, memoryBudgetBytes };
   const family = await getFamilyByType(indexType);

@@ -45,6 +45,19 @@ export function checkSwitch(name: string, value: unknown): void {
   if (value !== undefined && typeof value !== "boolean") throw refuseOption(name, "true or false", value);
 }
 
+/** @throws INVALID_ARGUMENT for what is no array of numbers: a length alone would have memory taken for it */
+export function checkRowList(name: string, rows: unknown): void {
+  const isList =
+    Array.isArray(rows) || (ArrayBuffer.isView(rows) && !(rows instanceof DataView)) || isIterableList(rows);
+  if (!isList) throw refuseOption(name, "an array of numbers", rows);
+}
+
+/** As a vector of Arrow is, whichever copy of it made it. */
+function isIterableList(rows: unknown): boolean {
+  if (typeof rows !== "object" || rows === null) return false;
+  return Symbol.iterator in rows && Number.isSafeInteger((rows as { length?: unknown }).length);
+}
+
 /** What is thrown for an option of a value it cannot have. */
 export function refuseOption(name: string, expected: string, received: unknown): LanceError {
   const shown = typeof received === "bigint" ? `${received}n` : JSON.stringify(received);

@@ -1,3 +1,5 @@
+import { checkFragmentIds } from "../index/check-shape.ts";
+import { checkPoolOptions } from "../index/params.ts";
 import type { WorkerPool } from "../pool/pool.ts";
 import { checkOptionNames, checkSwitch, checkWhole, refuseOption } from "./check-options.ts";
 import { checkNearestOptions, type NearestOptions } from "./nearest-options.ts";
@@ -87,7 +89,12 @@ export function checkScannerOptions(options: ScannerOptions): void {
   checkWhole("offset", options.offset, 0);
   checkWhole("batchSize", options.batchSize, 1);
   for (const name of SWITCHES) checkSwitch(name, options[name]);
+  checkPoolOptions({ pool: options.pool, signal: options.signal });
   checkSegmentNames(options.indexSegments);
+  checkFragmentIds("fragmentIds", options.fragmentIds ?? []);
+  if (options.filter !== undefined && typeof options.filter !== "string") {
+    throw refuseOption("filter", "SQL", options.filter);
+  }
   if (options.nearest !== undefined) checkNearestOptions(options.nearest);
 }
 

@@ -6,7 +6,7 @@ import { toRowAddress } from "../table/row-ids/row-addresses.ts";
 import { takeBatches } from "../table/rows/take.ts";
 import type { Snapshot } from "../table/snapshot.ts";
 import { createGiveWay } from "../tasks/give-way.ts";
-import { checkOptionNames } from "./check-options.ts";
+import { checkOptionNames, checkRowList } from "./check-options.ts";
 import { assembleBatch } from "./output-batch.ts";
 import { type ColumnSelection, resolveProjection } from "./projection.ts";
 import { locateRowIds } from "./row-ids.ts";
@@ -30,6 +30,7 @@ export async function takeOffsets(
   offsets: ArrayLike<number>,
   options: TakeOptions,
 ): Promise<Table> {
+  checkOptionNames(options, TAKE_KEYS, "take");
   return takeAt(snapshot, await locateOffsets(snapshot, offsets, options.signal), options);
 }
 
@@ -42,6 +43,7 @@ export async function takeRowIds(
   rowIds: ArrayLike<bigint | number>,
   options: TakeOptions,
 ): Promise<Table> {
+  checkOptionNames(options, TAKE_KEYS, "takeRows");
   const ids = toRowIds(rowIds);
   return takeAt(snapshot, await locateRowIds(snapshot, ids, options.signal), options);
 }
@@ -50,6 +52,7 @@ const TAKE_KEYS = new Set<string>(["columns", "withRowId", "withRowAddress", "si
 
 /** Row ids given as numbers or bigints. @throws INVALID_ARGUMENT for anything that is none */
 export function toRowIds(rowIds: ArrayLike<bigint | number>): BigUint64Array {
+  checkRowList("takeRows", rowIds);
   return BigUint64Array.from(rowIds as ArrayLike<bigint>, readRowId);
 }
 
@@ -61,7 +64,6 @@ function readRowId(id: bigint | number): bigint {
 }
 
 async function takeAt(snapshot: Snapshot, addresses: BigUint64Array, options: TakeOptions): Promise<Table> {
-  checkOptionNames(options, TAKE_KEYS, "take");
   const projection = resolveProjection(snapshot.schema, options.columns, {
     distance: false,
     rowId: options.withRowId ?? false,
@@ -85,6 +87,7 @@ export async function locateOffsets(
   offsets: ArrayLike<number>,
   signal: AbortSignal | undefined,
 ): Promise<BigUint64Array> {
+  checkRowList("take", offsets);
   const { fragments } = snapshot;
   const starts = [0];
   for (const fragment of fragments) starts.push(starts.at(-1)! + fragment.numRows);

@@ -10,6 +10,11 @@ export function drawUuid(): string {
   return formatUuid(bytes);
 }
 
+/** Whether a value is a uuid as {@link formatUuid} writes it. */
+export function isUuid(value: unknown): value is string {
+  return typeof value === "string" && TEXT.test(value);
+}
+
 /** 16 bytes → lower-case text with dashes. @throws CORRUPT on another length */
 export function formatUuid(bytes: Uint8Array): string {
   if (bytes.length !== 16) {
@@ -21,7 +26,7 @@ export function formatUuid(bytes: Uint8Array): string {
 
 /** The inverse of {@link formatUuid}. @throws INVALID_ARGUMENT when `text` is no uuid */
 export function parseUuid(text: string): Uint8Array {
-  if (!TEXT.test(text)) {
+  if (!isUuid(text)) {
     throw new LanceError("INVALID_ARGUMENT", `expected a lower-case uuid with dashes, received "${text}"`, {
       received: text,
     });

@@ -19,7 +19,15 @@ import { setRuntime, type WorkerEndpoint } from "../../src/runtime.ts";
 import { createNodeFsStore } from "../../src/store/node-fs.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { Snapshot } from "../../src/table/snapshot.ts";
-import { createFragments, createRandom, expectError, getCommittedSegments, listPaths, type Value } from "./support.ts";
+import {
+  createFragments,
+  createRandom,
+  expectError,
+  getCommittedSegments,
+  listPaths,
+  makeSegment,
+  type Value,
+} from "./support.ts";
 
 const DIMENSION = 16;
 const FRAGMENTS = 12;
@@ -186,10 +194,9 @@ describe.each(TYPES)("%s", (indexType) => {
 });
 
 test("a group is of one index, and a budget is a size", async () => {
-  const segment = (name: string, id: number): IndexSegment =>
-    ({ name, uuid: `${name}${id}`, fields: [1], fragmentIds: [id], files: [{ path: "f", sizeBytes: 10 }] }) as never;
+  const segment = (name: string, id: number): IndexSegment => makeSegment(id, { name });
   const groups = planIndexMerge([segment("a", 0), segment("b", 1), segment("a", 2), segment("b", 3)]);
-  expect(groups.map((group) => group.map(({ uuid }) => uuid))).toEqual([
+  expect(groups.map((group) => group.map(({ name, fragmentIds }) => `${name}${fragmentIds[0]}`))).toEqual([
     ["a0", "a2"],
     ["b1", "b3"],
   ]);

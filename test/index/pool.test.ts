@@ -29,6 +29,7 @@ import {
   getCommittedSegments,
   inlinePool,
   listPaths,
+  makeSegment,
   readRows,
   type Value,
 } from "./support.ts";
@@ -296,14 +297,14 @@ describe("plans", () => {
 
   test("merge groups by size, neighbours together, large ones alone", () => {
     const segment = (id: number, sizeBytes: number | null): IndexSegment =>
-      ({ uuid: `s${id}`, fragmentIds: [id], files: sizeBytes === null ? null : [{ path: "f", sizeBytes }] }) as never;
+      makeSegment(id, { files: sizeBytes === null ? null : [{ path: "index.idx", sizeBytes }] });
     const plan = (sizes: (number | null)[], targetSegmentBytes: number) =>
       planIndexMerge(sizes.map((size, id) => segment(id, size)).reverse(), { targetSegmentBytes }).map((group) =>
-        group.map(({ uuid }) => uuid),
+        group.map(({ fragmentIds }) => fragmentIds[0]),
       );
     expect(plan([40, 40, 40, 10, 200, 5], 100)).toEqual([
-      ["s0", "s1"],
-      ["s2", "s3"],
+      [0, 1],
+      [2, 3],
     ]);
     expect(plan([40, null, 40], 100)).toEqual([]);
     expect(plan([], 100)).toEqual([]);

@@ -2,6 +2,7 @@ import { type DataType, Field, FixedSizeList, Int32, makeData, RecordBatch, Sche
 import { isLanceError, type LanceErrorCode } from "../../src/errors.ts";
 import { getCommittedSegments } from "../../src/index/describe.ts";
 import { jobHandlers } from "../../src/index/jobs.ts";
+import type { IndexSegment } from "../../src/index/segment.ts";
 import { fromHalf, toHalf, type VectorValues } from "../../src/kernels/element.ts";
 import { createInlinePool } from "../../src/pool/inline-pool.ts";
 import type { WorkerPool } from "../../src/pool/pool.ts";
@@ -23,6 +24,23 @@ export const URI = "memory://index-test";
 
 /** Runs the jobs on this thread. */
 export const inlinePool: WorkerPool = createInlinePool(jobHandlers);
+
+/** A segment of one fragment as JSON, over no files that there are. */
+export function makeSegment(fragmentId: number, more: Partial<IndexSegment> = {}): IndexSegment {
+  return {
+    uuid: `00000000-0000-4000-8000-${String(fragmentId).padStart(12, "0")}`,
+    name: "v_idx",
+    fields: [1],
+    datasetVersion: 1,
+    fragmentIds: [fragmentId],
+    indexVersion: 1,
+    createdAt: null,
+    baseId: null,
+    files: [{ path: "index.idx", sizeBytes: 10 }],
+    indexDetails: { typeUrl: "/lance.index.pb.VectorIndexDetails", value: "" },
+    ...more,
+  };
+}
 
 /** One batch of columns `id` and `v`. */
 export function makeBatch(type: DataType, values: readonly Value[], firstId = 0): RecordBatch {
