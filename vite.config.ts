@@ -56,6 +56,17 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          // The core kernels again, as hosts without relaxed SIMD have them.
+          name: "plain",
+          environment: "node",
+          include: ["test/kernels/{distances,elements,graph,product,rabit,top-k}.test.ts"],
+          env: { LANCELET_RELAXED_SIMD: "off" },
+          testTimeout: 30_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
           name: "interop",
           environment: "node",
           include: ["test/interop/**/*.test.ts"],

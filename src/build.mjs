@@ -5,7 +5,7 @@
  */
 import { execFile } from "node:child_process";
 import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { dirname, join, relative, resolve } from "node:path";
+import { basename, dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { brotliCompressSync } from "node:zlib";
@@ -15,13 +15,15 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const dist = join(root, "dist");
 const types = join(dist, "types");
 const KERNELS = ["core", "build"];
+/** The kernels' modules as they lie in wasm/pkg; of `core` a host loads one. */
+const MODULES = ["core/core_bg.wasm", "core/core_relaxed_bg.wasm", "build/build_bg.wasm"];
 
 /** Source paths in `new URL("…", import.meta.url)`, and what stands in their place in dist/. */
 const URLS = {
   "./worker-main.ts": "./browser-worker.js",
   "./node-worker.ts": "./node-worker.js",
   "./deno-worker.ts": "./deno-worker.js",
-  ...Object.fromEntries(KERNELS.map((name) => [`../../wasm/pkg/${name}/${name}_bg.wasm`, `./wasm/${name}_bg.wasm`])),
+  ...Object.fromEntries(MODULES.map((path) => [`../../wasm/pkg/${path}`, `./wasm/${basename(path)}`])),
 };
 const URL_PATTERN = /new URL\(\s*(["'])(.+?)\1,\s*import\.meta\.url\s*\)/g;
 
@@ -43,7 +45,7 @@ const rewriteUrls = {
 const keepWasmImports = {
   name: "lancelet-wasm",
   resolveId(source) {
-    const name = /([a-z]+_bg\.wasm)$/.exec(source)?.[1];
+    const name = /([a-z_]+_bg\.wasm)$/.exec(source)?.[1];
     return name ? { id: `./wasm/${name}`, external: true } : null;
   },
 };
@@ -90,9 +92,7 @@ async function buildScripts() {
 
 async function copyKernels() {
   await mkdir(join(dist, "wasm"), { recursive: true });
-  for (const name of KERNELS) {
-    await cp(join(root, "wasm/pkg", name, `${name}_bg.wasm`), join(dist, "wasm", `${name}_bg.wasm`));
-  }
+  for (const path of MODULES) await cp(join(root, "wasm/pkg", path), join(dist, "wasm", basename(path)));
 }
 
 /** Declarations of the public surface: emitted for all of src/, kept where `index.d.ts` reaches them. */

@@ -31,6 +31,7 @@ const STEPS = {
   check: () => checkCode(),
   build: () => runOne("build", findNode(), [join(root, "src", "build.mjs")]),
   node: () => runVitest("node"),
+  plain: () => runVitest("plain"),
   browser: () => runVitest("browser"),
   interop: () => runInterop(),
   built: () => runVitest("built"),

@@ -2,6 +2,9 @@
  * Keeps the page's own files: everything the build lists in precache.json. The table is not among them: it is copied
  * into the device's storage by the page itself.
  */
+// The one inner file that the page takes: the package's entry would bring the whole library along.
+import { hasRelaxedSimd } from "../src/runtime/relaxed-simd.ts";
+
 const worker = globalThis as unknown as ServiceWorkerGlobalScope;
 
 interface Precache {
@@ -18,11 +21,16 @@ async function readPrecache(): Promise<Precache> {
   return response.json();
 }
 
+/** Of the two builds of the core kernels the page loads one. */
+function isWanted(file: string): boolean {
+  return !(hasRelaxedSimd() ? /\/core_bg-/ : /\/core_relaxed_bg-/).test(file);
+}
+
 async function install(): Promise<void> {
   const { version, files } = await readPrecache();
   const cache = await caches.open(PREFIX + version);
   // asks whether each is still the same: what the page has just fetched does not travel twice
-  await cache.addAll(files.map((file) => new Request(new URL(file, scope), { cache: "no-cache" })));
+  await cache.addAll(files.filter(isWanted).map((file) => new Request(new URL(file, scope), { cache: "no-cache" })));
   await worker.skipWaiting();
 }
 

@@ -1,17 +1,13 @@
 import { readFile } from "node:fs/promises";
-import type { KernelModuleName, Runtime, WorkerEndpoint } from "../runtime.ts";
+import type { Runtime, WorkerEndpoint } from "../runtime.ts";
 import { fetchModule } from "./fetch-module.ts";
 import { memoizeModules, serveKernelModules } from "./kernel-modules.ts";
-
-const moduleUrls: Readonly<Record<KernelModuleName, () => URL>> = {
-  core: () => new URL("../../wasm/pkg/core/core_bg.wasm", import.meta.url),
-  build: () => new URL("../../wasm/pkg/build/build_bg.wasm", import.meta.url),
-};
+import { findModuleUrl, type ModuleChoice } from "./module-urls.ts";
 
 /** Deno: web workers where they are allowed (Deno Deploy has none), modules read or fetched from beside this file. */
-export function createDenoRuntime(): Runtime {
+export function createDenoRuntime(choice: ModuleChoice = {}): Runtime {
   const loadKernelModule = memoizeModules(async (name) => {
-    const url = moduleUrls[name]();
+    const url = findModuleUrl(name, choice);
     if (url.protocol !== "file:") return fetchModule(url);
     return WebAssembly.compile((await readFile(url)) as Uint8Array<ArrayBuffer>);
   });

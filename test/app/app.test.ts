@@ -149,6 +149,13 @@ it("copies, builds four segments of two indexes, searches, and goes on offline",
 
   // the network goes away, and so does the server
   await page.evaluate(async () => void (await navigator.serviceWorker.ready));
+  // of the two builds of the core kernels the device keeps the one it runs
+  const kept = await page.evaluate(async () => {
+    const caches = await Promise.all((await self.caches.keys()).map((name) => self.caches.open(name)));
+    return (await Promise.all(caches.map((cache) => cache.keys()))).flat().map(({ url }) => url);
+  });
+  const modules = kept.flatMap((url) => /\/(\w+_bg)-[\w-]+\.wasm$/.exec(url)?.[1] ?? []);
+  expect(modules.sort()).toEqual(["build_bg", "core_relaxed_bg"]);
   await context.setOffline(true);
   await server.close();
   server = await serveFolder(folder);

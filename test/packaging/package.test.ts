@@ -39,7 +39,11 @@ test("the package holds what it should and nothing else", async () => {
   for (const entry of ["browser", "browser-worker", "node", "node-worker", "deno", "deno-worker", "workerd"]) {
     expect(files).toContain(`dist/${entry}.js`);
   }
-  expect(files.filter((path) => path.endsWith(".wasm"))).toHaveLength(2);
+  const modules = files.filter((path) => path.endsWith(".wasm")).map((path) => path.split("/").at(-1));
+  expect(modules.sort()).toEqual(["build_bg.wasm", "core_bg.wasm", "core_relaxed_bg.wasm"]);
+  // what an edge host bundles has one build of each
+  const edge = await readFile(join(installed, "dist/workerd.js"), "utf8");
+  expect(edge.match(/\w+_bg\.wasm/g)?.sort()).toEqual(["build_bg.wasm", "core_bg.wasm"]);
 });
 
 test("publint finds nothing", async () => {
@@ -147,6 +151,7 @@ describe("a Vite app on it", () => {
   let site: Awaited<ReturnType<typeof serveFolder>>;
   let tables: Awaited<ReturnType<typeof serveFolder>>;
   const problems: string[] = [];
+  const modules = new Set<string>();
 
   beforeAll(async () => {
     const app = join(consumer.folder, "app");
@@ -159,6 +164,10 @@ describe("a Vite app on it", () => {
     browser = await chromium.launch({ ...(executablePath ? { executablePath } : {}), args: chromiumArgs });
     page = await browser.newPage();
     page.on("pageerror", (error) => problems.push(error.message));
+    page.on("request", (request) => {
+      const module = /\/([a-z_]+_bg)[\w-]*\.wasm$/.exec(request.url())?.[1];
+      if (module) modules.add(module);
+    });
     // The table's server is another: probing for a newer version ends requests there.
     page.on("requestfailed", (request) => {
       if (request.url().startsWith(site.url)) problems.push(`${request.url()} failed`);
@@ -183,5 +192,9 @@ describe("a Vite app on it", () => {
   test("its workers build an index", async () => {
     expect(await page.evaluate("buildIndex()")).toEqual({ rows: [1400, 1401], indexed: true });
     expect(problems).toEqual([]);
+  });
+
+  test("of the two builds of the core kernels it fetched the one with relaxed SIMD, and not the other", () => {
+    expect([...modules].sort()).toEqual(["build_bg", "core_relaxed_bg"]);
   });
 });
