@@ -5,6 +5,7 @@ import { openDataset } from "../../src/dataset/open-dataset.ts";
 import { writeDataset } from "../../src/dataset/write-dataset.ts";
 import { registerJobHandlers } from "../../src/pool/handlers.ts";
 import { loadJobs } from "../../src/runtime/jobs.ts";
+import { createHttpStore } from "../../src/store/http.ts";
 import { createMemoryStore } from "../../src/store/memory.ts";
 import { overrideStore } from "../../src/store/override-store.ts";
 import { createRandom } from "../kernels/support.ts";
@@ -124,6 +125,45 @@ describe.each(TYPES)("requests of a search of $type on a cold table", ({ type, r
     const again = await askNear(dataset, 7, { refineFactor: 3 }).analyzePlan();
     expect(store.gets()).toEqual([]);
     expect(readNumbers(again.slice(again.indexOf("Refine: ")), "cache_hits", "iops")).toEqual([3 * K, 0]);
+    await dataset.close();
+  });
+});
+
+describe("a search over HTTP", () => {
+  const WIDE = 128;
+  const COUNT = 24_000;
+  const CLUSTERS = 120;
+  const draw = createRandom(5);
+  const middles = Array.from({ length: CLUSTERS }, () => Float32Array.from({ length: WIDE }, () => draw() * 4));
+  const makeVector = (cluster: number) => middles[cluster]!.map((value) => value + draw());
+  const rows = Array.from({ length: COUNT }, () => ({ v: makeVector(Math.floor(draw() * CLUSTERS)) }));
+
+  test("joins ranges where the gap costs less than a request: few requests, few bytes for nothing", async () => {
+    const store = createCountingStore(createMemoryStore());
+    const item = new Field("item", new Float32(), true);
+    const schema = new Schema([new Field("v", new FixedSizeList(WIDE, item), true)]);
+    const written = await writeDataset(rows, store, { schema });
+    await written.createIndex("v", "IVF_RQ", { numBits: 1, numPartitions: CLUSTERS, maxIterations: 5 });
+    const { gapBytes } = createHttpStore("https://example.org/table.lance").capabilities!;
+    const far = overrideStore(store, { capabilities: { ...store.capabilities, gapBytes: gapBytes! } });
+    const dataset = await openDataset(far);
+    const ask = async (): Promise<[requests: number, bytes: number]> => {
+      store.reset();
+      const q = makeVector(Math.floor(draw() * CLUSTERS));
+      await dataset.toTable({
+        columns: [],
+        withRowId: true,
+        nearest: { column: "v", q, k: 10, nprobes: 16, refineFactor: 5 },
+      });
+      return [store.gets().length, store.bytesRead()];
+    };
+    const first = await ask();
+    const later = [0, 0];
+    for (let i = 0; i < 20; i++) for (const [at, count] of (await ask()).entries()) later[at]! += count / 20;
+    expect(first[0]).toBeLessThanOrEqual(60);
+    expect(first[1]).toBeLessThanOrEqual(1_500_000);
+    expect(later[0]).toBeLessThanOrEqual(33);
+    expect(later[1]).toBeLessThanOrEqual(300_000);
     await dataset.close();
   });
 });
