@@ -1,7 +1,7 @@
-import { isLanceError, LanceError } from "../errors.ts";
+import { LanceError } from "../errors.ts";
 import type { LanceField } from "../format/schema.ts";
-import type { DataFragment, IndexMetadata } from "../proto/gen/lance/table_pb.ts";
-import { openVersion, type Snapshot } from "../table/snapshot.ts";
+import type { IndexMetadata } from "../proto/gen/lance/table_pb.ts";
+import type { Snapshot } from "../table/snapshot.ts";
 import { settleAll } from "../tasks/settle-all.ts";
 import { decodeBase64 } from "./base64.ts";
 import { getEffectiveCoverage, listSegments } from "./metadata.ts";
@@ -170,71 +170,4 @@ async function checkFile(
       { uuid: segment.uuid, path, expected: file.sizeBytes, received: found.totalBytes },
     );
   }
-}
-
-/**
- * Every fragment a segment names must exist, or have been dropped since the segment was built; and the column must lie
- * in the same files as then.
- * @throws NOT_FOUND naming segment and fragments, COMMIT_CONFLICT when the column was written anew
- */
-export async function checkFragments(
-  snapshot: Snapshot,
-  segments: readonly IndexSegment[],
-  field: LanceField,
-  signal?: AbortSignal,
-): Promise<void> {
-  const now = new Map(snapshot.fragments.map(({ id, proto }) => [id, proto]));
-  const versions = new Map<number, Promise<Map<number, DataFragment> | null>>();
-  for (const segment of segments) {
-    const { datasetVersion: version, uuid } = segment;
-    if (!versions.has(version)) versions.set(version, readFragmentsAt(snapshot, version, signal));
-    const then = await versions.get(version)!;
-    const unknown = segment.fragmentIds.filter((id) => !now.has(id) && !mayHaveExisted(snapshot, then, id));
-    if (unknown.length > 0) {
-      throw new LanceError(
-        "NOT_FOUND",
-        `segment ${uuid} covers fragments [${unknown.join(", ")}], which version ${snapshot.version} does not have; it has [${[...now.keys()].slice(0, 20).join(", ")}${now.size > 20 ? ", …" : ""}]`,
-        { uuid, fragmentIds: unknown, version: snapshot.version },
-      );
-    }
-    const rewritten = segment.fragmentIds.filter((id) => {
-      const [before, after] = [then?.get(id), now.get(id)];
-      return before && after && locateField(before, field.id) !== locateField(after, field.id);
-    });
-    if (rewritten.length > 0) {
-      throw new LanceError(
-        "COMMIT_CONFLICT",
-        `column "${field.name}" of fragments [${rewritten.join(", ")}] was written anew since segment ${uuid} was built at version ${version}: build them again`,
-        { retryable: false, uuid, fragmentIds: rewritten, version: snapshot.version },
-      );
-    }
-  }
-}
-
-/** Fragments at an older version; `null` when that version was cleaned up. */
-async function readFragmentsAt(
-  snapshot: Snapshot,
-  version: number,
-  signal?: AbortSignal,
-): Promise<Map<number, DataFragment> | null> {
-  if (version === snapshot.version) return new Map(snapshot.fragments.map(({ id, proto }) => [id, proto]));
-  try {
-    const older = await openVersion(snapshot, { version, signal });
-    return new Map(older.fragments.map(({ id, proto }) => [id, proto]));
-  } catch (error) {
-    if (isLanceError(error, "NOT_FOUND")) return null;
-    throw error;
-  }
-}
-
-function mayHaveExisted(snapshot: Snapshot, then: Map<number, DataFragment> | null, id: number): boolean {
-  if (then) return then.has(id);
-  return id <= (snapshot.manifest.maxFragmentId ?? -1);
-}
-
-function locateField(fragment: DataFragment, fieldId: number): string {
-  return fragment.files
-    .filter((file) => file.fields.includes(fieldId))
-    .map((file) => `${file.baseId ?? ""}:${file.path}:${file.columnIndices[file.fields.indexOf(fieldId)]}`)
-    .join();
 }

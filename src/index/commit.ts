@@ -8,7 +8,8 @@ import { requireWritable } from "../table/commit/publish.ts";
 import { type FragReuse, loadFragReuse } from "../table/row-ids/frag-reuse.ts";
 import { openVersion, type Snapshot } from "../table/snapshot.ts";
 import { settleAll } from "../tasks/settle-all.ts";
-import { checkFiles, checkFragments, planReplacement } from "./check-commit.ts";
+import { checkFiles, planReplacement } from "./check-commit.ts";
+import { checkFragments } from "./check-fragments.ts";
 import { checkIndexName } from "./check-name.ts";
 import { checkSegmentSet } from "./check-segments.ts";
 import { checkSegmentShapes } from "./check-shape.ts";
@@ -24,6 +25,7 @@ import type { IndexSegment } from "./segment.ts";
  * dropped or rewritten since a segment was built leave its coverage, and a segment without any is left out.
  *
  * Every file is durable before: each is looked at with its recorded size, and vector segments' headers are read.
+ * @param options.mustExist the segments join an index: one that another writer drops meanwhile is not made again
  * @throws INVALID_ARGUMENT (no segment, no name), SEGMENT_OVERLAP (a fragment or a uuid twice; an existing segment
  * covered in part), SEGMENT_INCOMPATIBLE (column, type, metric, dimension, version), ALREADY_EXISTS, NOT_FOUND
  * (fragment or file), CORRUPT (size), SCHEMA_MISMATCH (column), COMMIT_CONFLICT, UNSUPPORTED, ABORTED, IO
@@ -33,9 +35,9 @@ export async function commitExistingIndexSegments(
   name: string,
   column: string,
   segments: readonly IndexSegment[],
-  options: { readonly signal?: AbortSignal | undefined } = {},
+  options: { readonly mustExist?: boolean | undefined; readonly signal?: AbortSignal | undefined } = {},
 ): Promise<Snapshot> {
-  const { signal } = options;
+  const { mustExist = false, signal } = options;
   checkIndexName(name);
   checkSegmentShapes("commitExistingIndexSegments", segments);
   const first = await prepareCommit(snapshot, name, column, segments, signal);
@@ -49,6 +51,7 @@ export async function commitExistingIndexSegments(
       // Another writer committed to the same name. Where its segments and these are disjoint, both stand. What came
       // after that version is still to be judged.
       at = await openVersion(snapshot, { version, signal });
+      if (mustExist && !at.indices.some((index) => index.name === name)) throw error;
       prepared = await prepareCommit(at, name, column, segments, signal).catch((cause: unknown) => {
         // The segments were right for the version they were built at: what became of it since is a conflict.
         if (!isLanceError(cause) || FAILURES.has(cause.code)) throw cause;
@@ -102,13 +105,13 @@ interface Standing {
 }
 
 function findStanding(snapshot: Snapshot, segment: IndexSegment, reuse: FragReuse | null): Standing {
-  const live = getEffectiveCoverage(segment, snapshot);
-  const mapped = reuse?.mapFragments(segment.fragmentIds) ?? segment.fragmentIds;
+  const origins = reuse?.traceFragments(segment.fragmentIds);
+  const mapped = origins === undefined ? segment.fragmentIds : [...origins.keys()];
   const fragmentIds = getEffectiveCoverage({ ...segment, fragmentIds: mapped }, snapshot);
   // Where the history of moves is what leads to the rows, the ids it starts from stay.
-  const isMoved = fragmentIds.length > live.length;
+  const recorded = new Set(fragmentIds.flatMap((id) => origins?.get(id) ?? [id]));
   return {
-    segment: isMoved ? segment : { ...segment, fragmentIds: live },
+    segment: { ...segment, fragmentIds: [...recorded].sort((a, b) => a - b) },
     fragmentIds,
     isGone: fragmentIds.length === 0 && segment.fragmentIds.length > 0,
   };

@@ -67,7 +67,7 @@ export async function createIndex(
   snapshot: Snapshot,
   column: string,
   indexType: string,
-  options: CreateIndexOptions = {},
+  options: CreateIndexOptions & Rebuild = {},
 ): Promise<CreatedIndex> {
   checkPoolOptions(options);
   checkControls(options);
@@ -97,13 +97,19 @@ export async function createIndex(
   }
 }
 
-type Settled = CreateIndexOptions & {
-  readonly name: string;
-  readonly fragmentIds: readonly number[];
-  readonly pool: WorkerPool;
-  /** What need not be trained. */
-  readonly model: TrainedModel | null;
-};
+interface Rebuild {
+  /** The index is there and is built anew: when another writer drops it meanwhile, it stays dropped. */
+  readonly mustExist?: boolean;
+}
+
+type Settled = CreateIndexOptions &
+  Rebuild & {
+    readonly name: string;
+    readonly fragmentIds: readonly number[];
+    readonly pool: WorkerPool;
+    /** What need not be trained. */
+    readonly model: TrainedModel | null;
+  };
 
 async function planTrainBuildCommit(
   snapshot: Snapshot,
@@ -165,7 +171,7 @@ async function planTrainBuildCommit(
   const started = now();
   const store = requireWritable(snapshot.store, snapshot.uri);
   const committed = await commitFiles(store, listSegmentFiles(segments), () =>
-    commitExistingIndexSegments(snapshot, name, column, segments, { signal }),
+    commitExistingIndexSegments(snapshot, name, column, segments, { mustExist: options.mustExist, signal }),
   );
   const event = {
     kind: "commit",

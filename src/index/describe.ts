@@ -1,6 +1,7 @@
 import { LanceError } from "../errors.ts";
 import type { WorkerPool } from "../pool/pool.ts";
-import { getFragment, type Snapshot } from "../table/snapshot.ts";
+import { isRetryableConflict } from "../table/commit/commit.ts";
+import { getFragment, openVersion, type Snapshot } from "../table/snapshot.ts";
 import { settleAll } from "../tasks/settle-all.ts";
 import { decodeBase64 } from "./base64.ts";
 import { commitIndices } from "./commit.ts";
@@ -165,10 +166,20 @@ export async function dropIndex(
   name: string,
   options: { readonly signal?: AbortSignal | undefined } = {},
 ): Promise<Snapshot> {
-  const removed = snapshot.indices.filter((index) => index.name === name);
-  if (removed.length === 0) throw notFound(snapshot, name);
-  return commitIndices(snapshot, [], removed, options.signal);
+  for (let at = snapshot, attempt = 1; ; attempt++) {
+    const removed = at.indices.filter((index) => index.name === name);
+    if (removed.length === 0) throw notFound(at, name);
+    try {
+      return await commitIndices(at, [], removed, options.signal);
+    } catch (error) {
+      if (!isRetryableConflict(error) || attempt === MAX_DROP_ATTEMPTS) throw error;
+      // Segments were added, replaced or written anew meanwhile: the drop takes those, too.
+      at = await openVersion(snapshot, { signal: options.signal });
+    }
+  }
 }
+
+const MAX_DROP_ATTEMPTS = 10;
 
 function notFound(snapshot: Snapshot, name: string): LanceError {
   const known = [...new Set(snapshot.indices.map((index) => index.name))].sort();

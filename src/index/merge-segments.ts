@@ -1,6 +1,7 @@
 import { LanceError } from "../errors.ts";
 import { drawUuid } from "../store/uuid.ts";
 import { requireWritable } from "../table/commit/publish.ts";
+import { loadFragReuse } from "../table/row-ids/frag-reuse.ts";
 import { createColumnSource } from "../table/rows/column-source.ts";
 import type { Snapshot } from "../table/snapshot.ts";
 import { settleAll } from "../tasks/settle-all.ts";
@@ -31,22 +32,24 @@ export interface MergeTask {
  */
 export async function mergeSegments(snapshot: Snapshot, task: MergeTask, context: TaskContext): Promise<IndexSegment> {
   const store = requireWritable(snapshot.store, snapshot.uri);
-  const [first] = task.segments;
+  const segments = await followMoves(snapshot, task.segments);
+  const [first] = segments;
   if (!first) throw new LanceError("INVALID_ARGUMENT", "at least one index segment is required, received none");
   const family = await getFamily(first);
-  const open = await settleAll(task.segments.map((segment) => locateSegmentRows(snapshot, segment)));
+  const open = await settleAll(segments.map((segment) => locateSegmentRows(snapshot, segment)));
   const { field } = open[0]!;
-  await checkSegmentSet(task.segments, field, snapshot.version);
+  await checkSegmentSet(segments, field, snapshot.version);
   await family.checkCompatible(open, "merge");
-  const covered = task.segments.flatMap((segment) => segment.fragmentIds);
+  const covered = segments.flatMap((segment) => segment.fragmentIds);
   checkNewFragments(covered, task.newFragmentIds);
   const newRows =
     task.newFragmentIds.length === 0
       ? null
       : createColumnSource(snapshot, field.name, task.newFragmentIds, { rowIdDomain: family.rowIdDomain });
   const keepRows = await settleAll(
-    task.segments.map((segment) => readSegmentRows(snapshot, segment, family.rowIdDomain, context.signal)),
+    segments.map((segment) => readSegmentRows(snapshot, segment, family.rowIdDomain, context.signal)),
   );
+  const wanted = new Set([...covered, ...task.newFragmentIds]);
   const writer = createSegmentWriter(store, drawUuid(), context.signal);
   const files = await writeSegment(writer, () =>
     family.merge(open, newRows, writer, { ...toFamilyContext(task, context), keepRows }),
@@ -55,8 +58,9 @@ export async function mergeSegments(snapshot: Snapshot, task: MergeTask, context
     uuid: writer.uuid,
     name: first.name,
     fields: first.fields,
-    datasetVersion: await findDatasetVersion(snapshot, task.segments),
-    fragmentIds: [...new Set([...covered, ...task.newFragmentIds])].sort((a, b) => a - b),
+    datasetVersion: await findDatasetVersion(snapshot, segments),
+    // Rows of fragments that are gone were left out, so that a version that brings those back must not ask it for them.
+    fragmentIds: snapshot.fragments.map(({ id }) => id).filter((id) => wanted.has(id)),
     files,
     details: decodeBase64(first.indexDetails.value, "indexDetails.value"),
   });
@@ -68,14 +72,18 @@ export async function mergeSegments(snapshot: Snapshot, task: MergeTask, context
  */
 async function findDatasetVersion(snapshot: Snapshot, segments: readonly IndexSegment[]): Promise<number> {
   const committed = new Map((await listSegments(snapshot)).map(({ segment }) => [segment.uuid, segment.fragmentIds]));
-  // A fragment that was dropped since is none of the version at hand.
-  const live = new Set(snapshot.fragments.map(({ id }) => id));
   const versions = segments.map(({ uuid, fragmentIds, datasetVersion }) => {
     const covered = new Set(committed.get(uuid));
-    const isCurrent = fragmentIds.every((id) => covered.has(id) && live.has(id));
-    return committed.has(uuid) && isCurrent ? snapshot.version : datasetVersion;
+    return committed.has(uuid) && fragmentIds.every((id) => covered.has(id)) ? snapshot.version : datasetVersion;
   });
   return Math.min(...versions);
+}
+
+/** Segments with their coverage in the fragments of now, also where a compaction left indexes alone since. */
+async function followMoves(snapshot: Snapshot, segments: readonly IndexSegment[]): Promise<readonly IndexSegment[]> {
+  const reuse = await loadFragReuse(snapshot);
+  if (reuse === null) return segments;
+  return segments.map((segment) => ({ ...segment, fragmentIds: reuse.mapFragments(segment.fragmentIds) }));
 }
 
 function checkNewFragments(covered: readonly number[], newFragmentIds: readonly number[]): void {

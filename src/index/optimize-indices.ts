@@ -67,14 +67,16 @@ export async function optimizeIndices(
 ): Promise<OptimizedIndices> {
   requireWritable(snapshot.store, snapshot.uri);
   checkOptions(options);
-  const logical = await listLogical(snapshot, options.indexNames);
+  const names = await listNames(snapshot, options.indexNames);
   const indices: OptimizedIndex[] = [];
   let current = snapshot;
-  for (const index of logical) {
-    const done = await optimizeIndex(current, index, options);
+  for (const name of names) {
+    // Of the version that the one before left: it may hold what other writers did, too.
+    const segments = (await listSegments(current, name)).map(({ segment }) => segment);
+    if (segments.length === 0) continue;
+    const done = await optimizeIndex(current, { name, segments }, options);
     if (done.snapshot !== current) options.onCommitted?.(done.snapshot);
     current = done.snapshot;
-    const { name } = index;
     const numSegments = current.indices.filter((each) => each.name === name).length;
     indices.push({ name, action: done.action, newFragmentIds: done.newFragmentIds, numSegments });
   }
@@ -94,19 +96,20 @@ async function optimizeIndex(snapshot: Snapshot, index: Logical, options: Optimi
   const { field } = locateSegment(snapshot, newest);
   const { pool, memoryBudgetBytes, signal, onProgress } = options;
   const shared = { pool, memoryBudgetBytes, signal, onProgress };
+  const rebuild = { ...shared, name, mustExist: true };
   if (segments.length === 0) {
     if (snapshot.fragments.every(({ numRows }) => numRows === 0)) {
       return { snapshot, action: "unchanged", newFragmentIds: [] };
     }
     const details = decodeBase64(newest.indexDetails.value, "indexDetails.value");
     const params = family.readParams?.(details) ?? {};
-    const built = await createIndex(snapshot, field.name, family.displayName(details), { ...shared, name, params });
+    const built = await createIndex(snapshot, field.name, family.displayName(details), { ...rebuild, params });
     return { snapshot: built.snapshot, action: "trained", newFragmentIds };
   }
   if (options.retrain === true) {
     const { params } = await family.readRecipe(locateSegment(snapshot, newest), signal);
     const indexType = family.displayName(decodeBase64(newest.indexDetails.value, "indexDetails.value"));
-    const built = await createIndex(snapshot, field.name, indexType, { ...shared, name, params });
+    const built = await createIndex(snapshot, field.name, indexType, { ...rebuild, params });
     return { snapshot: built.snapshot, action: "retrained", newFragmentIds };
   }
   const numToMerge = options.numIndicesToMerge ?? (family.queryKind === "vector" ? 0 : 1);
@@ -120,7 +123,7 @@ async function optimizeIndex(snapshot: Snapshot, index: Logical, options: Optimi
   const built = await build();
   const store = requireWritable(snapshot.store, snapshot.uri);
   const committed = await commitFiles(store, listSegmentFiles([built]), () =>
-    commitExistingIndexSegments(snapshot, name, field.name, [built], { signal }),
+    commitExistingIndexSegments(snapshot, name, field.name, [built], { mustExist: true, signal }),
   );
   return { snapshot: committed, action: chosen.length === 0 ? "appended" : "merged", newFragmentIds };
 }
@@ -155,23 +158,18 @@ async function buildLike(
   }
 }
 
-/** @throws INDEX_NOT_FOUND naming those there are */
-async function listLogical(snapshot: Snapshot, names: readonly string[] | undefined): Promise<Logical[]> {
-  const byName = new Map<string, IndexSegment[]>();
-  for (const { segment } of await listSegments(snapshot)) {
-    if (segment.name.startsWith("__")) continue;
-    byName.set(segment.name, [...(byName.get(segment.name) ?? []), segment]);
-  }
-  const missing = names?.filter((name) => !byName.has(name)) ?? [];
+/** Names of the indexes chosen, by name where none are. @throws INDEX_NOT_FOUND naming those there are */
+async function listNames(snapshot: Snapshot, names: readonly string[] | undefined): Promise<readonly string[]> {
+  const known = new Set(snapshot.indices.map(({ name }) => name).filter((name) => !name.startsWith("__")));
+  const missing = names?.filter((name) => !known.has(name)) ?? [];
   if (missing.length > 0) {
     throw new LanceError(
       "INDEX_NOT_FOUND",
-      `no index ${missing.map((name) => `"${name}"`).join(", ")}; the table has ${[...byName.keys()].map((name) => `"${name}"`).join(", ") || "none"}`,
-      { missing, known: [...byName.keys()] },
+      `no index ${missing.map((name) => `"${name}"`).join(", ")}; the table has ${[...known].map((name) => `"${name}"`).join(", ") || "none"}`,
+      { missing, known: [...known] },
     );
   }
-  const chosen = names ?? [...byName.keys()].sort();
-  return chosen.map((name) => ({ name, segments: byName.get(name)! }));
+  return names ?? [...known].sort();
 }
 
 /** The family that can build what an index needs; `undefined` where there is none. @throws UNSUPPORTED where it was named */

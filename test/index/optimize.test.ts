@@ -7,7 +7,8 @@ import { searchSegments } from "../../src/index/search.ts";
 import type { SegmentQuery } from "../../src/index/segment.ts";
 import { createMemoryStore } from "../../src/store/memory.ts";
 import type { Store } from "../../src/store/store.ts";
-import type { Snapshot } from "../../src/table/snapshot.ts";
+import { openVersion, type Snapshot } from "../../src/table/snapshot.ts";
+import { compactFiles } from "../../src/write/compact/compact-files.ts";
 import { appendRows } from "../../src/write/rows/append-rows.ts";
 import { deleteRows } from "../../src/write/rows/delete-rows.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
@@ -153,6 +154,46 @@ describe.each(FAMILIES)("$indexType", ({ indexType, type, makeValue, query, hits
     expect(done.indices).toMatchObject([{ action: "retrained", newFragmentIds: [2] }]);
     expect(await count(done.snapshot)).toBe(countHits(90));
   });
+
+  test("what another writer made of an index meanwhile is what is brought up to date", async () => {
+    const made = await make(createMemoryStore());
+    const { snapshot: both } = await createIndex(made, "v", indexType, { ...options, name: "a", numWorkers: 1 });
+    const stale = await append(both, 60, 90);
+    await optimizeIndices(stale, { ...options, indexNames: ["v_idx"], numIndicesToMerge: 1 });
+    const done = await optimizeIndices(stale, { ...options, numIndicesToMerge: 0 });
+    expect(done.indices).toMatchObject([
+      { name: "a", action: "appended" },
+      { name: "v_idx", action: "unchanged" },
+    ]);
+    expect(await coverage(done.snapshot)).toEqual([[0, 1, 2]]);
+  });
+
+  test("a segment that was remapped and lost a fragment since is folded with others", async () => {
+    const made = await make(createMemoryStore());
+    const two = (await optimizeIndices(await append(made, 60, 90), { ...options, numIndicesToMerge: 0 })).snapshot;
+    const some = Uint32Array.from({ length: 10 }, (_, i) => i);
+    const thin = new Map([0, 1].map((id): [number, Uint32Array] => [id, some]));
+    const { snapshot: holey } = await deleteRows(two, thin, { predicate: "test" });
+    const { snapshot: compact } = await compactFiles(holey, { pool: inlinePool, targetRowsPerFragment: 20 });
+    expect(await coverage(compact)).toEqual([[3, 4], [2]]);
+    const rows = Uint32Array.from({ length: 20 }, (_, i) => i);
+    const { snapshot } = await deleteRows(compact, new Map([[3, rows]]), { predicate: "test" });
+    const wanted = await count(snapshot);
+    const done = await optimizeIndices(snapshot, { ...options, numIndicesToMerge: 10 });
+    expect(done.indices).toMatchObject([{ action: "merged", numSegments: 1 }]);
+    expect(await coverage(done.snapshot)).toEqual([done.snapshot.fragments.map(({ id }) => id)]);
+    expect(await count(done.snapshot)).toBe(wanted);
+  });
+
+  test.each([{ numIndicesToMerge: 0 }, { numIndicesToMerge: 1 }, { retrain: true }])(
+    "an index that another writer drops meanwhile stays dropped: %o",
+    async (chosen) => {
+      const stale = await append(await make(createMemoryStore()), 60, 90);
+      await dropIndex(stale, "v_idx");
+      await expectError(optimizeIndices(stale, { ...options, ...chosen }), "COMMIT_CONFLICT");
+      expect((await openVersion(stale)).indices).toEqual([]);
+    },
+  );
 
   test("names and numbers are checked; what cannot be built is skipped, or refused where it is named", async () => {
     const snapshot = await make(createMemoryStore());

@@ -1,7 +1,7 @@
 import type { IndexMetadata } from "../../proto/gen/lance/table_pb.ts";
 import { rewrittenFragments } from "./conflict-fragments.ts";
 import { abort, describe, NONE, type OurSide, retry, type Verdict } from "./conflict-verdict.ts";
-import { isMemWal, isSystemIndex, uuidOf } from "./index-identity.ts";
+import { formatUuidBytes, isMemWal, isSystemIndex, uuidOf } from "./index-identity.ts";
 import type { KnownOperation, OperationOf } from "./operation.ts";
 
 type CreateIndexValue = OperationOf<"createIndex">["value"];
@@ -17,6 +17,10 @@ export function judgeCreateIndex(ours: OurSide<"createIndex">, theirs: KnownOper
     case "createIndex":
       return judgeIndexNames(value, theirs.value);
     case "rewrite": {
+      const replaced = new Set(value.removedIndices.map(uuidOf));
+      const remapped = theirs.value.rewrittenIndices.find(({ oldId }) => replaced.has(formatUuidBytes(oldId?.uuid)));
+      // The segment goes on under another uuid, which ours does not take out.
+      if (remapped !== undefined) return retry("it wrote a segment anew that ours replaces or drops");
       const moved = rewrittenFragments(theirs);
       for (const index of value.newIndices) {
         const covered = ours.coverage.get(index);

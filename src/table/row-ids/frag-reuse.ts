@@ -27,6 +27,8 @@ export interface FragReuse {
   readonly uuid: string;
   /** Coverage as it is now: fragments that were rewritten together are covered through what they became. Ascending. */
   mapFragments(fragmentIds: readonly number[]): number[];
+  /** The same, each with the ids it came from. */
+  traceFragments(fragmentIds: readonly number[]): ReadonlyMap<number, readonly number[]>;
   readonly mapRowIds: RowIdMap;
 }
 
@@ -93,7 +95,8 @@ async function readFragReuse(snapshot: Snapshot): Promise<FragReuse | null> {
   for (const version of ordered) maps.push(createRowIdMap(version.groups.map(readGroup)));
   return {
     uuid: formatUuid(index.uuid?.uuid ?? new Uint8Array(0)),
-    mapFragments: (fragmentIds) => mapFragments(fragmentIds, groups),
+    mapFragments: (fragmentIds) => [...traceFragments(fragmentIds, groups).keys()].sort((a, b) => a - b),
+    traceFragments: (fragmentIds) => traceFragments(fragmentIds, groups),
     mapRowIds: chainRowIdMaps(maps),
   };
 }
@@ -144,14 +147,16 @@ function readFragmentIds(group: ReuseGroup): GroupIds {
   };
 }
 
-function mapFragments(fragmentIds: readonly number[], groups: readonly GroupIds[]): number[] {
-  const covered = new Set(fragmentIds);
+function traceFragments(fragmentIds: readonly number[], groups: readonly GroupIds[]): Map<number, readonly number[]> {
+  const covered = new Map(fragmentIds.map((id): [number, readonly number[]] => [id, [id]]));
   for (const group of groups) {
-    const held = group.old.filter((id) => covered.delete(id));
+    const held = group.old.filter((id) => covered.has(id));
+    const origins = held.flatMap((id) => covered.get(id)!);
+    for (const id of held) covered.delete(id);
     // Rows of a group covered in part are mixed with others in what it became: those are scanned, as native does.
-    if (held.length > 0 && held.length === group.old.length) for (const id of group.new) covered.add(id);
+    if (held.length > 0 && held.length === group.old.length) for (const id of group.new) covered.set(id, origins);
   }
-  return [...covered].sort((a, b) => a - b);
+  return covered;
 }
 
 function readGroup(group: ReuseGroup): RewrittenRows {
