@@ -2,10 +2,12 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Plugin } from "vite";
+import { RELAXED_SIMD_PROBE } from "../src/runtime/relaxed-simd.ts";
 
 /**
  * Lists the page's own files for the service worker: everything the build emits and everything in the public folder
- * but the table, which the page copies into the device's storage itself. The version is a hash over their bytes.
+ * but the table, which the page copies into the device's storage itself. The version is a hash over their bytes. Of the
+ * two builds of the core kernels a device keeps the one it runs: a module to validate tells which.
  */
 export function precache(publicFolder: string): Plugin {
   return {
@@ -28,11 +30,21 @@ export function precache(publicFolder: string): Plugin {
         hash.update(name).update(readFileSync(path));
       }
       files.add("index.html");
+      const take = (pattern: RegExp): string[] => {
+        const taken = [...files].filter((name) => pattern.test(name));
+        for (const name of taken) files.delete(name);
+        return taken;
+      };
+      const relaxedSimd = {
+        probe: [...RELAXED_SIMD_PROBE],
+        with: take(/core_relaxed_bg-/),
+        without: take(/core_bg-/),
+      };
       const version = hash.digest("hex").slice(0, 16);
       this.emitFile({
         type: "asset",
         fileName: "precache.json",
-        source: JSON.stringify({ version, files: [...files].sort() }),
+        source: JSON.stringify({ version, files: [...files].sort(), relaxedSimd }),
       });
     },
   };

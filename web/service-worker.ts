@@ -2,14 +2,17 @@
  * Keeps the page's own files: everything the build lists in precache.json. The table is not among them: it is copied
  * into the device's storage by the page itself.
  */
-// The one inner file that the page takes: the package's entry would bring the whole library along.
-import { hasRelaxedSimd } from "../src/runtime/relaxed-simd.ts";
-
 const worker = globalThis as unknown as ServiceWorkerGlobalScope;
 
 interface Precache {
   readonly version: string;
   readonly files: readonly string[];
+  /** Further files, by whether this device can run the module `probe`. */
+  readonly relaxedSimd: {
+    readonly probe: readonly number[];
+    readonly with: readonly string[];
+    readonly without: readonly string[];
+  };
 }
 
 const PREFIX = "lancelet-page-";
@@ -21,16 +24,12 @@ async function readPrecache(): Promise<Precache> {
   return response.json();
 }
 
-/** Of the two builds of the core kernels the page loads one. */
-function isWanted(file: string): boolean {
-  return !(hasRelaxedSimd() ? /\/core_bg-/ : /\/core_relaxed_bg-/).test(file);
-}
-
 async function install(): Promise<void> {
-  const { version, files } = await readPrecache();
+  const { version, files, relaxedSimd } = await readPrecache();
+  const kernels = WebAssembly.validate(Uint8Array.from(relaxedSimd.probe)) ? relaxedSimd.with : relaxedSimd.without;
   const cache = await caches.open(PREFIX + version);
   // asks whether each is still the same: what the page has just fetched does not travel twice
-  await cache.addAll(files.filter(isWanted).map((file) => new Request(new URL(file, scope), { cache: "no-cache" })));
+  await cache.addAll([...files, ...kernels].map((file) => new Request(new URL(file, scope), { cache: "no-cache" })));
   await worker.skipWaiting();
 }
 

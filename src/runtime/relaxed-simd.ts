@@ -2,7 +2,7 @@
  * The smallest module with an instruction of relaxed SIMD: a function that gives `f32x4.relaxed_madd` of three zeros.
  * WebAssembly 3.0, "Vector Instructions".
  */
-const PROBE = Uint8Array.of(
+export const RELAXED_SIMD_PROBE = Uint8Array.of(
   ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00], // magic and version
   ...[0x01, 0x05, 0x01, 0x60, 0x00, 0x01, 0x7b], // one type: () → v128
   ...[0x03, 0x02, 0x01, 0x00], // one function of it
@@ -13,5 +13,5 @@ const PROBE = Uint8Array.of(
 
 /** Whether this host runs modules with relaxed SIMD. Some microseconds; compiles nothing. */
 export function hasRelaxedSimd(): boolean {
-  return WebAssembly.validate(PROBE);
+  return WebAssembly.validate(RELAXED_SIMD_PROBE);
 }
