@@ -106,7 +106,8 @@ export function createKernelMemory(exports: KernelExports): KernelMemory {
 }
 
 function createScratch(memory: WebAssembly.Memory, allocate: (byteLength: number) => WasmBuffer): Scratch {
-  let start = 0;
+  // At once, below all else: later it would lie between buffers, and part the room they leave for larger ones.
+  const start = allocate(SCRATCH_BYTES).pointer;
   let used = 0;
   let all = new Uint8Array(0);
   return {
@@ -117,7 +118,6 @@ function createScratch(memory: WebAssembly.Memory, allocate: (byteLength: number
     copyIn(view) {
       const { byteLength } = view;
       if (used + byteLength > SCRATCH_BYTES) return undefined;
-      if (start === 0) start = allocate(SCRATCH_BYTES).pointer;
       // A memory that grew has another buffer.
       if (all.buffer !== memory.buffer) all = new Uint8Array(memory.buffer);
       const pointer = start + used;

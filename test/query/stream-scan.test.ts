@@ -117,11 +117,13 @@ test("a column that is borrowed comes in memory used again: the same live rows, 
   expect(borrowed.buffers).toBe(3);
   expect((await read(true, 900)).rows).toEqual(rows);
 
-  // A sample of many rows reads all of them, one of few the rows alone: what is wanted of both is the same.
+  // Rows of a sample that are near to each other are read with those between them, others alone: all are the same.
   const known = new Map(rows.rowIds.map((id, i) => [id, rows.values.subarray(i * DIMENSION, (i + 1) * DIMENSION)]));
-  for (const count of [300, 2000, source.numRows]) {
+  const far = overrideStore(snapshot.store, { capabilities: { ...store.capabilities, gapBytes: 9 } });
+  const sources = [source, createColumnSource({ ...snapshot, store: far }, "v", [0])];
+  for (const [count, each] of [30, 300, 2000, source.numRows].flatMap((n) => sources.map((one) => [n, one] as const))) {
     const seen: bigint[] = [];
-    for await (const { values, rowIds } of source.sample(count, { seed: 5 })) {
+    for await (const { values, rowIds } of each.sample(count, { seed: 5 })) {
       const items = values.children[0]!.values as Float32Array;
       expect(values.length).toBe(rowIds.length);
       for (const [i, id] of rowIds.entries()) {

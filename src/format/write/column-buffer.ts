@@ -30,9 +30,10 @@ export class ColumnBuffer {
   #numLevels = 0;
   #numRows = 0;
 
-  constructor(column: LeafColumn) {
+  /** @param pageBytes of a full page */
+  constructor(column: LeafColumn, pageBytes: number) {
     this.column = column;
-    this.#items = new ItemBuffer(column.item);
+    this.#items = new ItemBuffer(column.item, pageBytes);
     const { form } = column;
     this.#dictionary = form.kind === "dictionary" ? new DictionaryBuffer(form.values, form.capacity) : null;
   }

@@ -69,11 +69,11 @@ class FileWriter implements LanceFileWriter {
     this.#path = options.path;
     this.#schema = options.schema;
     this.#plan = options.plan;
-    this.#buffers = options.plan.leaves.map((column) => new ColumnBuffer(column));
     this.#assembler = options.assembler;
     this.#blobs = options.blobs;
     this.#metadata = { ...options.metadata };
     this.#maxPageBytes = Math.max(1, options.maxPageBytes ?? DEFAULT_PAGE_BYTES);
+    this.#buffers = options.plan.leaves.map((column) => new ColumnBuffer(column, this.#maxPageBytes));
   }
 
   get numRows(): number {

@@ -2,9 +2,12 @@
 export class GrowableBytes {
   #bytes: Uint8Array;
   #length = 0;
+  readonly #usualBytes: number;
 
-  constructor(initialBytes = 1024) {
+  /** @param options.usualBytes of a full page: it does not double beyond them before it must */
+  constructor({ initialBytes = 1024, usualBytes = 0 } = {}) {
     this.#bytes = new Uint8Array(initialBytes);
+    this.#usualBytes = usualBytes;
   }
 
   get length(): number {
@@ -21,7 +24,9 @@ export class GrowableBytes {
     const start = this.#length;
     const end = start + length;
     if (end > this.#bytes.length) {
-      const grown = new Uint8Array(Math.max(end, this.#bytes.length * 2));
+      const doubled = this.#bytes.length * 2;
+      const wanted = end <= this.#usualBytes ? Math.min(doubled, this.#usualBytes) : doubled;
+      const grown = new Uint8Array(Math.max(end, wanted));
       grown.set(this.#bytes.subarray(0, start));
       this.#bytes = grown;
     }

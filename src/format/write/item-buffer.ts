@@ -57,13 +57,15 @@ export class ItemBuffer {
   readonly type: ItemType;
   #count = 0;
   #numElementNulls = 0;
-  readonly #values = new GrowableBytes();
+  readonly #values: GrowableBytes;
   readonly #ends = new GrowableWords();
   /** Shorter than the elements while all later ones are valid. */
   readonly #elementNulls = new GrowableBytes();
 
-  constructor(type: ItemType) {
+  /** @param pageBytes of a full page */
+  constructor(type: ItemType, pageBytes = 0) {
     this.type = type;
+    this.#values = new GrowableBytes({ usualBytes: pageBytes });
     this.reset();
   }
 

@@ -9,12 +9,16 @@ import { addressesOf } from "../row-ids/row-addresses.ts";
 import { readFragmentPieces } from "../row-ids/row-id-index.ts";
 import { pickRowIds } from "../row-ids/row-id-pieces.ts";
 import { getFragment, type Snapshot } from "../snapshot.ts";
+import { findFixedList } from "./fixed-list.ts";
 import { gatherData } from "./gather-data.ts";
+import { type PickedRows, pickColumn } from "./pick-column.ts";
 import { DEFAULT_BATCH_ROWS, type ScanOptions, scanFragment } from "./scan-fragment.ts";
 import { streamColumn } from "./stream-column.ts";
 
-/** Where one row in so many is wanted, all are read: what finding single rows takes would be more than what it saves. */
-const DENSE_SHARE = 8;
+/** Of rows that must be decoded, what is read for a batch of a sample: those between them are read too. */
+const SPAN_BYTES = 8 << 20;
+/** Fewer rows in a batch of a sample are not worth a batch. */
+const LEAST_SAMPLE_ROWS = 256;
 
 /** A batch of one column's live rows, with their addresses or stable row ids. */
 export interface ColumnBatch {
@@ -37,7 +41,10 @@ export interface ColumnSource {
     borrow?: boolean;
     signal?: AbortSignal | undefined;
   }): AsyncIterable<ColumnBatch>;
-  /** `numRows` rows, or all, spread evenly over the fragments, the same ones for the same `seed`. */
+  /**
+   * `numRows` rows, or all, spread evenly over the fragments, the same ones for the same `seed`. Values are valid until
+   * the next batch is asked for.
+   */
   sample(numRows: number, options?: { seed?: number; signal?: AbortSignal | undefined }): AsyncIterable<ColumnBatch>;
 }
 
@@ -112,45 +119,32 @@ export function createColumnSource(
           (_, i) => live[edge(i) + Math.floor(random() * (edge(i + 1) - edge(i)))]!,
         );
         const identifyRows = identify(fragment);
-        for await (const { values, numRows, first } of readOffsets(snapshot, fragment, { field, offsets, signal })) {
-          yield { values, rowIds: identifyRows(offsets.slice(first, first + numRows)) };
+        const picked =
+          (await pickColumn(snapshot, fragment, { field, offsets, signal })) ??
+          scanOffsets(snapshot, fragment, { field, offsets, signal });
+        for await (const { values, first } of picked) {
+          yield { values, rowIds: identifyRows(offsets.slice(first, first + values.length)) };
         }
       }
     },
   };
 }
 
-/** Some rows of a fragment, ascending: `numRows` of them from the `first` on. */
-async function* readOffsets(
+/** Some rows of a fragment, ascending, in batches that are read within a bound. */
+async function* scanOffsets(
   snapshot: Snapshot,
   fragment: Fragment,
   options: { readonly field: LanceField; readonly offsets: Uint32Array; readonly signal?: AbortSignal | undefined },
-): AsyncGenerator<{ readonly values: Data; readonly numRows: number; readonly first: number }> {
+): AsyncGenerator<PickedRows> {
   const { field, offsets, signal } = options;
-  const isDense = offsets.length * DENSE_SHARE >= fragment.physicalRows;
-  const parts = isDense
-    ? await streamColumn(snapshot, fragment, { field, batchRows: DEFAULT_BATCH_ROWS, signal })
-    : undefined;
+  const rowBytes = findFixedList(field)?.rowBytes ?? 1;
+  const spanRows = (SPAN_BYTES / rowBytes) * (offsets.length / fragment.physicalRows);
+  const batchRows = Math.min(DEFAULT_BATCH_ROWS, Math.max(LEAST_SAMPLE_ROWS, Math.floor(spanRows)));
+  const rows = { kind: "indices", indices: offsets } as const;
   let first = 0;
-  if (!parts) {
-    const rows = { kind: "indices", indices: offsets } as const;
-    for await (const batch of scanFragment(snapshot, fragment, [field], rows, { signal })) {
-      yield { values: batch.data.children[0]!, numRows: batch.numRows, first };
-      first += batch.numRows;
-    }
-    return;
-  }
-  let start = 0;
-  for await (const data of parts) {
-    const end = start + data.length;
-    let next = first;
-    while (next < offsets.length && offsets[next]! < end) next++;
-    if (next > first) {
-      const base = start;
-      const values = gatherData([data], { rows: offsets.subarray(first, next).map((offset) => offset - base) });
-      yield { values, numRows: next - first, first };
-    }
-    [first, start] = [next, end];
+  for await (const batch of scanFragment(snapshot, fragment, [field], rows, { batchRows, signal })) {
+    yield { values: batch.data.children[0]!, first };
+    first += batch.numRows;
   }
 }
 

@@ -52,6 +52,9 @@ export async function trainCodebook(
   }
 }
 
+/** Where vectors become residuals: each piece is used up before anything else runs, and new ones would be much garbage. */
+let room = new Float32Array(0);
+
 /**
  * Product codes of vectors, row by row. Gives way.
  * @param partitions of each row
@@ -68,9 +71,13 @@ export async function encodeRows(
   const step = Math.max(2, Math.floor(CALL_OPERATIONS / (2 ** numBits * dimension)));
   const giveWay = createGiveWay(signal);
   const encoder = (await loadBuildKernels()).createProductEncoder(coding, codebook);
+  const pieceLength = Math.min(step, partitions.length) * dimension;
+  if (room.length < pieceLength) room = new Float32Array(pieceLength);
   try {
     for (let row = 0; row < partitions.length; row += step) {
-      const piece = vectors.slice(row * dimension, (row + step) * dimension);
+      const source = vectors.subarray(row * dimension, (row + step) * dimension);
+      const piece = room.subarray(0, source.length);
+      piece.set(source);
       if (takesResiduals(shape)) subtractCentroids(piece, partitions.subarray(row, row + step), shape);
       codes.set(encoder.encode(piece), row * rowBytes);
       await giveWay();

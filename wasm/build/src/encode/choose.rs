@@ -6,7 +6,7 @@ use super::compression::Scheme;
 use super::constant;
 use super::dictionary;
 use super::fixed::{choose_fixed, measure_entropy, measure_fixed, to_indices};
-use super::full_zip::{zip_fixed, FixedRows, ListRows};
+use super::full_zip::{zip_fixed, FixedRows, ListRows, RowWriter};
 use super::general::GeneralSource;
 use super::levels::Levels;
 use super::lists::{describe_lists, ListSource};

@@ -17,6 +17,9 @@ pub struct FullZipPage {
 
 /// Values of one width, each written whole.
 pub trait RowWriter {
+    /// Of every value.
+    fn byte_width(&self) -> usize;
+
     /// Appends value `index`.
     fn write(&self, index: usize, out: &mut Vec<u8>);
 }
@@ -28,6 +31,10 @@ pub struct FixedRows<'a> {
 }
 
 impl RowWriter for FixedRows<'_> {
+    fn byte_width(&self) -> usize {
+        self.byte_width
+    }
+
     fn write(&self, index: usize, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.data[index * self.byte_width..(index + 1) * self.byte_width]);
     }
@@ -36,8 +43,8 @@ impl RowWriter for FixedRows<'_> {
 /// Fixed-size lists: the validity of each layer in whole bytes, then the values.
 pub struct ListRows<'a>(pub &'a ListValues);
 
-impl ListRows<'_> {
-    pub fn byte_width(&self) -> usize {
+impl RowWriter for ListRows<'_> {
+    fn byte_width(&self) -> usize {
         let mut elements = 1;
         let mut bytes = 0;
         for layer in &self.0.layers {
@@ -48,9 +55,7 @@ impl ListRows<'_> {
         }
         bytes + self.0.row_bits() / 8
     }
-}
 
-impl RowWriter for ListRows<'_> {
     fn write(&self, index: usize, out: &mut Vec<u8>) {
         let mut elements = 1;
         for layer in &self.0.layers {
@@ -72,7 +77,7 @@ fn bit_length(levels: &[u16]) -> u32 {
 pub fn zip_fixed(rows: &dyn RowWriter, levels: &Levels, num_values: usize) -> Result<FullZipPage> {
     zip(
         levels,
-        num_values,
+        (num_values, num_values * rows.byte_width()),
         !levels.repetition.is_empty(),
         |index, _, out| rows.write(index, out),
     )
@@ -81,7 +86,11 @@ pub fn zip_fixed(rows: &dyn RowWriter, levels: &Levels, num_values: usize) -> Re
 /// Zips values of any length: a valid one is its length and its bytes, a null has its control word alone.
 pub fn zip_variable(values: &VariableValues, levels: &Levels) -> Result<FullZipPage> {
     let length_bytes = values.offset_bits / 8;
-    zip(levels, values.count(), true, |index, definition, out| {
+    let size = (
+        values.count(),
+        values.data.len() + values.count() * length_bytes,
+    );
+    zip(levels, size, true, |index, definition, out| {
         if definition == 0 {
             let value = values.value(index);
             out.extend_from_slice(&(value.len() as u64).to_le_bytes()[..length_bytes]);
@@ -90,9 +99,10 @@ pub fn zip_variable(values: &VariableValues, levels: &Levels) -> Result<FullZipP
     })
 }
 
+/// `value_bytes`: of all values, at most. To double a page would take twice its bytes.
 fn zip(
     levels: &Levels,
-    num_values: usize,
+    (num_values, value_bytes): (usize, usize),
     has_index: bool,
     mut write: impl FnMut(usize, u16, &mut Vec<u8>),
 ) -> Result<FullZipPage> {
@@ -107,7 +117,7 @@ fn zip(
         _ => 4,
     };
     let num_levels = levels.count(num_values);
-    let mut data = Vec::new();
+    let mut data = Vec::with_capacity(num_levels * control_bytes + value_bytes);
     let mut starts = Vec::new();
     let mut value = 0;
     for level in 0..num_levels {

@@ -12,6 +12,8 @@ const MAX_CHUNK_LEVELS: usize = 60_000;
 /// And the bytes of a level stream as well.
 const MAX_STREAM_BYTES: usize = 0xffff;
 const MAX_SMALL_CHUNK: usize = 32 * 1024;
+/// Chunks that tell how long others will be.
+const SAMPLE_CHUNKS: usize = 16;
 
 /// One chunk: how many values, and the levels that go with them.
 struct Chunk {
@@ -110,6 +112,17 @@ fn build_repetition_index(levels: &Levels, chunks: &[Chunk]) -> Vec<u8> {
     index
 }
 
+/// Makes room for all chunks once a few are there, by their mean: to double would take twice the page at its end.
+fn reserve_chunks(data: &mut Vec<u8>, done: usize, total: usize) {
+    if done < SAMPLE_CHUNKS {
+        return;
+    }
+    let mean = data.len().div_ceil(done);
+    if data.capacity() - data.len() < mean {
+        data.reserve_exact(mean * (total - done));
+    }
+}
+
 fn align(out: &mut Vec<u8>) {
     out.resize(out.len().next_multiple_of(8), 0);
 }
@@ -142,7 +155,8 @@ pub fn encode_mini_block(
     let mut buffers = vec![Vec::new(); num_buffers];
     let mut level_buffers = vec![Vec::new(); streams.len()];
     let (mut words, mut data) = (Vec::new(), Vec::new());
-    for chunk in &chunks {
+    for (done, chunk) in chunks.iter().enumerate() {
+        reserve_chunks(&mut data, done, chunks.len());
         let start = data.len();
         for ((bytes, codec), out) in streams.iter().zip(&mut level_buffers) {
             out.clear();
