@@ -109,10 +109,12 @@ function explainNearest(add: Add, depth: number, uri: string, plan: ScanPlan, ne
   if (filter !== null && !prefilter) add(at++, `FilterExec: ${formatExpression(filter.bound)}`);
   add(at++, describeTopK(nearest.k));
   const { index, flatFragmentIds, field } = nearest;
+  const range = describeRange(nearest);
   if (index !== null && flatFragmentIds.length > 0) add(at++, "UnionExec");
   if (index !== null) {
     let inner = at;
     if (nearest.measuresAgain) {
+      if (range !== null) add(inner++, range);
       add(inner++, `KNNVectorDistance: metric=${nearest.metric}, refine_factor=${nearest.refineFactor ?? 1}`);
       add(inner++, `LanceRead: uri=${uri}, projection=[${field.name}], source=stream(_rowid)`);
       add(inner++, describeTopK(nearest.candidates));
@@ -123,6 +125,7 @@ function explainNearest(add: Add, depth: number, uri: string, plan: ScanPlan, ne
   if (flatFragmentIds.length > 0) {
     const reason = nearest.reason === null ? "" : `, reason=${nearest.reason}`;
     const queries = nearest.isBatch ? `queries=${nearest.queries.length}, k=${nearest.k}, ` : "";
+    if (range !== null) add(at++, range);
     add(
       at,
       `KNNVectorDistance: ${queries}metric=${nearest.metric}, fragments=[${flatFragmentIds.join(", ")}]${reason}`,
@@ -136,6 +139,15 @@ function explainNearest(add: Add, depth: number, uri: string, plan: ScanPlan, ne
   }
 }
 
+/** Which distances are answered, as native filters rows that were measured; `null` = all. */
+function describeRange({ distanceRange: [lower, upper] }: NearestPlan): string | null {
+  const sides = [
+    ...(lower === null ? [] : [`_distance@2 >= ${lower}`]),
+    ...(upper === null ? [] : [`_distance@2 < ${upper}`]),
+  ];
+  return sides.length === 0 ? null : `FilterExec: ${sides.join(" AND ")}`;
+}
+
 function describeTopK(fetch: number): string {
   return `SortExec: TopK(fetch=${fetch}), expr=[_distance@0 ASC NULLS LAST, _rowid@1 ASC NULLS LAST]`;
 }
@@ -146,9 +158,16 @@ function explainSegments(add: Add, depth: number, nearest: NearestPlan, name: st
   const ef = nearest.ef === undefined ? "" : `, ef=${nearest.ef}`;
   const mode = nearest.approxMode === undefined ? "" : `, approx_mode=${nearest.approxMode}`;
   const metric = METRIC_NAMES[nearest.metric];
+  const [lower, upper] = nearest.distanceRange;
+  // What is measured again is bounded above only then.
+  const bounds = [
+    ...(lower === null ? [] : [`, lower_bound=${lower}`]),
+    ...(upper === null || nearest.measuresAgain ? [] : [`, upper_bound=${upper}`]),
+  ].join("");
+  const factor = nearest.oversampleFactor === undefined ? "" : `, oversample_factor=${nearest.oversampleFactor}`;
   add(
     depth,
-    `ANNSubIndex: name=${name}, k=${nearest.candidates}, deltas=${deltas}, metric=${metric}${ef}${mode}${queries}`,
+    `ANNSubIndex: name=${name}, k=${nearest.candidates}, deltas=${deltas}, metric=${metric}${ef}${mode}${bounds}${factor}${queries}`,
   );
   const maximum = nearest.maximumNprobes === null ? "None" : `Some(${nearest.maximumNprobes})`;
   for (const { uuid } of nearest.segments) {

@@ -18,7 +18,8 @@ export interface NearestOptions {
   /** Rows wanted, of each query vector. Default 10. */
   readonly k?: number | undefined;
   /**
-   * `l2`, `cosine` or `dot`; `hamming` for bytes. Default: the index's metric; without an index l2, or hamming. Another metric than the index's is a flat search.
+   * `l2`, `cosine` or `dot`; `hamming` for bytes. Default: the index's metric; without an index, or with `useIndex: false`,
+   * l2, or hamming. Another metric than the index's is a flat search.
    */
   readonly metric?: string | undefined;
   /** Ask this index and no other. */
@@ -48,7 +49,7 @@ export interface NearestOptions {
    * distances first, so that rows close to it may be missed: `useIndex: false` finds all.
    */
   readonly distanceRange?: readonly [number | null, number | null] | undefined;
-  /** `false`: compare with every row. Default true. */
+  /** `false`: compare with every row, by `metric` or l2, whatever an index is built for. Default true. */
   readonly useIndex?: boolean | undefined;
 }
 

@@ -21,6 +21,7 @@ export interface NearestPlan {
   readonly k: number;
   /** Rows each segment answers, at most. */
   readonly candidates: number;
+  readonly oversampleFactor: number | undefined;
   readonly metric: Metric;
   readonly minimumNprobes: number;
   readonly maximumNprobes: number | null;
@@ -64,7 +65,8 @@ export function planNearest(
   const wanted = options.indexSegments;
   const chosen = chooseIndex(snapshot, { nearest, wanted }, field, catalog, fragmentIds);
   const other = catalog.unusable.find((index) => index.fieldIds[0] === field.id && index.metric !== null) ?? null;
-  const indexMetric = chosen?.metric ?? other?.metric ?? null;
+  // As native: where no index is asked, none is asked for its metric either.
+  const indexMetric = nearest.useIndex === false ? null : (chosen?.metric ?? other?.metric ?? null);
   const metric = nearest.metric === undefined ? chooseMetric(indexMetric, type) : parseMetric(nearest.metric);
   checkMetric(metric, field, type);
   const reason = whyFlat(nearest, chosen, other, metric);
@@ -85,6 +87,7 @@ export function planNearest(
     isBatch,
     k,
     candidates: Math.min(Math.ceil(k * (nearest.oversampleFactor ?? 1)) * (nearest.refineFactor ?? 1), MAX_ROWS),
+    oversampleFactor: nearest.oversampleFactor,
     ef: nearest.ef,
     approxMode: nearest.approxMode,
     metric,

@@ -44,6 +44,7 @@ def ask(name, nearest, **options):
     read = lambda column: table[column].to_pylist() if column in table.column_names else []
     return [read("query_index"), read("id"), read("_distance")]
 def explain(name, nearest, **options):
+    if "distance_range" in nearest: nearest["distance_range"] = tuple(nearest["distance_range"])
     return lance.dataset(name).scanner(columns=["id"], nearest=nearest, **options).explain_plan(True)
 def make(name, index_type, **params):
     ds = lance.write_dataset(rows(0, 1200), name, max_rows_per_file=400)
@@ -51,6 +52,7 @@ def make(name, index_type, **params):
     ds.delete("id % 31 = 7")
 for name, index_type in (("flat", "IVF_FLAT"), ("sq", "IVF_SQ")):
     make(name, index_type)
+    make(name + "_cosine", index_type, metric="cosine")
     make(name + "_appended", index_type)
     lance.write_dataset(rows(1200, 150), name + "_appended", mode="append")
     make(name + "_delta", index_type)
@@ -195,6 +197,7 @@ function listNodes(plan: string): string[] {
     if (node === "ANNSubIndex") return [`${node} ${/name=\w+, k=\d+, deltas=\d+, metric=\w+/.exec(text)![0]}`];
     if (node === "ANNIvfPartition") return [`${node} ${/minimum_nprobes=\d+, maximum_nprobes=[\w()]+/.exec(text)![0]}`];
     if (node === "KNNVectorDistance") return [`${node} ${/metric=\w+/.exec(text)![0]}`];
+    if (node === "FilterExec" && !text.endsWith("IS NOT NULL")) return [`${node} ${text}`];
     return node === "SortExec" ? [`${node} ${/TopK\(fetch=\d+\)/.exec(text)?.[0] ?? ""}`] : [];
   });
 }
@@ -207,6 +210,10 @@ describe("explainPlan", () => {
     ["flat", { metric: "cosine" }],
     ["flat", { useIndex: false }],
     ["sq", { k: 4, refineFactor: 2 }],
+    ["sq_cosine", { useIndex: false }],
+    ["flat", { useIndex: false, distanceRange: [0.25, 7.5] }],
+    ["flat", { distanceRange: [0.25, 7.5] }],
+    ["sq", { refineFactor: 2, distanceRange: [null, 7.5] }],
   ])("%s %j: nodes as native names them", async (name, nearest) => {
     const asked = { column: "v", q, ...nearest };
     const theirs = (await native.run(`out = explain("${name}", ${toPython(asked)})`)) as string;

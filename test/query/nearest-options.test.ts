@@ -107,7 +107,37 @@ describe("an index", () => {
     expect(await explain({ nprobes: 3 })).toContain("minimum_nprobes=3, maximum_nprobes=Some(3)");
     expect(await explain({ nprobes: 3, minimumNprobes: 2 })).toContain("minimum_nprobes=2, maximum_nprobes=Some(3)");
     expect(await explain({ nprobes: 3, maximumNprobes: 6 })).toContain("minimum_nprobes=3, maximum_nprobes=Some(6)");
-    expect(await explain({ k: 3, refineFactor: 2, oversampleFactor: 1.5 })).toContain("k=10,");
+    expect(await explain({ k: 3, refineFactor: 2, oversampleFactor: 1.5 })).toMatch(/k=10,.*, oversample_factor=1.5$/m);
+  });
+
+  it("a range of distances is told where it is judged", async () => {
+    const dataset = await indexed();
+    const explain = (nearest: object) =>
+      dataset.scanner({ nearest: { column: "vector", q, distanceRange: [1, 9.5], ...nearest } }).explainPlan();
+    const filter = "FilterExec: _distance@2 >= 1 AND _distance@2 < 9.5";
+    expect(await explain({})).toMatch(/ANNSubIndex: .*, lower_bound=1, upper_bound=9.5$/m);
+    expect(await explain({})).not.toContain("FilterExec");
+    const refined = await explain({ refineFactor: 2 });
+    expect(refined).toContain(filter);
+    expect(refined).toMatch(/ANNSubIndex: .*, lower_bound=1$/m);
+    expect(await explain({ useIndex: false })).toContain(filter);
+    expect(await explain({ distanceRange: [null, 2] })).toMatch(/metric=L2, upper_bound=2$/m);
+  });
+
+  it("useIndex: false is by l2, whatever the index's metric is, as native", async () => {
+    const dataset = await openTable();
+    await dataset.createIndex("vector", "IVF_FLAT", { numPartitions: 8, metric: "cosine" });
+    const ask = async (nearest: object) => {
+      const table = await dataset.toTable({
+        columns: [],
+        withRowId: true,
+        nearest: { column: "vector", q, ...nearest },
+      });
+      return [...table.getChild("_rowid")!].map(BigInt);
+    };
+    expect(await ask({ useIndex: false })).toEqual(await ask({ metric: "l2" }));
+    expect(await ask({ useIndex: false })).not.toEqual(await ask({}));
+    expect(await ask({ useIndex: false, metric: "cosine" })).toEqual(await ask({ nprobes: 8 }));
   });
 
   it("oversampleFactor probes as for more rows, and answers as many as were asked for", async () => {
