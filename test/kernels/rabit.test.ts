@@ -5,7 +5,7 @@ import { loadCoreKernels } from "../../src/kernels/core.ts";
 import type { WasmBuffer } from "../../src/kernels/memory.ts";
 import type { RabitEncodeOptions } from "../../src/kernels/rabit-encode.ts";
 import { measureRabitRow, type RabitLayout, type RabitRotation } from "../../src/kernels/rabit-layout.ts";
-import type { RabitEstimate, RabitScan } from "../../src/kernels/rabit-scan.ts";
+import { RABIT_BLOCK_ROWS, type RabitEstimate, type RabitScan } from "../../src/kernels/rabit-scan.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
 import { referenceDistance, referenceRotate, referenceRow } from "./reference/rabit.ts";
 import { createRandom, packBits, randomVector } from "./support.ts";
@@ -76,7 +76,10 @@ function scanRows(
   const { query, k, pieceRows = numRows, mask, ...more } = options;
   const values = copyIn(rows);
   const ids = copyIn(BigUint64Array.from({ length: numRows }, (_, i) => BigInt(i)));
-  core.arrangeRabitRows(values, layout, numRows);
+  // In two calls, as a large partition is.
+  const middle = Math.floor(numRows / 2 / RABIT_BLOCK_ROWS) * RABIT_BLOCK_ROWS;
+  core.arrangeRabitRows(values, layout, [0, middle]);
+  core.arrangeRabitRows(values, layout, [middle, numRows]);
   const part = (buffer: WasmBuffer, from: number, byteLength: number): WasmBuffer => ({
     byteLength,
     pointer: buffer.pointer + from,
@@ -262,7 +265,8 @@ describe("a scan", () => {
     expect(() => topK.scanRabit({ ...scan, query: query.subarray(1) })).toThrow(
       expect.objectContaining({ code: "DIMENSION_MISMATCH" }),
     );
-    expect(() => core.arrangeRabitRows(rows, layout, 5)).toThrow(INVALID);
+    expect(() => core.arrangeRabitRows(rows, layout, [0, 5])).toThrow(INVALID);
+    expect(() => core.arrangeRabitRows(rows, layout, [1, 4])).toThrow(INVALID);
     topK.free();
     rows.free();
     rowIds.free();

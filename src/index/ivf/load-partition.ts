@@ -1,9 +1,14 @@
 import type { CoreKernels } from "../../kernels/core.ts";
+import type { WasmBuffer } from "../../kernels/memory.ts";
+import { createGiveWay } from "../../tasks/give-way.ts";
 import type { CachedPart } from "../part-cache.ts";
 import type { IvfHeader } from "./header.ts";
 import { countRows } from "./storage/read-rows.ts";
-import type { StoredSlice } from "./storage/storage.ts";
+import type { RowStorage, StoredSlice } from "./storage/storage.ts";
 import type { LoadedRows } from "./sub-index/sub-index.ts";
+
+/** Rearranged in one call: some 5 to 10 ms. */
+const ARRANGE_BYTES = 2 ** 21;
 
 /**
  * Reads a partition, its rows and the graph over them, into WASM memory; rows with one copy from the fetched bytes.
@@ -55,11 +60,24 @@ async function loadRows(
     }
     const restored = storage.restoreRows?.(values.bytes(), numRows);
     if (restored) values.bytes().set(restored);
-    storage.arrange?.(values, numRows);
+    await arrangeRows(storage, values, numRows);
   } catch (error) {
     values.free();
     rowIds.free();
     throw error;
   }
   return { values, rowIds, numRows };
+}
+
+/** Gives way. */
+async function arrangeRows(storage: RowStorage, values: WasmBuffer, numRows: number): Promise<void> {
+  const { rowBytes, blockRows = 1 } = storage;
+  if (!storage.arrange) return;
+  const giveWay = createGiveWay(undefined);
+  const step = Math.max(1, Math.floor(ARRANGE_BYTES / (rowBytes * blockRows))) * blockRows;
+  for (let from = 0; from < numRows; from += step) {
+    storage.arrange(values, [from, Math.min(from + step, numRows)]);
+    const pause = giveWay();
+    if (pause) await pause;
+  }
 }

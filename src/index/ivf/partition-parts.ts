@@ -104,9 +104,16 @@ function countPartBytes({ lengths, storage, graphs }: IvfHeader, partition: numb
 /** @param halves low and high half of each row id */
 function measureExtent(halves: Uint32Array): Map<number, number> {
   const extent = new Map<number, number>();
+  let [high, end] = [halves[1], 0];
+  // Rows mostly lie beside others of their fragment: few are looked up.
   for (let i = 0; i < halves.length; i += 2) {
-    const end = halves[i]! + 1;
-    if (end > (extent.get(halves[i + 1]!) ?? 0)) extent.set(halves[i + 1]!, end);
+    if (halves[i + 1] !== high) {
+      extent.set(high!, end);
+      high = halves[i + 1];
+      end = extent.get(high!) ?? 0;
+    }
+    if (halves[i]! >= end) end = halves[i]! + 1;
   }
+  if (high !== undefined) extent.set(high, end);
   return extent;
 }

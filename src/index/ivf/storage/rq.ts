@@ -91,8 +91,8 @@ export const rabitStorage: StorageKind = {
             },
           }
         : {}),
-      arrange(values, numRows) {
-        getCoreKernels().arrangeRabitRows(values, layout, numRows);
+      arrange(values, range) {
+        getCoreKernels().arrangeRabitRows(values, layout, range);
       },
       prepareQuery: (query, options) =>
         prepareRabitScan(model, Float32Array.from(query), { shape, layout, approxMode: options?.approxMode }),

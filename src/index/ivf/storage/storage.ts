@@ -101,8 +101,11 @@ export interface RowStorage {
    * another. Absent: they are that already. May work in place.
    */
   restoreRows?(values: Uint8Array, numRows: number): Uint8Array;
-  /** Rearranges the rows of a whole partition into what the scan takes, in place, once when it is loaded. */
-  arrange?(values: WasmBuffer, numRows: number): void;
+  /**
+   * Rearranges rows of a partition into what the scan takes, in place, once when it is loaded: some at a time.
+   * @param range starts on a multiple of `blockRows`; ends on one, or with the partition
+   */
+  arrange?(values: WasmBuffer, range: readonly [from: number, to: number]): void;
   /**
    * @param query of unit length under cosine
    * @param options.approxMode for storages that compare in several ways
