@@ -2,7 +2,8 @@
  * npm run bench -- memory [options]
  *
  * A table far larger than the budget: clustered vectors are written, indexed and searched in a process of their own
- * with a small `memoryBudgetBytes`; what that process takes beyond an idle one is looked at every 100 ms (Linux).
+ * with a small `memoryBudgetBytes`; what that process takes beyond an idle one is looked at every 100 ms (Linux). What
+ * the workers and the code take by themselves is told by the same build of a table of a few rows.
  *
  *   --rows N          default 1,000,000; --dimension N: default 128
  *   --families A,B    default IVF_PQ; --workers N: default 2; --budget MB: default 128; --queries N: default 50
@@ -17,6 +18,9 @@ import { parseArgs } from "node:util";
 import { canSample, samplePss } from "./memory/process-memory.mjs";
 import { loadPackage } from "./support.mjs";
 import { countIndexBytes } from "./vector/tables.mjs";
+
+/** Enough for a codebook, and for a fragment to each worker. */
+const TINY_ROWS = 2048;
 
 const text = { type: "string" };
 const { values } = parseArgs({
@@ -47,9 +51,14 @@ console.log(
 );
 const written = await runChild("write", { path, rows, ...settings });
 console.log(`write          ${written.seconds.toFixed(1)} s; ${describe(written)}`);
+const tiny = join(work, "tiny");
+await runChild("write", { path: tiny, rows: TINY_ROWS, ...settings });
 for (const family of families) {
+  const base = await runChild("build", { path: tiny, family, ...settings });
+  console.log(`${family.padEnd(14)} of ${TINY_ROWS} rows: ${describe(base)}`);
   const built = await runChild("build", { path, family, ...settings });
-  console.log(`${family.padEnd(14)} built in ${built.seconds.toFixed(1)} s; ${describe(built)}`);
+  const more = megabytes(built.peak - built.idle - (base.peak - base.idle));
+  console.log(`${"".padEnd(14)} built in ${built.seconds.toFixed(1)} s; ${describe(built)}: ${more} more`);
   const searched = await runChild("search", { path, family, ...settings });
   console.log(
     `${"".padEnd(14)} index ${megabytes(countIndexBytes(path))}; recall@10 ${searched.recall.toFixed(3)} at ` +
