@@ -31,8 +31,8 @@ describe.each([
         await call(pages[0]!, "createModelTable", uri, stableRowIds, version);
         const logs = await Promise.all(
           pages.flatMap((page, i) => [
-            call(page, "runModel", uri, { writer: i, seed, steps: STEPS }),
-            call(page, "runModelInWorker", uri, { writer: 4 + i, seed, steps: STEPS }),
+            call(page, "runModel", uri, { writer: i, seed, steps: STEPS, stable: stableRowIds }),
+            call(page, "runModelInWorker", uri, { writer: 4 + i, seed, steps: STEPS, stable: stableRowIds }),
           ]),
         );
         expect(findModelFaults(logs, await call(pages[1]!, "readModel", uri))).toEqual([]);

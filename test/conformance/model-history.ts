@@ -1,5 +1,5 @@
-/** A row of the model table: `id`, `value`, and columns that come and go. */
-export type ModelRow = { id: number; value: number | null } & Record<string, number | null>;
+/** A row of the model table: `id`, `value`, the first number of its vector, and columns that come and go. */
+export type ModelRow = { id: number; value: number | null; vec: number } & Record<string, number | null>;
 
 /** What one acknowledged call of a writer meant. Shared rows have ids below {@link SHARED_ROWS}. */
 export type ModelOperation =
@@ -7,14 +7,24 @@ export type ModelOperation =
   | { readonly kind: "delete"; readonly ids: readonly number[] }
   /** Adds `by` to shared rows whose id leaves `rest` by 5. */
   | { readonly kind: "update"; readonly rest: number; readonly by: number }
-  /** Shared rows are changed only; rows of the writer's own are inserted where they are missing. */
-  | { readonly kind: "upsert" | "merge"; readonly ids: readonly number[]; readonly value: number }
+  /**
+   * Shared rows are changed only; rows of the writer's own are inserted where they are missing. A patch leaves vectors
+   * as they are.
+   */
+  | { readonly kind: "upsert" | "merge" | "patch"; readonly ids: readonly number[]; readonly value: number }
   /** Values are `value * factor + add`, which may be null: rows are inserted without the column. */
   | { readonly kind: "addColumn"; readonly name: string; readonly factor: number; readonly add: number }
   | { readonly kind: "dropColumn"; readonly name: string }
   | { readonly kind: "renameColumn"; readonly name: string; readonly to: string }
   | { readonly kind: "config"; readonly key: string; readonly value: string }
-  | { readonly kind: "index" | "compact" }
+  | { readonly kind: "index"; readonly column: string; readonly type: string }
+  | { readonly kind: "dropIndex"; readonly column: string }
+  /** Rows no segment covers get one, or are folded into as many of the newest; by default as the index type has it. */
+  | { readonly kind: "optimize"; readonly segments: number | null }
+  /** Builds a segment over half of the fragments of some version, to be committed by a later call. */
+  | { readonly kind: "stage"; readonly column: string; readonly type: string; readonly half: number }
+  | { readonly kind: "commitStaged"; readonly column: string }
+  | { readonly kind: "compact"; readonly defer: boolean }
   | { readonly kind: "restore"; readonly version: number }
   | { readonly kind: "tag"; readonly name: string };
 
@@ -47,13 +57,26 @@ export interface ModelVersion {
   readonly config: Readonly<Record<string, string>>;
   /** Fragments recorded by each segment of each index; no two of one index may share any, dead ones included. */
   readonly coverage: Readonly<Record<string, readonly (readonly number[])[]>>;
+  /** As the format names them, by index. */
+  readonly indexTypes: Readonly<Record<string, string>>;
+  /** Answers of indexes that are not those of a look at every row. */
+  readonly wrongAnswers: readonly string[];
 }
 
 /** Rows that all writers change. They stand in version 1 and are never inserted again. */
 export const SHARED_ROWS = 40;
 
+/** The first number of the vector that goes with a value of a row. */
+export function drawVector(id: number, value: number): number {
+  return (id * 31 + value * 17) % 1009;
+}
+
 /** The rows of version 1. */
-export const firstRows: readonly ModelRow[] = Array.from({ length: SHARED_ROWS }, (_, id) => ({ id, value: 0 }));
+export const firstRows: readonly ModelRow[] = Array.from({ length: SHARED_ROWS }, (_, id) => ({
+  id,
+  value: 0,
+  vec: drawVector(id, 0),
+}));
 
 /** Operations that transactions of a call may be of. */
 const TRANSACTIONS: Readonly<Record<ModelOperation["kind"], readonly string[]>> = {
@@ -62,23 +85,54 @@ const TRANSACTIONS: Readonly<Record<ModelOperation["kind"], readonly string[]>> 
   update: ["update"],
   upsert: ["update"],
   merge: ["update"],
+  patch: ["update"],
   addColumn: ["merge"],
   dropColumn: ["project"],
   renameColumn: ["project"],
   config: ["updateConfig"],
   index: ["createIndex"],
+  dropIndex: ["createIndex"],
+  optimize: ["createIndex"],
+  stage: [],
+  commitStaged: ["createIndex"],
   compact: ["rewrite"],
   restore: ["restore"],
   tag: [],
 };
 
-/** A compaction goes on where others appended meanwhile: it may make several versions, and acknowledges the last. */
-const INTERNAL = ["reserveFragments", "rewrite"];
+/**
+ * A compaction goes on where others appended meanwhile, and indexes are optimized one by one: such a call may make
+ * several versions, and acknowledges the last.
+ */
+const INTERNAL = ["reserveFragments", "rewrite", "createIndex"];
+
+/** How often a writer of the model draws which call; `columns` stands for the three that change the schema. */
+export const MODEL_WEIGHTS = {
+  append: 13,
+  delete: 11,
+  update: 14,
+  upsert: 7,
+  merge: 6,
+  patch: 3,
+  compact: 10,
+  index: 9,
+  dropIndex: 2,
+  optimize: 6,
+  stage: 3,
+  commitStaged: 3,
+  config: 2,
+  columns: 6,
+  tag: 2,
+  restore: 3,
+} as const;
+export type ModelWeights = Readonly<Record<keyof typeof MODEL_WEIGHTS, number>>;
 
 interface State {
   readonly rows: ReadonlyMap<number, ModelRow>;
   readonly config: Readonly<Record<string, string>>;
   readonly columns: readonly string[];
+  /** Columns that have an index. */
+  readonly indexed: ReadonlySet<string>;
 }
 
 /**
@@ -90,7 +144,9 @@ export function findModelFaults(logs: readonly WriterLog[], versions: readonly M
   const faults: string[] = [];
   const operations = new Map(versions.map(({ version, operation }) => [version, operation]));
   const calls = new Map<number, Acknowledged>();
-  const all = logs.flatMap(({ acknowledged }) => acknowledged).filter(({ operation }) => operation.kind !== "tag");
+  const all = logs
+    .flatMap(({ acknowledged }) => acknowledged)
+    .filter(({ operation }) => TRANSACTIONS[operation.kind].length > 0);
   for (const call of all.filter(({ changed }) => changed > 0)) {
     const other = calls.get(call.version);
     if (other) faults.push(`version ${call.version} is of two calls: ${describe(other)} and ${describe(call)}`);
@@ -105,9 +161,10 @@ export function findModelFaults(logs: readonly WriterLog[], versions: readonly M
   let state: State = {
     rows: new Map(firstRows.map((row) => [row.id, row])),
     config: {},
-    columns: ["id", "value"],
+    columns: ["id", "value", "vec"],
+    indexed: new Set(),
   };
-  for (const [i, { version, operation, rows, config, coverage }] of versions.entries()) {
+  for (const [i, { version, operation, rows, config, coverage, wrongAnswers }] of versions.entries()) {
     if (version !== i + 1) faults.push(`version ${i + 1} is missing`);
     for (const [name, segments] of Object.entries(coverage)) {
       const covered = segments.flat();
@@ -115,6 +172,7 @@ export function findModelFaults(logs: readonly WriterLog[], versions: readonly M
       if (twice !== undefined)
         faults.push(`version ${version}, ${operation}: "${name}" covers fragment ${twice} twice`);
     }
+    for (const wrong of wrongAnswers) faults.push(`version ${version}, ${operation}: ${wrong}`);
     const call = calls.get(version);
     calls.delete(version);
     if (call && version > 1) {
@@ -127,7 +185,7 @@ export function findModelFaults(logs: readonly WriterLog[], versions: readonly M
       faults.push(`version ${version}, ${operation}, is of no call`);
     }
     states.set(version, state);
-    const fault = compareState(state, rows, config);
+    const fault = compareState(state, rows, config) ?? compareIndexes(state, coverage);
     if (fault) {
       faults.push(`version ${version} after ${call ? describe(call) : operation}: ${fault}`);
       // What follows would only say the same again.
@@ -144,9 +202,9 @@ function describe({ writer, operation }: Acknowledged): string {
 
 function applyOperation(state: State, operation: ModelOperation, states: ReadonlyMap<number, State>): State {
   const rows = new Map(state.rows);
-  const { columns, config } = state;
+  const { columns, config, indexed } = state;
   const insert = (id: number, value: number) => {
-    const row: ModelRow = { id, value };
+    const row: ModelRow = { id, value, vec: drawVector(id, value) };
     for (const column of columns) row[column] ??= null;
     rows.set(id, row);
   };
@@ -167,28 +225,46 @@ function applyOperation(state: State, operation: ModelOperation, states: Readonl
       break;
     case "upsert":
     case "merge":
+    case "patch":
       for (const id of operation.ids) {
         const row = rows.get(id);
-        if (row) rows.set(id, { ...row, value: operation.value });
+        const vec = operation.kind === "patch" ? {} : { vec: drawVector(id, operation.value) };
+        if (row) rows.set(id, { ...row, value: operation.value, ...vec });
         else if (operation.kind === "upsert") insert(id, operation.value);
       }
       break;
     case "addColumn":
       change((row) => ({ ...row, [operation.name]: row.value! * operation.factor + operation.add }));
-      return { rows, config, columns: [...columns, operation.name] };
+      return { ...state, rows, columns: [...columns, operation.name] };
     case "dropColumn":
       change(({ [operation.name]: _, ...row }) => row);
-      return { rows, config, columns: columns.filter((name) => name !== operation.name) };
+      return { ...state, rows, columns: columns.filter((name) => name !== operation.name) };
     case "renameColumn":
       change(({ [operation.name]: value, ...row }) => ({ ...row, [operation.to]: value! }));
-      return { rows, config, columns: columns.map((name) => (name === operation.name ? operation.to : name)) };
+      return { ...state, rows, columns: columns.map((name) => (name === operation.name ? operation.to : name)) };
     case "config":
       return { ...state, config: { ...config, [operation.key]: operation.value } };
+    case "index":
+    case "commitStaged":
+      return { ...state, indexed: new Set([...indexed, operation.column]) };
+    case "dropIndex":
+      return { ...state, indexed: new Set([...indexed].filter((column) => column !== operation.column)) };
     case "restore":
       return states.get(operation.version)!;
     default:
   }
   return { ...state, rows };
+}
+
+function compareIndexes(state: State, coverage: ModelVersion["coverage"]): string | null {
+  const found = Object.keys(coverage).sort().join(", ");
+  const wanted = [...state.indexed].map(nameIndex).sort().join(", ");
+  return found === wanted ? null : `it has indexes ${found || "none"}, expected ${wanted || "none"}`;
+}
+
+/** The index a column has. */
+export function nameIndex(column: string): string {
+  return `${column}_idx`;
 }
 
 function compareState(state: State, rows: readonly ModelRow[], config: ModelVersion["config"]): string | null {

@@ -1,15 +1,16 @@
 import { expect, test } from "vitest";
 import { createMemoryStore, openDataset, writeDataset } from "../../src/index.ts";
 import { findModelFaults, firstRows, type ModelVersion, type WriterLog } from "../conformance/model-history.ts";
-import { readModelVersions, runModelWriter } from "../conformance/model-writer.ts";
+import { readModelVersions } from "../conformance/model-versions.ts";
+import { MODEL_SCHEMA, runModelWriter, toModelTable } from "../conformance/model-writer.ts";
 import { inlinePool } from "./support.ts";
 
 async function runWriters(seed: number): Promise<{ logs: WriterLog[]; versions: ModelVersion[] }> {
   const store = createMemoryStore();
-  await writeDataset(firstRows, store, { maxRowsPerFile: 10, pool: inlinePool });
+  await writeDataset(toModelTable(firstRows), store, { schema: MODEL_SCHEMA, maxRowsPerFile: 10, pool: inlinePool });
   const logs = await Promise.all(
     [0, 1, 2, 3].map(async (writer) =>
-      runModelWriter(await openDataset(store, { pool: inlinePool }), { writer, seed, steps: 12 }),
+      runModelWriter(await openDataset(store, { pool: inlinePool }), { writer, seed, steps: 12, stable: false }),
     ),
   );
   return { logs, versions: await readModelVersions(await openDataset(store, { pool: inlinePool })) };
@@ -40,4 +41,8 @@ test("a lost call, one done twice, a lost row, a wrong value and a fragment inde
   expect(change(last.rows.map((row, i) => (i === 0 ? { ...row, value: -1 } : row))).join()).toMatch(/expected/);
   const doubled = [...versions.slice(0, -1), { ...last, coverage: { id_idx: [[0, 6], [6]] } }];
   expect(findModelFaults(logs, doubled).join()).toMatch(/covers fragment 6 twice/);
+  const lost = [...versions.slice(0, -1), { ...last, coverage: {} }];
+  expect(findModelFaults(logs, lost).join()).toMatch(/has indexes none, expected/);
+  const wrong = [...versions.slice(0, -1), { ...last, wrongAnswers: ["id = 1 finds nothing"] }];
+  expect(findModelFaults(logs, wrong).join()).toMatch(/id = 1 finds nothing/);
 });

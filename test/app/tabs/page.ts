@@ -1,8 +1,8 @@
-import { Field, Int32, Int64, Schema } from "apache-arrow";
 import { type Dataset, isLanceError, openDataset, openStore, writeDataset } from "lancelet";
 import { COMMITS, commitRows, firstRow, type History, readHistory } from "../../conformance/interleaved.ts";
 import { firstRows, type ModelVersion, type WriterLog } from "../../conformance/model-history.ts";
-import { type ModelWriterOptions, readModelVersions, runModelWriter } from "../../conformance/model-writer.ts";
+import { readModelVersions } from "../../conformance/model-versions.ts";
+import { MODEL_SCHEMA, type ModelWriterOptions, runModelWriter, toModelTable } from "../../conformance/model-writer.ts";
 
 /** An error in plain values, so that it can leave the page. */
 export interface PlainError {
@@ -46,9 +46,8 @@ const api = {
     return history;
   },
   async createModelTable(uri: string, enableStableRowIds: boolean, dataStorageVersion: string): Promise<void> {
-    const schema = new Schema([new Field("id", new Int32(), false), new Field("value", new Int64(), true)]);
-    const options = { schema, maxRowsPerFile: 10, enableStableRowIds, dataStorageVersion };
-    await (await writeDataset(firstRows, uri, options)).close();
+    const options = { schema: MODEL_SCHEMA, maxRowsPerFile: 10, enableStableRowIds, dataStorageVersion };
+    await (await writeDataset(toModelTable(firstRows), uri, options)).close();
   },
   async runModel(uri: string, options: ModelWriterOptions): Promise<WriterLog> {
     const dataset = await openDataset(uri);
