@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
   type Data,
@@ -129,6 +132,37 @@ test.each([
         );
       }
     }
+  }
+});
+
+test("rows of files are read into memory that is used again, and are their own", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "lancelet-take-fixed-"));
+  try {
+    const buffers = new Set<ArrayBufferLike>();
+    let reads = 0;
+    const files = createNodeFsStore(directory);
+    const store = overrideStore(files, {
+      async get(path, range, options) {
+        if (!options?.into) return files.get(path, range, options);
+        reads++;
+        buffers.add(options.into.buffer);
+        return files.get(path, range, options);
+      },
+    });
+    await createTable(new Float32(), { store });
+    const snapshot = await openSnapshot(store, { uri: URI });
+    const expected = await takePlainly(snapshot, ALL);
+    for (const first of [0, PER_FRAGMENT, 2 * PER_FRAGMENT]) {
+      const [from, to] = [first, first + PER_FRAGMENT].map((row) => row * DIMENSION * 4);
+      const taken = await take(snapshot, ALL.slice(first, first + PER_FRAGMENT));
+      expect(taken.bytes).toEqual(expected.bytes.subarray(from, to));
+    }
+    expect([reads, buffers.size]).toEqual([3, 1]);
+    // Kept rows do not lie where they were read.
+    expect(await take(snapshot, ALL)).toEqual(expected);
+    expect(reads).toBe(3);
+  } finally {
+    await rm(directory, { recursive: true });
   }
 });
 

@@ -80,6 +80,7 @@ export async function openByteSource(
 
 /**
  * A slice that a file is known to have.
+ * @param slice.into where it may be put, see `StoreCallOptions`: caches then keep nothing of it
  * @throws CORRUPT when the store gives less, NOT_FOUND, IO, ABORTED
  */
 export async function readSlice(
@@ -89,9 +90,10 @@ export async function readSlice(
     offset,
     length,
     signal,
-  }: { readonly offset: number; readonly length: number; readonly signal?: AbortSignal | undefined },
+    into,
+  }: { readonly offset: number; readonly length: number } & Pick<StoreCallOptions, "signal" | "into">,
 ): Promise<Uint8Array> {
-  const part = await store.get(path, { offset, length }, { signal });
+  const part = await store.get(path, { offset, length }, into ? { signal, transient: true, into } : { signal });
   if (!part) throw new LanceError("NOT_FOUND", `${path}: the file disappeared while it was read`, { path });
   if (part.bytes.byteLength !== length) {
     throw new LanceError(

@@ -1,3 +1,5 @@
+import { SpareBuffers } from "./spare-buffers.ts";
+
 /** Rows of one length, of one column of a file, by number. */
 export interface CachedRows {
   /** Copies a row to `target`. @returns whether it was there */
@@ -19,11 +21,15 @@ interface Slab {
 }
 
 const SLAB_BYTES = 256 * 1024;
+/** Of what rows may take, so much more may be held to read them. */
+const SPARE_SHARE = 8;
 /** What a row costs beside its bytes: its place in a map. */
 const PLACE_BYTES = 48;
 
 /** Rows of columns in memory, bounded in bytes. The slab that was used longest ago goes first. */
 export class RowCache {
+  /** Memory that what is read lies in until its rows are kept. */
+  readonly spare = new SpareBuffers();
   readonly #columns = new Map<string, CachedRows>();
   readonly #slabs = new Set<Slab>();
   #bytes = 0;
@@ -38,6 +44,7 @@ export class RowCache {
   /** Holds at most so many bytes from now on. */
   bound(maxBytes: number): void {
     this.#maxBytes = maxBytes;
+    this.spare.bound(maxBytes / SPARE_SHARE);
     this.#makeRoom(0);
   }
 

@@ -133,10 +133,14 @@ async function readRun(
 ): Promise<void> {
   const { rowBytes, store = snapshot.store, signal } = options;
   const length = (run.end - run.start) * rowBytes;
-  const read = await readSlice(store, column.plain!.path, { offset: run.offset, length, signal });
+  // Where rows cost little to read, what was read is kept as rows alone; from afar stores keep it too.
+  const spare = snapshot.store.capabilities?.gapBytes === undefined ? getRowCache(snapshot.files).spare : undefined;
+  const into = spare?.take(length);
+  const read = await readSlice(store, column.plain!.path, { offset: run.offset, length, signal, into });
   const rowAt = (row: number) => read.subarray((row - run.start) * rowBytes, (row - run.start + 1) * rowBytes);
   for (const { row, at } of run.rows) rows.bytes.set(rowAt(row), at * rowBytes);
   for (let row = run.start; row < run.end; row++) cached.add(row, rowAt(row));
+  if (into) spare!.give(into);
 }
 
 async function decodeRows(snapshot: Snapshot, addresses: BigUint64Array, reading: Reading): Promise<void> {
