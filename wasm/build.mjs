@@ -37,6 +37,8 @@ const OUTPUTS = [...CRATES.flatMap(glueOf), ...Object.keys(MODULES).map(wasmOf)]
 /** Everything beside the sources that decides the bytes: these flags of wasm-opt, and what the modules name. */
 const OPT_FLAGS = [
   "-O3",
+  // Rust's data begins at 1 MiB, so address + constant never wraps around: constants go into loads, up to a sixth faster.
+  "--low-memory-unused",
   "--enable-simd",
   "--enable-bulk-memory",
   "--enable-mutable-globals",
