@@ -49,7 +49,7 @@ export interface VectorKernels {
    * Copies the vectors in and the distances out: at most 16 MB a call stays under 20 ms.
    *
    * Relative error against f64 at most 1e-5 × √dimension of the summed absolute terms; hamming is exact, and f64 is
-   * rounded once.
+   * rounded once. With relaxed SIMD the same holds, but the last bits are the host's own.
    *
    * @param query as `toQueryVector` gives it for the vectors' element type
    *
