@@ -9,7 +9,7 @@ import { openReader, type ReadySegment } from "./segment-readers.ts";
 /** Queries over one segment, as they cross to a worker. */
 export interface SearchRequest {
   readonly segment: IndexSegment;
-  /** Answered side by side, so that they share what is loaded. */
+  /** Answered together, so that they share what is loaded. */
   readonly queries: readonly SegmentQuery[];
   readonly mask: RowSetData | null;
   /** Bytes of parts this worker may keep. */
@@ -59,7 +59,7 @@ async function withReader<T>(
   }
 }
 
-/** Queries of one request that are answered at once: each holds its own best rows, and shares the partitions. */
+/** Queries of one request that are answered at once where a reader takes one at a time. */
 const CONCURRENT_QUERIES = 4;
 
 async function runSearch(payload: SearchRequest & OnTable, context: JobContext): Promise<SegmentAnswers> {
@@ -67,9 +67,13 @@ async function runSearch(payload: SearchRequest & OnTable, context: JobContext):
   return withReader(payload, signal, async ({ reader, live }) => {
     const asked = payload.mask ? RowSet.fromTransferable(payload.mask) : undefined;
     const mask = asked && live ? asked.and(live) : (asked ?? live);
-    const packed = await mapBounded(payload.queries, CONCURRENT_QUERIES, async (query) =>
-      packAnswer(await reader.search(query, { mask, signal })),
-    );
+    const { queries } = payload;
+    const options = { mask, signal };
+    const found =
+      reader.searchEach && queries.length > 1
+        ? await reader.searchEach(queries, options)
+        : await mapBounded(queries, CONCURRENT_QUERIES, (query) => reader.search(query, options));
+    const packed = found.map(packAnswer);
     const answers = packed.map(({ answer }) => answer);
     return withTransfer(
       { workerIndex, answers },

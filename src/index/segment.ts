@@ -172,6 +172,14 @@ export interface SegmentReader {
       readonly signal?: AbortSignal | undefined;
     },
   ): Promise<SegmentAnswer>;
+  /**
+   * Several queries, each answered as `search` does, where they share more than a cache of parts. Absent: they do not.
+   * @returns an answer for each query, in their order
+   */
+  searchEach?(
+    queries: readonly SegmentQuery[],
+    options: Parameters<SegmentReader["search"]>[1],
+  ): Promise<readonly SegmentAnswer[]>;
   /** Facts for `indexStatistics`. */
   describe(): Promise<Readonly<Record<string, unknown>>>;
   /** Reads what later searches would read, into the cache, up to its budget. */

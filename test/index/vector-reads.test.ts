@@ -1,4 +1,4 @@
-import { Field, FixedSizeList, Float32, Int32, Schema } from "apache-arrow";
+import { Field, FixedSizeList, Float32, Int32, Schema, type Table } from "apache-arrow";
 import { describe, expect, test } from "vitest";
 import type { Dataset } from "../../src/dataset/dataset.ts";
 import { openDataset } from "../../src/dataset/open-dataset.ts";
@@ -51,7 +51,8 @@ async function build(type: string) {
   await dataset.createIndex("v", type, { name: "v_idx", metric: "l2", numPartitions: PARTITIONS, numWorkers: 1 });
   const far = overrideStore(store, { capabilities: { ...store.capabilities, gapBytes: GAP_BYTES } });
   // Nothing but what readers keep: every read is a request.
-  const open = () => openDataset(far, { cacheBytes: 0 });
+  const open = (more: { readonly memoryBudgetBytes?: number | undefined } = {}) =>
+    openDataset(far, { cacheBytes: 0, ...more });
   return { store, open };
 }
 
@@ -99,6 +100,41 @@ describe.each(TYPES)("requests of a search of $type on a cold table", ({ type, r
     expect(loaded).toBeLessThanOrEqual(PROBES);
     expect(reads).toBeLessThan(requests);
     await dataset.close();
+  });
+
+  test("several queries in one call load a partition once, whatever is kept, and answer as one by one", async () => {
+    const { store, open } = await build(type);
+    const asked = Array.from({ length: 12 }, (_, i) => i * 9);
+    // Twice the same: their rows are equally far.
+    const q = [...asked, asked[3]!].map((row) => vectors[row]!);
+    const read = (table: Table) => table.toArray().map((row) => `${row._rowid} ${row._distance}`);
+    const alone: string[] = [];
+    let requests = 0;
+    const one = await open();
+    for (const row of [...asked, asked[3]!]) {
+      store.reset();
+      alone.push(...read(await askNear(one, row).toTable()));
+      requests += store.gets().length;
+    }
+    await one.close();
+    const loads: number[] = [];
+    for (const memoryBudgetBytes of [undefined, 40_000]) {
+      const dataset = await open({ memoryBudgetBytes });
+      store.reset();
+      const analyzed = await askNear(dataset, 0, { q }).analyzePlan();
+      const gets = store.gets();
+      expect(readNumbers(analyzed, "iops", "bytes_read", "partitions_searched")).toEqual([
+        gets.length,
+        store.bytesRead(),
+        q.length * PROBES,
+      ]);
+      loads.push(...readNumbers(analyzed, "parts_loaded"));
+      if (memoryBudgetBytes === undefined) expect(gets.length).toBeLessThanOrEqual(Math.max(3, requests / 2));
+      expect(read(await askNear(dataset, 0, { q }).toTable())).toEqual(alone);
+      await dataset.close();
+    }
+    expect(loads[1]).toBe(loads[0]);
+    expect(loads[0]).toBeLessThanOrEqual(PARTITIONS);
   });
 
   test("with refine, the rows that are measured, near ones at once; a second time none", async () => {

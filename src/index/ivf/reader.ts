@@ -1,23 +1,23 @@
 import { LanceError, throwIfAborted } from "../../errors.ts";
 import { type CoreKernels, loadCoreKernels } from "../../kernels/core.ts";
 import { RowSet } from "../../table/row-set.ts";
-import { createGiveWay } from "../../tasks/give-way.ts";
 import { settleAll } from "../../tasks/settle-all.ts";
 import { type ReadCounts, withReadCounts } from "../count-reads.ts";
 import { PartCache } from "../part-cache.ts";
-import { startSearchMetrics } from "../search-metrics.ts";
+import { addSearchMetrics, startSearchMetrics } from "../search-metrics.ts";
 import type { IndexFamily, OpenSegment, SegmentQuery, SegmentReader, VectorAnswer, VectorQuery } from "../segment.ts";
-import { boundDistances } from "../vector-rule.ts";
 import { type IvfHeader, openIvfHeader } from "./header.ts";
 import type { IvfKind } from "./kind.ts";
-import { type CachedPartition, createPartitionParts, type LeasedGroup } from "./partition-parts.ts";
-import { planProbes } from "./probe-policy.ts";
+import { createPartitionParts } from "./partition-parts.ts";
+import { type QueryRun, type RunContext, scanRanks, scanShared, startRun } from "./query-run.ts";
 import { createRanking } from "./rank-partitions.ts";
-import { CALL_BYTES } from "./sub-index/flat.ts";
-import type { PartitionCounts } from "./sub-index/sub-index.ts";
 import { prepareQuery } from "./vectors.ts";
 
 type OpenContext = Parameters<IndexFamily["open"]>[1];
+type SearchOptions = Parameters<SegmentReader["search"]>[1];
+
+/** Of the best rows of queries that are searched together. */
+const TOP_K_BYTES = 4 * 2 ** 20;
 
 /**
  * Opens a segment: centroids are read at once, partitions when a query probes them, into WASM memory.
@@ -42,7 +42,7 @@ function createReader(
   },
 ): SegmentReader {
   const { kind, header, core, counts } = state;
-  const { model, storage } = header;
+  const { model } = header;
   const parts = context.parts ?? new PartCache(context.memoryBudgetBytes);
   const prefix = `${open.segment.uuid}/`;
   const { memoryBudgetBytes: maxBytes } = context;
@@ -66,89 +66,58 @@ function createReader(
     return made;
   };
 
-  const searchVectors = async (
-    query: VectorQuery,
-    options: Parameters<SegmentReader["search"]>[1],
-  ): Promise<VectorAnswer> => {
-    const account = startSearchMetrics(counts);
+  const run: RunContext = { kind, header, core, partitions, domain: context.domain, getDomainMask };
+
+  /** `null`: a query without a direction, to which no cosine distance is a number. */
+  const start = async (query: VectorQuery, { mask, threshold, signal }: SearchOptions): Promise<QueryRun | null> => {
     const prepared = prepareQuery(query.q, model.type, model.metric);
-    if (prepared === null) return { ...NO_ROWS(), metrics: account.stop() };
+    if (prepared === null) return null;
     const ranked = await rankPartitions(prepared.compare);
-    const budget = planProbes(query, ranked.distances, model.metric);
-    const { threshold, signal } = options;
-    const limit = options.mask && restrict(options.mask);
-    const mask = limit?.rows;
-    const { lower, upper: farthest } = boundDistances(query.distanceRange);
-    const upper = tightenUpper(farthest, threshold);
-    const { rowBytes, blockRows = 1 } = storage;
-    const askPartition = storage.prepareQuery(prepared.query, { approxMode: query.approxMode });
-    const { k } = query;
-    // As native: half as many again as are asked for.
-    const ef = Math.max(k, query.ef ?? k + Math.floor(k / 2));
-    const giveWay = createGiveWay(signal);
+    const limit = mask && restrict(mask);
     const wanted = limit?.count ?? Number.POSITIVE_INFINITY;
-    const topK = core.createTopK(query.k);
-    let seen = 0;
-    const scan = (rank: number, part: CachedPartition): PartitionCounts | Promise<PartitionCounts> => {
-      const inside = mask !== undefined || isInside(part.extent, context.domain);
-      const rows = inside ? mask : getDomainMask();
-      const search = {
-        query: askPartition(ranked.partitions[rank]!, ranked.distances[rank]!),
-        k,
-        ef,
-        rowBytes,
-        blockRows,
-        mask: rows,
-        lower,
-        upper,
-      };
-      return kind.subIndex.searchPartition(topK, part, search, giveWay);
-    };
-    /** One that is held, as long as it is small enough to be scanned at once. */
-    const scanHeld = (rank: number): PartitionCounts | undefined =>
-      partitions.visit(ranked.partitions[rank]!, (part) =>
-        part.values.byteLength > CALL_BYTES ? undefined : (scan(rank, part) as PartitionCounts),
-      );
-    let loaded: LeasedGroup | undefined;
-    let numLeased = 0;
+    return startRun(run, query, { prepared, ranked, mask: limit?.rows, wanted, threshold, signal });
+  };
+
+  /** Compares what is left of a query's partitions, and frees it. */
+  const finish = async (
+    started: QueryRun | null,
+    account: ReturnType<typeof startSearchMetrics>,
+    more: { readonly from: number; readonly signal: AbortSignal | undefined },
+  ): Promise<VectorAnswer> => {
+    if (started === null) return { ...NO_ROWS(), metrics: account.stop() };
     try {
-      throwIfAborted(signal);
-      for (let rank = 0; rank < budget.limit; rank++) {
-        if (rank >= budget.initial) {
-          const isFull = threshold !== undefined || topK.threshold() < Number.POSITIVE_INFINITY;
-          if (isFull || seen >= wanted) break;
-        }
-        const partition = ranked.partitions[rank]!;
-        let counts = header.lengths[partition] === 0 ? NO_COUNTS : undefined;
-        if (rank >= numLeased) counts ??= scanHeld(rank);
-        if (counts) account.metrics.partsFromCache++;
-        else {
-          if (rank >= numLeased) {
-            // Beyond the first budget each partition may be the last.
-            const ahead = ranked.partitions.subarray(rank, Math.max(rank + 1, budget.initial));
-            const group = ahead.subarray(0, partitions.countLoads(ahead));
-            loaded?.release();
-            loaded = undefined;
-            loaded = await partitions.leaseAll(group, signal);
-            numLeased = rank + group.length;
-          }
-          const lease = loaded!.leases.get(partition)!;
-          try {
-            account.metrics[lease.fromCache ? "partsFromCache" : "partsLoaded"]++;
-            counts = await scan(rank, lease.part);
-          } finally {
-            lease.release();
-          }
-        }
-        seen += counts.selected;
-        account.metrics.comparisons += counts.comparisons;
-        const pause = giveWay();
-        if (pause) await pause;
-      }
-      return { kind: "vector", ...topK.finish(), metrics: account.stop() };
+      await scanRanks(run, started, more);
+      const answer = started.finish();
+      addSearchMetrics(started.metrics, account.stop());
+      return { kind: "vector", ...answer, metrics: started.metrics };
     } finally {
-      loaded?.release();
-      topK.free();
+      started.free();
+    }
+  };
+
+  const searchVectors = async (query: VectorQuery, options: SearchOptions): Promise<VectorAnswer> => {
+    const account = startSearchMetrics(counts);
+    return finish(await start(query, options), account, { from: 0, signal: options.signal });
+  };
+
+  const searchTogether = async (queries: readonly VectorQuery[], options: SearchOptions): Promise<VectorAnswer[]> => {
+    const { signal } = options;
+    const clock = startSearchMetrics({ reads: 0, bytes: 0 });
+    const started: (QueryRun | null)[] = [];
+    try {
+      for (const query of queries) started.push(await start(query, options));
+      const runs = started.filter((each) => each !== null);
+      await scanShared(run, runs, signal);
+      const { milliseconds } = clock.stop();
+      for (const { metrics } of runs) metrics.milliseconds += milliseconds / runs.length;
+      const answers: VectorAnswer[] = [];
+      for (let each = started.shift(); each !== undefined; each = started.shift()) {
+        const from = each?.budget.initial ?? 0;
+        answers.push(await finish(each, startSearchMetrics(counts), { from, signal }));
+      }
+      return answers;
+    } finally {
+      for (const each of started) each?.free();
     }
   };
 
@@ -160,6 +129,18 @@ function createReader(
     async search(query: SegmentQuery, options) {
       if (query.kind !== "vector") throw refuseScalar(kind, open);
       return searchVectors(query, options);
+    },
+    async searchEach(queries, options) {
+      const vectors = queries.map((query) => {
+        if (query.kind !== "vector") throw refuseScalar(kind, open);
+        return query;
+      });
+      const most = Math.max(1, Math.floor(TOP_K_BYTES / (16 * (vectors[0]?.k ?? 1))));
+      const answers: VectorAnswer[] = [];
+      for (let from = 0; from < vectors.length; from += most) {
+        answers.push(...(await searchTogether(vectors.slice(from, from + most), options)));
+      }
+      return answers;
     },
     async describe() {
       return describeIvf(kind, header);
@@ -186,25 +167,8 @@ function createReader(
   };
 }
 
-/** What an empty partition has. */
-const NO_COUNTS: PartitionCounts = { selected: 0, comparisons: 0 };
-
 /** What a query without a direction finds: no cosine distance to it is a number. */
 const NO_ROWS = () => ({ kind: "vector", rowIds: new BigUint64Array(0), distances: new Float32Array(0) }) as const;
-
-function isInside(extent: ReadonlyMap<number, number>, domain: ReadonlyMap<number, number>): boolean {
-  for (const [high, end] of extent) if (end > (domain.get(high) ?? 0)) return false;
-  return true;
-}
-
-/** The upper bound is exclusive, and a row as far as the threshold may still win by its row id. */
-function tightenUpper(upper: number | undefined, threshold: number | undefined): number | undefined {
-  if (threshold === undefined || !Number.isFinite(threshold)) return upper;
-  const bits = new Int32Array(new Float32Array([threshold]).buffer);
-  bits[0]! += bits[0]! >= 0 ? 1 : -1;
-  const next = threshold === 0 ? 1.4e-45 : new Float32Array(bits.buffer)[0]!;
-  return upper === undefined ? next : Math.min(upper, next);
-}
 
 function describeIvf(kind: IvfKind, header: IvfHeader): Readonly<Record<string, unknown>> {
   const { metric, numPartitions, loss } = header.model;
