@@ -1,4 +1,4 @@
-import { assignBits, BitKMeans as WasmBitKMeans } from "../../wasm/pkg/build/build.js";
+import { assignBits, KMeans as WasmKMeans } from "../../wasm/pkg/build/build.js";
 import { LanceError } from "../errors.ts";
 import { type Training, wrapTraining } from "./k-means.ts";
 import { callKernel, copyUint32, type KernelExports, type KernelMemory, withBuffers } from "./memory.ts";
@@ -52,8 +52,8 @@ export function createBitKMeans(
   }
   const details = { numRows, width, k };
   const maxIterations = Math.min(Math.floor(iterations), 0xffffffff);
-  const inner = callKernel(() => new WasmBitKMeans(numRows, width, k, seed, maxIterations, tolerance), details);
-  const pointer = inner.rowsPointer();
+  const inner = callKernel(() => WasmKMeans.ofBits(numRows, width, k, seed, maxIterations, tolerance), details);
+  const pointer = inner.inputPointer();
   new Uint8Array(exports.memory.buffer, pointer, rows.length).set(rows);
   return wrapTraining(inner, details, () =>
     withBuffers(memory, ({ allocate }) => {

@@ -76,7 +76,7 @@ export function createKMeans(exports: KernelExports, memory: KernelMemory, optio
     dimension,
     k,
   });
-  const pointer = inner.vectorsPointer();
+  const pointer = inner.inputPointer();
   new Float32Array(exports.memory.buffer, pointer, vectors.length).set(vectors);
   return wrapTraining(inner, { numRows, dimension, k }, () =>
     withBuffers(memory, ({ allocate }) => {

@@ -3,5 +3,6 @@
 pub mod error;
 pub mod graph;
 pub mod memory;
+pub mod product;
 pub mod rabit;
 pub mod simd;

@@ -46,6 +46,13 @@ impl Pod for i64 {}
 impl Pod for f32 {}
 impl Pod for f64 {}
 
+/// Values of `num_rows` rows of `width` each, or an error where a `usize` cannot count them.
+pub fn count_values(num_rows: usize, width: usize) -> Result<usize> {
+    num_rows
+        .checked_mul(width)
+        .ok_or(KernelError::Invalid("more values than memory holds"))
+}
+
 fn check<T>(pointer: usize, len: usize) -> Result<()> {
     let bytes = len
         .checked_mul(core::mem::size_of::<T>())

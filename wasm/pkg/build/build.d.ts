@@ -2,37 +2,6 @@
 /* eslint-disable */
 
 /**
- * A training over rows of bits, advanced by `step` until `done`. The host writes the rows at `rowsPointer` first.
- */
-export class BitKMeans {
-    free(): void;
-    [Symbol.dispose](): void;
-    /**
-     * Writes `k × width` bytes to a host buffer.
-     */
-    centroidsInto(output: number): void;
-    constructor(num_rows: number, width: number, k: number, seed: number, max_iterations: number, tolerance: number);
-    rowsPointer(): number;
-    /**
-     * A bounded piece of work.
-     */
-    step(): void;
-    /**
-     * Rows that moved in the last whole iteration.
-     */
-    readonly changed: number;
-    readonly done: boolean;
-    /**
-     * Whole iterations so far.
-     */
-    readonly iteration: number;
-    /**
-     * Summed distance in the last whole iteration; infinite before.
-     */
-    readonly loss: number;
-}
-
-/**
  * One training, advanced by `step` until `done`. The host writes the vectors at `vectorsPointer` before the first step.
  */
 export class CodebookTraining {
@@ -127,21 +96,28 @@ export class GraphBuild {
 }
 
 /**
- * One training, advanced by `step` until `done`. The host writes the vectors at `vectorsPointer` before the first step.
+ * One training, advanced by `step` until `done`. The host writes the rows at `inputPointer` before the first step.
  */
 export class KMeans {
     free(): void;
     [Symbol.dispose](): void;
     /**
-     * Writes `k × dimension` f32 to a host buffer.
+     * Writes the k centroids, values as the rows have them, to a host buffer.
      */
     centroidsInto(output: number): void;
+    inputPointer(): number;
+    /**
+     * Of vectors of f32.
+     */
     constructor(metric: number, num_rows: number, dimension: number, k: number, seed: number, max_iterations: number, tolerance: number);
+    /**
+     * Of rows of bits, `width` bytes each, under hamming.
+     */
+    static ofBits(num_rows: number, width: number, k: number, seed: number, max_iterations: number, tolerance: number): KMeans;
     /**
      * A bounded piece of work.
      */
     step(): void;
-    vectorsPointer(): number;
     /**
      * Rows that moved in the last whole iteration.
      */
@@ -271,7 +247,6 @@ export type InitInput = RequestInfo | URL | Response | BufferSource | WebAssembl
 
 export interface InitOutput {
     readonly memory: WebAssembly.Memory;
-    readonly __wbg_bitkmeans_free: (a: number, b: number) => void;
     readonly __wbg_codebooktraining_free: (a: number, b: number) => void;
     readonly __wbg_encodedpage_free: (a: number, b: number) => void;
     readonly __wbg_graphbuild_free: (a: number, b: number) => void;
@@ -281,14 +256,6 @@ export interface InitOutput {
     readonly allocateBytes: (a: number) => number;
     readonly assignBits: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number];
     readonly assignPartitions: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number) => [number, number];
-    readonly bitkmeans_centroidsInto: (a: number, b: number) => [number, number];
-    readonly bitkmeans_changed: (a: number) => number;
-    readonly bitkmeans_done: (a: number) => number;
-    readonly bitkmeans_iteration: (a: number) => number;
-    readonly bitkmeans_loss: (a: number) => number;
-    readonly bitkmeans_new: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number, number];
-    readonly bitkmeans_rowsPointer: (a: number) => number;
-    readonly bitkmeans_step: (a: number) => [number, number];
     readonly codebooktraining_codebookInto: (a: number, b: number) => [number, number];
     readonly codebooktraining_done: (a: number) => number;
     readonly codebooktraining_new: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => [number, number, number];
@@ -315,11 +282,12 @@ export interface InitOutput {
     readonly kmeans_centroidsInto: (a: number, b: number) => [number, number];
     readonly kmeans_changed: (a: number) => number;
     readonly kmeans_done: (a: number) => number;
+    readonly kmeans_inputPointer: (a: number) => number;
     readonly kmeans_iteration: (a: number) => number;
     readonly kmeans_loss: (a: number) => number;
     readonly kmeans_new: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => [number, number, number];
+    readonly kmeans_ofBits: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number, number];
     readonly kmeans_step: (a: number) => [number, number];
-    readonly kmeans_vectorsPointer: (a: number) => number;
     readonly pageencoder_addListLayer: (a: number, b: number, c: number, d: number) => void;
     readonly pageencoder_advance: (a: number, b: number) => number;
     readonly pageencoder_encodeFixed: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number, number];

@@ -1,97 +1,6 @@
 /* @ts-self-types="./build.d.ts" */
 
 /**
- * A training over rows of bits, advanced by `step` until `done`. The host writes the rows at `rowsPointer` first.
- */
-export class BitKMeans {
-    __destroy_into_raw() {
-        const ptr = this.__wbg_ptr;
-        this.__wbg_ptr = 0;
-        BitKMeansFinalization.unregister(this);
-        return ptr;
-    }
-    free() {
-        const ptr = this.__destroy_into_raw();
-        wasm.__wbg_bitkmeans_free(ptr, 0);
-    }
-    /**
-     * Writes `k × width` bytes to a host buffer.
-     * @param {number} output
-     */
-    centroidsInto(output) {
-        const ret = wasm.bitkmeans_centroidsInto(this.__wbg_ptr, output);
-        if (ret[1]) {
-            throw takeFromExternrefTable0(ret[0]);
-        }
-    }
-    /**
-     * Rows that moved in the last whole iteration.
-     * @returns {number}
-     */
-    get changed() {
-        const ret = wasm.bitkmeans_changed(this.__wbg_ptr);
-        return ret >>> 0;
-    }
-    /**
-     * @returns {boolean}
-     */
-    get done() {
-        const ret = wasm.bitkmeans_done(this.__wbg_ptr);
-        return ret !== 0;
-    }
-    /**
-     * Whole iterations so far.
-     * @returns {number}
-     */
-    get iteration() {
-        const ret = wasm.bitkmeans_iteration(this.__wbg_ptr);
-        return ret >>> 0;
-    }
-    /**
-     * Summed distance in the last whole iteration; infinite before.
-     * @returns {number}
-     */
-    get loss() {
-        const ret = wasm.bitkmeans_loss(this.__wbg_ptr);
-        return ret;
-    }
-    /**
-     * @param {number} num_rows
-     * @param {number} width
-     * @param {number} k
-     * @param {number} seed
-     * @param {number} max_iterations
-     * @param {number} tolerance
-     */
-    constructor(num_rows, width, k, seed, max_iterations, tolerance) {
-        const ret = wasm.bitkmeans_new(num_rows, width, k, seed, max_iterations, tolerance);
-        if (ret[2]) {
-            throw takeFromExternrefTable0(ret[1]);
-        }
-        this.__wbg_ptr = ret[0];
-        BitKMeansFinalization.register(this, this.__wbg_ptr, this);
-        return this;
-    }
-    /**
-     * @returns {number}
-     */
-    rowsPointer() {
-        const ret = wasm.bitkmeans_rowsPointer(this.__wbg_ptr);
-        return ret >>> 0;
-    }
-    /**
-     * A bounded piece of work.
-     */
-    step() {
-        const ret = wasm.bitkmeans_step(this.__wbg_ptr);
-        if (ret[1]) {
-            throw takeFromExternrefTable0(ret[0]);
-        }
-    }
-}
-if (Symbol.dispose) BitKMeans.prototype[Symbol.dispose] = BitKMeans.prototype.free;
-
-/**
  * One training, advanced by `step` until `done`. The host writes the vectors at `vectorsPointer` before the first step.
  */
 export class CodebookTraining {
@@ -374,9 +283,15 @@ export class GraphBuild {
 if (Symbol.dispose) GraphBuild.prototype[Symbol.dispose] = GraphBuild.prototype.free;
 
 /**
- * One training, advanced by `step` until `done`. The host writes the vectors at `vectorsPointer` before the first step.
+ * One training, advanced by `step` until `done`. The host writes the rows at `inputPointer` before the first step.
  */
 export class KMeans {
+    static __wrap(ptr) {
+        const obj = Object.create(KMeans.prototype);
+        obj.__wbg_ptr = ptr;
+        KMeansFinalization.register(obj, obj.__wbg_ptr, obj);
+        return obj;
+    }
     __destroy_into_raw() {
         const ptr = this.__wbg_ptr;
         this.__wbg_ptr = 0;
@@ -388,7 +303,7 @@ export class KMeans {
         wasm.__wbg_kmeans_free(ptr, 0);
     }
     /**
-     * Writes `k × dimension` f32 to a host buffer.
+     * Writes the k centroids, values as the rows have them, to a host buffer.
      * @param {number} output
      */
     centroidsInto(output) {
@@ -413,6 +328,13 @@ export class KMeans {
         return ret !== 0;
     }
     /**
+     * @returns {number}
+     */
+    inputPointer() {
+        const ret = wasm.kmeans_inputPointer(this.__wbg_ptr);
+        return ret >>> 0;
+    }
+    /**
      * Whole iterations so far.
      * @returns {number}
      */
@@ -429,6 +351,7 @@ export class KMeans {
         return ret;
     }
     /**
+     * Of vectors of f32.
      * @param {number} metric
      * @param {number} num_rows
      * @param {number} dimension
@@ -447,6 +370,23 @@ export class KMeans {
         return this;
     }
     /**
+     * Of rows of bits, `width` bytes each, under hamming.
+     * @param {number} num_rows
+     * @param {number} width
+     * @param {number} k
+     * @param {number} seed
+     * @param {number} max_iterations
+     * @param {number} tolerance
+     * @returns {KMeans}
+     */
+    static ofBits(num_rows, width, k, seed, max_iterations, tolerance) {
+        const ret = wasm.kmeans_ofBits(num_rows, width, k, seed, max_iterations, tolerance);
+        if (ret[2]) {
+            throw takeFromExternrefTable0(ret[1]);
+        }
+        return KMeans.__wrap(ret[0]);
+    }
+    /**
      * A bounded piece of work.
      */
     step() {
@@ -454,13 +394,6 @@ export class KMeans {
         if (ret[1]) {
             throw takeFromExternrefTable0(ret[0]);
         }
-    }
-    /**
-     * @returns {number}
-     */
-    vectorsPointer() {
-        const ret = wasm.kmeans_vectorsPointer(this.__wbg_ptr);
-        return ret >>> 0;
     }
 }
 if (Symbol.dispose) KMeans.prototype[Symbol.dispose] = KMeans.prototype.free;
@@ -823,9 +756,6 @@ function __wbg_get_imports() {
     };
 }
 
-const BitKMeansFinalization = (typeof FinalizationRegistry === 'undefined')
-    ? { register: () => {}, unregister: () => {} }
-    : new FinalizationRegistry(ptr => wasm.__wbg_bitkmeans_free(ptr, 1));
 const CodebookTrainingFinalization = (typeof FinalizationRegistry === 'undefined')
     ? { register: () => {}, unregister: () => {} }
     : new FinalizationRegistry(ptr => wasm.__wbg_codebooktraining_free(ptr, 1));

@@ -1,7 +1,6 @@
 /* tslint:disable */
 /* eslint-disable */
 export const memory: WebAssembly.Memory;
-export const __wbg_bitkmeans_free: (a: number, b: number) => void;
 export const __wbg_codebooktraining_free: (a: number, b: number) => void;
 export const __wbg_encodedpage_free: (a: number, b: number) => void;
 export const __wbg_graphbuild_free: (a: number, b: number) => void;
@@ -11,14 +10,6 @@ export const __wbg_productencoder_free: (a: number, b: number) => void;
 export const allocateBytes: (a: number) => number;
 export const assignBits: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number];
 export const assignPartitions: (a: number, b: number, c: number, d: number, e: number, f: number, g: number, h: number) => [number, number];
-export const bitkmeans_centroidsInto: (a: number, b: number) => [number, number];
-export const bitkmeans_changed: (a: number) => number;
-export const bitkmeans_done: (a: number) => number;
-export const bitkmeans_iteration: (a: number) => number;
-export const bitkmeans_loss: (a: number) => number;
-export const bitkmeans_new: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number, number];
-export const bitkmeans_rowsPointer: (a: number) => number;
-export const bitkmeans_step: (a: number) => [number, number];
 export const codebooktraining_codebookInto: (a: number, b: number) => [number, number];
 export const codebooktraining_done: (a: number) => number;
 export const codebooktraining_new: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => [number, number, number];
@@ -45,11 +36,12 @@ export const graphbuild_step: (a: number) => [number, number];
 export const kmeans_centroidsInto: (a: number, b: number) => [number, number];
 export const kmeans_changed: (a: number) => number;
 export const kmeans_done: (a: number) => number;
+export const kmeans_inputPointer: (a: number) => number;
 export const kmeans_iteration: (a: number) => number;
 export const kmeans_loss: (a: number) => number;
 export const kmeans_new: (a: number, b: number, c: number, d: number, e: number, f: number, g: number) => [number, number, number];
+export const kmeans_ofBits: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number, number];
 export const kmeans_step: (a: number) => [number, number];
-export const kmeans_vectorsPointer: (a: number) => number;
 export const pageencoder_addListLayer: (a: number, b: number, c: number, d: number) => void;
 export const pageencoder_advance: (a: number, b: number) => number;
 export const pageencoder_encodeFixed: (a: number, b: number, c: number, d: number, e: number, f: number) => [number, number, number];

@@ -1,7 +1,8 @@
-use super::members::NO_CLUSTER;
-use super::progress::{Limits, Progress};
+use super::bit_members::BitMembers;
+use super::progress::{Clustering, Limits, Progress};
 use super::random::Random;
-use lancelet_common::error::{try_with_capacity, try_zeroed, KernelError, Result};
+use super::rows::count_inputs;
+use lancelet_common::error::{try_zeroed, Result};
 use lancelet_common::simd::hamming;
 
 /// Bytes compared in one step: a few milliseconds.
@@ -44,86 +45,35 @@ enum Phase {
 }
 
 /// K-means over bits (k-modes, Huang 1998): rows go where the fewest bits differ, and a bit of a centroid is what most of
-/// its rows have; as many of each: 0. Rows stay bytes throughout.
+/// its rows have. Rows stay bytes throughout.
 pub struct BitTraining {
     options: BitOptions,
     phase: Phase,
     rows: Vec<u8>,
     centroids: Vec<u8>,
-    clusters: Vec<u32>,
-    distances: Vec<u32>,
-    counts: Vec<u32>,
-    /// Rows of a cluster that have a bit.
-    ones: Vec<u32>,
-    changed: u32,
+    members: BitMembers,
     progress: Progress,
 }
 
 impl BitTraining {
     pub fn new(num_rows: usize, options: BitOptions) -> Result<BitTraining> {
         let BitOptions { k, width, .. } = options;
-        if k == 0 || width == 0 || num_rows == 0 || u32::try_from(num_rows).is_err() {
-            return Err(KernelError::Invalid(
-                "k, the width and the rows must be at least 1",
-            ));
-        }
-        let too_large = KernelError::Invalid("more values than memory holds");
-        let bytes = num_rows.checked_mul(width).ok_or(too_large)?;
-        let centroid_bytes = k.checked_mul(width).ok_or(too_large)?;
-        let mut clusters = try_zeroed(num_rows)?;
-        clusters.fill(NO_CLUSTER);
+        let (bytes, centroid_bytes) = count_inputs(num_rows, width, k)?;
         Ok(BitTraining {
             phase: Phase::Seed,
             rows: try_zeroed(bytes)?,
             centroids: try_zeroed(centroid_bytes)?,
-            clusters,
-            distances: try_zeroed(num_rows)?,
-            counts: try_zeroed(k)?,
-            ones: try_zeroed(centroid_bytes.checked_mul(8).ok_or(too_large)?)?,
-            changed: 0,
+            members: BitMembers::new(num_rows, width, k)?,
             progress: Progress::new(),
             options,
         })
-    }
-
-    pub fn rows_mut(&mut self) -> &mut [u8] {
-        &mut self.rows
-    }
-
-    pub fn centroids(&self) -> &[u8] {
-        &self.centroids
-    }
-
-    pub fn done(&self) -> bool {
-        matches!(self.phase, Phase::Done)
-    }
-
-    pub fn progress(&self) -> Progress {
-        self.progress
-    }
-
-    fn row(&self, row: usize) -> &[u8] {
-        &self.rows[row * self.options.width..(row + 1) * self.options.width]
-    }
-
-    /// A bounded piece of work; nothing once done.
-    pub fn step(&mut self) -> Result<()> {
-        match core::mem::replace(&mut self.phase, Phase::Done) {
-            Phase::Seed => {
-                self.seed();
-                self.start_iteration();
-            }
-            Phase::Assign(row) => self.assign(row)?,
-            Phase::Done => {}
-        }
-        Ok(())
     }
 
     /// One row out of each of k equal runs of them; more centroids than rows: some twice.
     fn seed(&mut self) {
         let BitOptions { k, width, seed, .. } = self.options;
         let mut random = Random::new(seed);
-        let num_rows = self.clusters.len() as u64;
+        let num_rows = self.members.len() as u64;
         for run in 0..k {
             let start_of = |run: usize| (run as u64 * num_rows / k as u64) as usize;
             let (from, to) = (start_of(run), start_of(run + 1));
@@ -141,95 +91,64 @@ impl BitTraining {
 
     fn assign(&mut self, start: usize) -> Result<()> {
         let BitOptions { k, width, .. } = self.options;
-        let pair = width + PAIR_COST;
-        let end = self
-            .clusters
-            .len()
-            .min(start + (BYTES_PER_STEP / k.saturating_mul(pair)).max(1));
-        for row in start..end {
-            let (cluster, distance) = find_nearest(self.row(row), &self.centroids);
-            self.distances[row] = distance as u32;
-            self.place(row, cluster);
+        let num_rows = self.members.len();
+        let end =
+            num_rows.min(start + (BYTES_PER_STEP / k.saturating_mul(width + PAIR_COST)).max(1));
+        for position in start..end {
+            let row = &self.rows[position * width..(position + 1) * width];
+            let (cluster, distance) = find_nearest(row, &self.centroids);
+            self.members.place(position, row, cluster, distance as u32);
         }
         self.phase = Phase::Assign(end);
-        if end == self.clusters.len() {
+        if end == num_rows {
             self.finish_iteration()?;
         }
         Ok(())
     }
 
-    /// Counts follow the rows that move.
-    fn place(&mut self, row: usize, cluster: u32) {
-        let before = core::mem::replace(&mut self.clusters[row], cluster);
-        if before == cluster {
-            return;
-        }
-        self.changed += 1;
-        let width = self.options.width;
-        let bytes = &self.rows[row * width..(row + 1) * width];
-        let bits = 8 * width;
-        if before != NO_CLUSTER {
-            let before = before as usize;
-            self.counts[before] -= 1;
-            let ones = &mut self.ones[before * bits..(before + 1) * bits];
-            for_each_bit(bytes, ones, |one, bit| *one -= bit);
-        }
-        let cluster = cluster as usize;
-        self.counts[cluster] += 1;
-        let ones = &mut self.ones[cluster * bits..(cluster + 1) * bits];
-        for_each_bit(bytes, ones, |one, bit| *one += bit);
-    }
-
     fn finish_iteration(&mut self) -> Result<()> {
-        let loss = self.distances.iter().map(|&d| f64::from(d)).sum();
-        let changed = core::mem::take(&mut self.changed);
+        let (loss, changed) = (self.members.loss(), self.members.take_changed());
         let settled = self.progress.advance(loss, changed, self.options.limits);
-        let width = self.options.width;
-        for (cluster, centroid) in self.centroids.chunks_exact_mut(width).enumerate() {
-            let count = self.counts[cluster];
-            if count > 0 {
-                let ones = &self.ones[cluster * width * 8..(cluster + 1) * width * 8];
-                for (byte, ones) in centroid.iter_mut().zip(ones.chunks_exact(8)) {
-                    *byte = ones.iter().enumerate().fold(0, |byte, (bit, &one)| {
-                        byte | u8::from(2 * u64::from(one) > u64::from(count)) << bit
-                    });
-                }
-            }
-        }
-        let filled = self.fill_empty()?;
+        let filled = self.members.update(&mut self.centroids, &self.rows)?;
         self.phase = Phase::Done;
         if filled > 0 || !settled {
             self.start_iteration();
         }
         Ok(())
     }
-
-    /// An empty cluster starts anew at a row that is far from its centroid. Returns how many did.
-    fn fill_empty(&mut self) -> Result<usize> {
-        let width = self.options.width;
-        if self.counts.iter().all(|&count| count > 0) {
-            return Ok(0);
-        }
-        let mut far = try_with_capacity::<u32>(self.clusters.len())?;
-        far.extend((0..self.clusters.len() as u32).filter(|&row| self.distances[row as usize] > 0));
-        far.sort_unstable_by_key(|&row| (core::cmp::Reverse(self.distances[row as usize]), row));
-        let empty = (0..self.counts.len()).filter(|&cluster| self.counts[cluster] == 0);
-        let mut filled = 0;
-        for (cluster, row) in empty.zip(far) {
-            let start = row as usize * width;
-            self.centroids[cluster * width..(cluster + 1) * width]
-                .copy_from_slice(&self.rows[start..start + width]);
-            filled += 1;
-        }
-        Ok(filled)
-    }
 }
 
-fn for_each_bit(bytes: &[u8], ones: &mut [u32], change: impl Fn(&mut u32, u32)) {
-    for (&byte, ones) in bytes.iter().zip(ones.chunks_exact_mut(8)) {
-        for (bit, one) in ones.iter_mut().enumerate() {
-            change(one, u32::from(byte >> bit & 1));
+impl Clustering for BitTraining {
+    fn input(&mut self) -> *mut u8 {
+        self.rows.as_mut_ptr()
+    }
+
+    fn step(&mut self) -> Result<()> {
+        match core::mem::replace(&mut self.phase, Phase::Done) {
+            Phase::Seed => {
+                self.seed();
+                self.start_iteration();
+            }
+            Phase::Assign(row) => self.assign(row)?,
+            Phase::Done => {}
         }
+        Ok(())
+    }
+
+    fn done(&self) -> bool {
+        matches!(self.phase, Phase::Done)
+    }
+
+    fn progress(&self) -> Progress {
+        self.progress
+    }
+
+    fn centroid_bytes(&self) -> usize {
+        self.centroids.len()
+    }
+
+    fn write_centroids(&self, output: &mut [u8]) {
+        output.copy_from_slice(&self.centroids);
     }
 }
 
@@ -248,7 +167,7 @@ mod tests {
             },
         };
         let mut training = BitTraining::new(rows.len() / width, options).unwrap();
-        training.rows_mut().copy_from_slice(rows);
+        training.rows.copy_from_slice(rows);
         while !training.done() {
             training.step().unwrap();
         }
@@ -275,7 +194,7 @@ mod tests {
             let rows = noisy(600, width, 4);
             let training = train(&rows, width, 12, 50);
             let mut partitions = vec![0; 600];
-            assign_bits(&rows, training.centroids(), width, &mut partitions);
+            assign_bits(&rows, &training.centroids, width, &mut partitions);
             let loss: u64 = rows
                 .chunks(width)
                 .zip(&partitions)
@@ -284,10 +203,10 @@ mod tests {
             assert!(loss as f64 <= training.progress().loss);
             // An eighth of the bits are noise.
             assert!(loss as f64 <= 600.0 * width as f64 * 1.02 || width == 1);
-            for (cluster, centroid) in training.centroids().chunks(width).enumerate() {
+            for (cluster, centroid) in training.centroids.chunks(width).enumerate() {
                 let members: Vec<&[u8]> = rows
                     .chunks(width)
-                    .zip(&training.clusters)
+                    .zip(&training.members.clusters)
                     .filter(|&(_, &of)| of as usize == cluster)
                     .map(|(row, _)| row)
                     .collect();
@@ -319,10 +238,25 @@ mod tests {
 
     #[test]
     fn equal_rows_and_more_centroids_than_rows_end() {
-        assert!(train(&[7; 40], 4, 6, 50)
-            .centroids()
-            .iter()
-            .all(|&byte| byte == 7));
+        let centroids = train(&[7; 40], 4, 6, 50).centroids;
+        assert!(centroids.iter().all(|&byte| byte == 7));
         assert_eq!(train(&[1, 2, 4], 1, 9, 50).progress().loss, 0.0);
+    }
+
+    #[test]
+    fn none_of_rows_bytes_and_centroids_is_refused() {
+        for (num_rows, width, k) in [(0, 4, 2), (8, 0, 2), (8, 4, 0), (8, usize::MAX / 4, 2)] {
+            let limits = Limits {
+                max_iterations: 1,
+                tolerance: 0.0,
+            };
+            let options = BitOptions {
+                k,
+                width,
+                seed: 0,
+                limits,
+            };
+            assert!(BitTraining::new(num_rows, options).is_err());
+        }
     }
 }

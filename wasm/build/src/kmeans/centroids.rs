@@ -115,6 +115,7 @@ impl Centroids {
         }
     }
 
+    /// Readies changed centroids for the next search.
     pub fn refresh(&mut self) -> Result<()> {
         let mut panels = core::mem::replace(&mut self.panels, Panels::new(self.dimension));
         panels.fill(self.k(), |i| (self.row(i), self.offset(i)))?;
@@ -135,5 +136,11 @@ impl Centroids {
                 }
             }
         }
+    }
+
+    /// Readies centroids that rows were taken for, as they are.
+    pub fn settle(&mut self) -> Result<()> {
+        self.normalise();
+        self.refresh()
     }
 }

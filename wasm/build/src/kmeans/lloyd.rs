@@ -72,8 +72,7 @@ impl Lloyd {
             self.phase = Phase::Seed(seeding);
             return Ok(());
         }
-        self.centroids.normalise();
-        self.centroids.refresh()?;
+        self.centroids.settle()?;
         self.start_iteration();
         Ok(())
     }

@@ -1,7 +1,8 @@
 use super::centroids::Centroids;
 use super::rows::Rows;
 use super::split::split_largest;
-use lancelet_common::error::{try_zeroed, KernelError, Result};
+use lancelet_common::error::{try_zeroed, Result};
+use lancelet_common::memory::count_values;
 
 /// The cluster of a row that has none yet.
 pub const NO_CLUSTER: u32 = u32::MAX;
@@ -18,14 +19,13 @@ pub struct Members {
 
 impl Members {
     pub fn new(num_rows: usize, k: usize, dimension: usize) -> Result<Members> {
-        let values = k.checked_mul(dimension).ok_or(KernelError::OutOfMemory)?;
         let mut clusters = try_zeroed(num_rows)?;
         clusters.fill(NO_CLUSTER);
         Ok(Members {
             clusters,
             distances: try_zeroed(num_rows)?,
             counts: try_zeroed(k)?,
-            sums: try_zeroed(values)?,
+            sums: try_zeroed(count_values(k, dimension)?)?,
             changed: 0,
         })
     }
@@ -90,9 +90,10 @@ impl Members {
         centroids.normalise();
         let filled = split_largest(centroids, rows, self)?;
         if filled > 0 {
-            centroids.normalise();
+            centroids.settle()?;
+        } else {
+            centroids.refresh()?;
         }
-        centroids.refresh()?;
         Ok(filled)
     }
 }

@@ -1,6 +1,21 @@
 use super::panels::Panels;
-use lancelet_common::error::{try_with_capacity, Result};
+use lancelet_common::error::{try_with_capacity, KernelError, Result};
+use lancelet_common::memory::count_values;
 use std::ops::Range;
+
+/// Values of the rows and of the centroids of a training, at least one of each.
+pub fn count_inputs(num_rows: usize, width: usize, k: usize) -> Result<(usize, usize)> {
+    if k == 0 || width == 0 || num_rows == 0 {
+        return Err(KernelError::Invalid(
+            "k, the dimension and the rows must be at least 1",
+        ));
+    }
+    // Rows and clusters have numbers of 32 bits, of which the last one stands for none.
+    if num_rows.max(k) >= u32::MAX as usize {
+        return Err(KernelError::Invalid("more values than memory holds"));
+    }
+    Ok((count_values(num_rows, width)?, count_values(k, width)?))
+}
 
 /// Some rows of a sample, by number.
 #[derive(Clone, Copy)]

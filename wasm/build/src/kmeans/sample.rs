@@ -73,5 +73,9 @@ impl Sample {
                 }
             }
         }
+        if !is_finite(&self.origin) {
+            // Values near both ends of f32: they lie around zero as they are.
+            self.origin.fill(0.0);
+        }
     }
 }

@@ -1,6 +1,6 @@
 use super::subspace::Subspace;
-use super::Shape;
 use lancelet_common::error::{try_with_capacity, Result};
+use lancelet_common::product::Shape;
 
 /// Values of the rows that meet one sub-vector's centroids before the next ones do: they fit the first-level cache.
 const TILE_VALUES: usize = 6 << 10;
@@ -22,6 +22,10 @@ impl Encoder {
             subspaces.push(subspace);
         }
         Ok(Encoder { shape, subspaces })
+    }
+
+    pub fn shape(&self) -> Shape {
+        self.shape
     }
 
     /// Codes of each row: a byte a sub-vector, or half a byte, the even ones low.

@@ -2,33 +2,17 @@
 //! estimator). The same bytes on every host.
 
 mod encode;
+mod factors;
 mod rescale;
+#[cfg(test)]
+mod tests;
 
-pub use encode::{encode_row, Encoder, Scratch};
-pub use rescale::find_scale;
+use encode::{Encoder, Scratch};
 
-use lancelet_common::error::{KernelError, Result};
-use lancelet_common::memory::{view, view_mut};
+use lancelet_common::error::Result;
+use lancelet_common::memory::{count_values, view, view_mut};
 use lancelet_common::rabit::{Rotation, RowLayout};
 use wasm_bindgen::prelude::wasm_bindgen;
-
-fn count(rows: usize, dimension: usize) -> Result<usize> {
-    rows.checked_mul(dimension)
-        .ok_or(KernelError::Invalid("more values than memory holds"))
-}
-
-/// # Safety
-/// `rotation` must be a live host buffer that nothing writes while the rotation is used.
-unsafe fn read_rotation<'a>(
-    is_dense: bool,
-    rotation: usize,
-    dimension: usize,
-) -> Result<Rotation<'a>> {
-    if is_dense {
-        return Rotation::dense(view(rotation, count(dimension, dimension)?)?, dimension);
-    }
-    Rotation::fast(view(rotation, Rotation::sign_bytes(dimension))?, dimension)
-}
 
 /// Rotates `num_rows` vectors of f32 into `output`.
 #[wasm_bindgen(js_name = rotateVectors)]
@@ -40,12 +24,12 @@ pub fn rotate_vectors(
     num_rows: usize,
     output: usize,
 ) -> Result<()> {
-    let values = count(num_rows, dimension)?;
+    let values = count_values(num_rows, dimension)?;
     RowLayout::new(dimension, 1, true)?;
     // SAFETY: the typed face passes live buffers that it does not touch during the call; the output is its own.
     let (rotation, vectors, output) = unsafe {
         (
-            read_rotation(is_dense, rotation, dimension)?,
+            Rotation::view(is_dense, rotation, dimension)?,
             view::<f32>(vectors, values)?,
             view_mut::<f32>(output, values)?,
         )
@@ -79,8 +63,8 @@ pub fn encode_rabit(
 ) -> Result<()> {
     let layout = RowLayout::new(dimension, num_bits, true)?;
     let (values, places) = (
-        count(num_rows, dimension)?,
-        count(num_partitions, dimension)?,
+        count_values(num_rows, dimension)?,
+        count_values(num_partitions, dimension)?,
     );
     // SAFETY: as above.
     let (encoder, vectors, partitions, output) = unsafe {
@@ -88,7 +72,7 @@ pub fn encode_rabit(
             Encoder {
                 is_dot,
                 layout,
-                rotation: read_rotation(is_dense, rotation, dimension)?,
+                rotation: Rotation::view(is_dense, rotation, dimension)?,
                 centroids: view(centroids, places)?,
                 rotated: view(rotated, places)?,
             },
@@ -103,7 +87,7 @@ pub fn encode_rabit(
         .zip(partitions)
         .zip(output.chunks_exact_mut(layout.row_bytes()))
     {
-        encode_row(&encoder, vector, partition as usize, &mut scratch, row)?;
+        encoder.encode_row(vector, partition as usize, &mut scratch, row)?;
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Random rotations. The same bits on every host: plain additions, subtractions and products in a fixed order.
 
 use crate::error::{KernelError, Result};
+use crate::memory::{count_values, view};
 use crate::simd::{dot, F32x4};
 
 const ROUNDS: usize = 4;
@@ -27,6 +28,20 @@ impl<'a> Rotation<'a> {
             return Err(KernelError::Invalid("a rotation of another dimension"));
         }
         Ok(Rotation::Dense(matrix))
+    }
+
+    /// The rotation in a host buffer: a matrix of f32 where it is dense, else signs.
+    ///
+    /// # Safety
+    /// It must be a live host buffer that nothing writes while the rotation is used.
+    pub unsafe fn view(is_dense: bool, pointer: usize, dimension: usize) -> Result<Rotation<'a>> {
+        if is_dense {
+            return Rotation::dense(
+                view(pointer, count_values(dimension, dimension)?)?,
+                dimension,
+            );
+        }
+        Rotation::fast(view(pointer, Self::sign_bytes(dimension))?, dimension)
     }
 
     pub fn sign_bytes(dimension: usize) -> usize {
