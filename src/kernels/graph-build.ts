@@ -88,7 +88,7 @@ export interface GraphBuild {
 
 /**
  * Starts a graph over rows (Malkov and Yashunin 2016). The same rows, options and seed give the same graph on every host.
- * Takes 24 × m bytes a row beside the rows.
+ * Takes 24 × m bytes a row beside the rows, and where graphs are merged a bit for each value.
  *
  * @throws INVALID_ARGUMENT, UNSUPPORTED (more than 32,768 codes a row), QUOTA_EXCEEDED
  */

@@ -2,9 +2,9 @@
 
 use super::lists::Links;
 use super::select::select;
-use super::source::Source;
+use super::sketch::Sketches;
 use super::space::Space;
-use super::walk::{descend, expand};
+use super::walk::{descend, expand, expand_sketched};
 use lancelet_common::error::{try_zeroed, KernelError, Result};
 use lancelet_common::graph::{Pool, Visited, MAX_ROWS};
 
@@ -20,16 +20,6 @@ pub struct Options {
     pub seed: u64,
 }
 
-/// Of a row whose neighbours are known this share of the candidates is expanded: the more of its old neighbours are there,
-/// the fewer. Twice as many stay to be chosen from, at the cost of few comparisons. (On 20,000 rows of 384 values in 4
-/// graphs: recall within 0.004 of a build from nothing at equal ef, for 0.4 of its comparisons and a third of its time;
-/// where always 30 of 150 are expanded, 0.008.)
-fn count_expanded(ef: usize, num_old: usize, num_there: usize) -> usize {
-    let missing = num_old.saturating_sub(num_there) as u64;
-    let more = 2 * ef as u64 * missing / (5 * num_old.max(1) as u64);
-    2 * ef / 15 + more as usize
-}
-
 /// A graph under way.
 pub struct Builder<S: Space> {
     pub(super) space: S,
@@ -39,9 +29,11 @@ pub struct Builder<S: Space> {
     /// Where walks start; none while no row is inserted.
     pub(super) entry: Option<u32>,
     pub(super) visited: Visited,
-    pool: Pool,
+    /// Of all rows, where graphs are merged.
+    pub(super) sketches: Option<Sketches>,
+    pub(super) pool: Pool,
     batch: Vec<u32>,
-    candidates: Vec<(u32, u32)>,
+    pub(super) candidates: Vec<(u32, u32)>,
     selected: Vec<(u32, u32)>,
     rest: Vec<(u32, u32)>,
     pub(super) cut: Vec<(u32, u32)>,
@@ -74,6 +66,7 @@ impl<S: Space> Builder<S> {
             inserted: try_zeroed(num_rows)?,
             entry: None,
             visited: Visited::new(num_rows)?,
+            sketches: None,
             pool: Pool::new(),
             batch: Vec::new(),
             candidates: Vec::new(),
@@ -122,53 +115,11 @@ impl<S: Space> Builder<S> {
             self.candidates.clear();
             self.candidates.extend(self.pool.iter());
             at = self.candidates.first().copied().unwrap_or(at);
-            self.connect(row, level);
+            self.connect((row, level), self.options.m);
         }
         if level > top {
             self.entry = Some(row);
         }
-        Ok(())
-    }
-
-    /// Inserts a row of a source of level 0: its walk starts at those of its old neighbours that are there.
-    pub fn insert_guided(&mut self, source: &Source, old: u32, row: u32) -> Result<()> {
-        if self.inserted[row as usize] {
-            return Ok(());
-        }
-        if self.links.level_of(row) > 0 {
-            return self.insert(row);
-        }
-        let old_neighbors = source.neighbors(old as usize);
-        self.visited.clear();
-        self.visited.insert(row);
-        self.space.aim(row);
-        self.candidates.clear();
-        for &neighbor in old_neighbors {
-            let Some(new) = source.new_of(neighbor) else {
-                continue;
-            };
-            if self.inserted[new as usize] && self.visited.insert(new) {
-                self.candidates.push((self.space.to_target(new), new));
-            }
-        }
-        if self.candidates.is_empty() {
-            return self.insert(row);
-        }
-        self.comparisons += self.candidates.len();
-        let ef = self.options.ef_construction;
-        let expanded = count_expanded(ef, old_neighbors.len(), self.candidates.len());
-        let expanded = expanded.max(self.options.m).min(ef);
-        self.pool.reset(2 * expanded, expanded)?;
-        for &(key, neighbor) in &self.candidates {
-            self.pool.offer(key, neighbor);
-        }
-        self.mark_inserted(row);
-        self.walk(0);
-        // Far neighbours that did not stay in the pool are still the ways out of this place.
-        self.candidates.extend(self.pool.iter());
-        self.candidates.sort_unstable();
-        self.candidates.dedup();
-        self.connect(row, 0);
         Ok(())
     }
 
@@ -215,13 +166,29 @@ impl<S: Space> Builder<S> {
         );
     }
 
-    /// Links a row with the best of `candidates`, both ways.
-    fn connect(&mut self, row: u32, level: usize) {
+    /// Walks over level 0 past rows that are hardly near.
+    pub(super) fn walk_sketched(&mut self, row: u32) {
+        let Some(sketches) = &mut self.sketches else {
+            return self.walk(0);
+        };
+        sketches.aim(row);
+        self.comparisons += expand_sketched(
+            &self.space,
+            &self.links.base,
+            sketches,
+            &mut self.pool,
+            &mut self.visited,
+            &mut self.batch,
+        );
+    }
+
+    /// Links a row at a level with the best of `candidates`, at most `limit`, both ways.
+    pub(super) fn connect(&mut self, (row, level): (u32, usize), limit: usize) {
         let mut selected = core::mem::take(&mut self.selected);
         self.comparisons += select(
             &self.space,
             &self.candidates,
-            self.options.m,
+            limit,
             &mut selected,
             &mut self.rest,
         );

@@ -30,6 +30,11 @@ pub trait Space {
 
     /// What is computed once of a row, after it was written.
     fn prepare(&mut self, _row: u32) {}
+
+    /// Reads the values of a row; `false` where it is not made of values.
+    fn read_values(&self, _row: u32, _values: &mut Vec<f32>) -> bool {
+        false
+    }
 }
 
 /// Bytes that memory gives at once.
@@ -105,6 +110,12 @@ impl Space for Floats {
     #[inline(always)]
     fn touch(&self, row: u32) {
         touch_values(self.row(row));
+    }
+
+    fn read_values(&self, row: u32, values: &mut Vec<f32>) -> bool {
+        values.clear();
+        values.extend_from_slice(self.row(row));
+        true
     }
 
     fn take_bytes(&mut self, end: usize) -> &mut [u8] {
@@ -239,6 +250,12 @@ impl Space for CodesL2 {
         touch_values(self.row(row));
     }
 
+    fn read_values(&self, row: u32, values: &mut Vec<f32>) -> bool {
+        values.clear();
+        values.extend(self.row(row).iter().map(|&code| f32::from(code)));
+        true
+    }
+
     fn take_bytes(&mut self, end: usize) -> &mut [u8] {
         take(&mut self.codes, end);
         &mut self.codes
@@ -322,6 +339,12 @@ impl Space for CodesDot {
     #[inline(always)]
     fn touch(&self, row: u32) {
         touch_values(self.row(row));
+    }
+
+    fn read_values(&self, row: u32, values: &mut Vec<f32>) -> bool {
+        values.clear();
+        values.extend(self.row(row).iter().map(|&code| f32::from(code)));
+        true
     }
 
     fn take_bytes(&mut self, end: usize) -> &mut [u8] {

@@ -4,6 +4,7 @@ use super::builder::{draw_levels, Builder, Options};
 use super::guide::Guide;
 use super::lists::Links;
 use super::reach::Reach;
+use super::sketch::Sketches;
 use super::source::Source;
 use super::space::Space;
 use lancelet_common::error::{KernelError, Result};
@@ -12,6 +13,8 @@ use lancelet_common::error::{KernelError, Result};
 const STEP_VALUES: usize = 30_000_000;
 /// What any small piece of work counts, in comparisons.
 const PIECE: usize = 4;
+/// What making a sketch counts, in comparisons.
+const SKETCH: usize = 8;
 
 enum Phase {
     /// What is computed once of a row, and its lists.
@@ -21,6 +24,10 @@ enum Phase {
     /// Lists of the largest source, from this one on.
     Adopt {
         list: usize,
+    },
+    /// Sketches of all rows, from this one on.
+    Sketch {
+        row: u32,
     },
     /// Rows of the others.
     Guide {
@@ -150,8 +157,20 @@ impl<S: Space> Build<S> {
                     *list += 1;
                     return Ok(());
                 }
-                Self::start_guide(&self.sources, 1)?
+                if self.sources.len() > 1 {
+                    builder.sketches = Sketches::new(&builder.space, num_rows as usize)?;
+                }
+                Phase::Sketch { row: 0 }
             }
+            Phase::Sketch { row } => match &mut builder.sketches {
+                Some(sketches) if *row < num_rows => {
+                    sketches.add(&builder.space, *row);
+                    builder.comparisons += SKETCH;
+                    *row += 1;
+                    return Ok(());
+                }
+                _ => Self::start_guide(&self.sources, 1)?,
+            },
             Phase::Guide { source, guide } => {
                 if guide.insert_next(builder, &self.sources[*source])? {
                     return Ok(());

@@ -100,6 +100,13 @@ impl Pool {
         None
     }
 
+    /// The distance of the last candidate, where there is no room for more.
+    #[inline(always)]
+    pub fn worst(&self) -> Option<u32> {
+        let last = self.entries.get(self.limit - 1)?;
+        Some((last >> 32) as u32)
+    }
+
     /// The candidates as (distance, row), nearest first.
     pub fn iter(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
         self.entries
@@ -116,11 +123,13 @@ mod tests {
     fn keeps_the_nearest_and_gives_each_once() {
         let mut pool = Pool::new();
         pool.reset(3, 3).unwrap();
+        assert_eq!(pool.worst(), None);
         for (key, row) in [(5, 1), (3, 2), (9, 3)] {
             pool.offer(key, row);
         }
         assert_eq!(pool.pop(), Some(2));
         assert!(!pool.admits(10));
+        assert_eq!(pool.worst(), Some(9));
         pool.offer(1, 7);
         pool.offer(5, 0);
         assert_eq!(pool.pop(), Some(7));
