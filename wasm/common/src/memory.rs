@@ -54,8 +54,10 @@ pub fn count_values(num_rows: usize, width: usize) -> Result<usize> {
 }
 
 fn check<T>(pointer: usize, len: usize) -> Result<()> {
+    // A slice may not be longer, wherever it ends.
     let bytes = len
         .checked_mul(core::mem::size_of::<T>())
+        .filter(|&bytes| bytes <= isize::MAX as usize)
         .ok_or(KernelError::Invalid("a buffer longer than memory"))?;
     let end = pointer
         .checked_add(bytes)
@@ -93,4 +95,27 @@ pub unsafe fn view_mut<'a, T: Pod>(pointer: usize, len: usize) -> Result<&'a mut
     }
     check::<T>(pointer, len)?;
     Ok(core::slice::from_raw_parts_mut(pointer as *mut T, len))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn views_that_no_slice_may_be_are_refused() {
+        let values = [1u32, 2, 3];
+        let pointer = values.as_ptr() as usize;
+        // SAFETY: what lies outside `values` is refused.
+        unsafe {
+            assert_eq!(view::<u32>(pointer, 3), Ok(&values[..]));
+            assert!(view::<u8>(0, 0).is_ok_and(<[u8]>::is_empty));
+            assert!(view::<u32>(0, 1).is_err());
+            assert!(view::<u32>(pointer + 1, 1).is_err());
+            assert!(view::<u32>(pointer, usize::MAX / 2).is_err());
+            assert!(view::<u32>(pointer, usize::MAX / 8 + 1).is_err());
+            assert!(view::<u8>(usize::MAX, 2).is_err());
+        }
+        assert!(count_values(usize::MAX, 2).is_err());
+        assert_eq!(count_values(0, usize::MAX), Ok(0));
+    }
 }

