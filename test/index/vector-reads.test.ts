@@ -196,10 +196,10 @@ describe("a search over HTTP", () => {
     const first = await ask();
     const later = [0, 0];
     for (let i = 0; i < 20; i++) for (const [at, count] of (await ask()).entries()) later[at]! += count / 20;
-    expect(first[0]).toBeLessThanOrEqual(60);
-    expect(first[1]).toBeLessThanOrEqual(1_500_000);
-    expect(later[0]).toBeLessThanOrEqual(33);
-    expect(later[1]).toBeLessThanOrEqual(300_000);
+    expect(first[0]).toBeLessThanOrEqual(45);
+    expect(first[1]).toBeLessThanOrEqual(2_600_000);
+    expect(later[0]).toBeLessThanOrEqual(22);
+    expect(later[1]).toBeLessThanOrEqual(450_000);
     await dataset.close();
   });
 });
