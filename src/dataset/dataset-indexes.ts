@@ -3,12 +3,12 @@ import { commitExistingIndexSegments } from "../index/commit.ts";
 import { createIndex } from "../index/create-index.ts";
 import {
   describeIndices,
-  dropIndex,
   getCommittedSegments,
   getIndexStatistics,
   type IndexDescription,
   type IndexStatistics,
 } from "../index/describe.ts";
+import { dropIndex } from "../index/drop-index.ts";
 import { type MergeOptions, mergeExistingIndexSegments } from "../index/merge.ts";
 import { checkCallOptions } from "../index/params.ts";
 import { budgetParts } from "../index/part-budgets.ts";

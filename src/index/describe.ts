@@ -1,10 +1,8 @@
 import { LanceError } from "../errors.ts";
 import type { WorkerPool } from "../pool/pool.ts";
-import { isRetryableConflict } from "../table/commit/commit.ts";
-import { getFragment, openVersion, type Snapshot } from "../table/snapshot.ts";
+import { getFragment, type Snapshot } from "../table/snapshot.ts";
 import { settleAll } from "../tasks/settle-all.ts";
 import { decodeBase64 } from "./base64.ts";
-import { commitIndices } from "./commit.ts";
 import { findFieldById } from "./fields.ts";
 import { getEffectiveCoverage, isUntrained, listSegments } from "./metadata.ts";
 import { getSegmentBytes } from "./plan-build.ts";
@@ -154,34 +152,11 @@ export async function getIndexStatistics(
 export async function getCommittedSegments(snapshot: Snapshot, name: string): Promise<IndexSegment[]> {
   const found = await listSegments(snapshot, name);
   if (found.length > 0) return found.map(({ segment }) => segment);
-  throw notFound(snapshot, name);
+  throw createNotFound(snapshot, name);
 }
 
-/**
- * Takes an index out of the table, all its segments in one transaction. Its files stay until a clean-up.
- * @throws INDEX_NOT_FOUND naming those there are; COMMIT_CONFLICT, UNSUPPORTED, ABORTED, IO
- */
-export async function dropIndex(
-  snapshot: Snapshot,
-  name: string,
-  options: { readonly signal?: AbortSignal | undefined } = {},
-): Promise<Snapshot> {
-  for (let at = snapshot, attempt = 1; ; attempt++) {
-    const removed = at.indices.filter((index) => index.name === name);
-    if (removed.length === 0) throw notFound(at, name);
-    try {
-      return await commitIndices(at, [], removed, options.signal);
-    } catch (error) {
-      if (!isRetryableConflict(error) || attempt === MAX_DROP_ATTEMPTS) throw error;
-      // Segments were added, replaced or written anew meanwhile: the drop takes those, too.
-      at = await openVersion(snapshot, { signal: options.signal });
-    }
-  }
-}
-
-const MAX_DROP_ATTEMPTS = 10;
-
-function notFound(snapshot: Snapshot, name: string): LanceError {
+/** The error for a name no index of a version has. */
+export function createNotFound(snapshot: Snapshot, name: string): LanceError {
   const known = [...new Set(snapshot.indices.map((index) => index.name))].sort();
   return new LanceError(
     "INDEX_NOT_FOUND",

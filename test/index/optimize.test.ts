@@ -1,7 +1,7 @@
 import { Field, FixedSizeList, Float32, Int32 } from "apache-arrow";
 import { describe, expect, test } from "vitest";
 import { createIndex } from "../../src/index/create-index.ts";
-import { dropIndex } from "../../src/index/describe.ts";
+import { dropIndex } from "../../src/index/drop-index.ts";
 import { optimizeIndices } from "../../src/index/optimize-indices.ts";
 import { searchSegments } from "../../src/index/search.ts";
 import type { SegmentQuery } from "../../src/index/segment.ts";
