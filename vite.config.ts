@@ -6,6 +6,11 @@ import { precache } from "./web/precache-plugin.ts";
 
 const chromium = findChromium();
 
+/**
+ * Limits that only a hang comes near: a slow machine that does other work too takes many times as long as a quiet one.
+ */
+const limits = { testTimeout: 300_000, hookTimeout: 300_000 };
+
 export default defineConfig({
   root: process.env.VITEST ? "." : "web",
   base: "./",
@@ -35,6 +40,7 @@ export default defineConfig({
     ],
   },
   test: {
+    teardownTimeout: 60_000,
     projects: [
       {
         extends: true,
@@ -50,7 +56,7 @@ export default defineConfig({
             "test/packaging/**",
             "test/app/**",
           ],
-          testTimeout: 30_000,
+          ...limits,
         },
       },
       {
@@ -61,7 +67,7 @@ export default defineConfig({
           environment: "node",
           include: ["test/kernels/{distances,elements,graph,product,rabit,top-k}.test.ts"],
           env: { LANCELET_RELAXED_SIMD: "off" },
-          testTimeout: 30_000,
+          ...limits,
         },
       },
       {
@@ -70,7 +76,7 @@ export default defineConfig({
           name: "interop",
           environment: "node",
           include: ["test/interop/**/*.test.ts"],
-          testTimeout: 120_000,
+          ...limits,
         },
       },
       {
@@ -79,7 +85,7 @@ export default defineConfig({
           name: "built",
           environment: "node",
           include: ["test/runtime/**/*.test.ts", "test/packaging/**/*.test.ts", "test/app/**/*.test.ts"],
-          testTimeout: 120_000,
+          ...limits,
           fileParallelism: false,
         },
       },
@@ -88,13 +94,18 @@ export default defineConfig({
         test: {
           name: "browser",
           include: ["test/**/*.browser.test.ts"],
-          testTimeout: 60_000,
+          ...limits,
           browser: {
             enabled: true,
+            connectTimeout: 300_000,
             headless: true,
             screenshotFailures: false,
             provider: playwright({
-              launchOptions: { ...(chromium ? { executablePath: chromium } : {}), args: chromiumArgs },
+              launchOptions: {
+                timeout: limits.hookTimeout,
+                ...(chromium ? { executablePath: chromium } : {}),
+                args: chromiumArgs,
+              },
             }),
             instances: [{ browser: "chromium" }],
           },

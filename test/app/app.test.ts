@@ -4,13 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { type Browser, type BrowserContext, chromium, type Page } from "playwright";
+import type { Browser, BrowserContext, Page } from "playwright";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { serveFolder } from "../../web/serve.mjs";
-import { chromiumArgs, findChromium } from "../tools/find-chromium.mjs";
+import { launchChromium, PAGE_WAIT_MS } from "../tools/launch-chromium.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const WAIT_MS = 60_000;
 const CHESS = "play chess against the computer";
 
 let folder: string;
@@ -24,9 +23,8 @@ beforeAll(async () => {
   const args = [vite, "build", "--logLevel", "warn", "--outDir", folder, "--emptyOutDir"];
   await promisify(execFile)(process.execPath, args, { cwd: root, env });
   server = await serveFolder(folder);
-  const executablePath = findChromium();
-  browser = await chromium.launch({ args: chromiumArgs, ...(executablePath ? { executablePath } : {}) });
-}, 120_000);
+  browser = await launchChromium();
+});
 
 afterAll(async () => {
   await browser?.close();
@@ -42,6 +40,7 @@ interface Watch {
 async function openPage(context: BrowserContext): Promise<Page & Watch> {
   const problems: string[] = [];
   const page = await context.newPage();
+  page.setDefaultTimeout(PAGE_WAIT_MS);
   const { origin } = new URL(server.url);
   page.on("pageerror", (error) => problems.push(`error: ${error.message}`));
   page.on("console", (message) => message.type() === "error" && problems.push(`console: ${message.text()}`));
@@ -68,7 +67,7 @@ async function visit(page: Page): Promise<void> {
 
 /** The page writes the query it answered last on its root element. */
 async function waitForAnswer(page: Page, query: string): Promise<void> {
-  await page.waitForFunction((text) => document.documentElement.dataset.answered === text, query, { timeout: WAIT_MS });
+  await page.waitForFunction((text) => document.documentElement.dataset.answered === text, query);
 }
 
 async function search(page: Page, query: string): Promise<string[]> {
@@ -83,7 +82,7 @@ const plan = (page: Page) => page.textContent("#provenance pre");
 
 async function buildIndexes(page: Page): Promise<void> {
   await page.click("#build");
-  await page.waitForSelector("#build-done", { timeout: WAIT_MS });
+  await page.waitForSelector("#build-done");
 }
 
 /** The page counts its answers on its root element. */
@@ -92,16 +91,14 @@ const countAnswers = (page: Page) => page.evaluate(() => Number(document.documen
 async function waitForNextAnswer(page: Page, act: () => Promise<void>): Promise<void> {
   const before = await countAnswers(page);
   await act();
-  await page.waitForFunction((count) => Number(document.documentElement.dataset.answers) > count, before, {
-    timeout: WAIT_MS,
-  });
+  await page.waitForFunction((count) => Number(document.documentElement.dataset.answers) > count, before);
 }
 
 async function setSize(page: Page, step: number): Promise<void> {
   await waitForNextAnswer(page, () => page.locator("#size").fill(String(step)));
 }
 
-it("copies, builds four segments of two indexes, searches, and goes on offline", { timeout: 180_000 }, async () => {
+it("copies, builds four segments of two indexes, searches, and goes on offline", async () => {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
   const page = await openPage(context);
   await visit(page);
@@ -180,7 +177,7 @@ it("no task of the main thread is long while four segments build and somebody ty
   await page.click("#build");
   await page.waitForSelector("#cancel");
   for (const text of ["e", "ed", "edit", "edit photos"]) await page.fill("#query", text);
-  await page.waitForSelector("#build-done", { timeout: WAIT_MS });
+  await page.waitForSelector("#build-done");
   expect(await page.evaluate(() => Number(document.documentElement.dataset.answers))).toBeGreaterThan(answered);
   expect((await takeLongTasks()).filter((duration) => duration > 50)).toEqual([]);
   await context.close();
@@ -192,7 +189,7 @@ it("a cancelled build leaves the table as it was", async () => {
   await visit(page);
   await page.click("#build");
   await page.click("#cancel");
-  await page.waitForSelector("#build", { timeout: WAIT_MS });
+  await page.waitForSelector("#build");
   expect(await page.textContent("#build-cancelled")).toBe("Cancelled. The table is as it was.");
   expect(await page.textContent("#status")).toContain("version 1");
   expect(await page.textContent("#coverage")).toContain("no index yet");
@@ -212,7 +209,7 @@ it("says why a build failed, and keeps an opened package open through the search
   await setQuota(page, 1_000_000);
   await waitForNextAnswer(page, async () => {
     await page.keyboard.press("b");
-    await page.waitForSelector("#indexes .problem", { timeout: WAIT_MS });
+    await page.waitForSelector("#indexes .problem");
   });
   expect(await page.textContent("#indexes .problem")).toMatch(/^The build failed: .+ The table is as it was\.$/s);
   expect(await page.locator("#results .detail:not([hidden])").count()).toBe(1);

@@ -11,7 +11,7 @@ let tabs: ServedTabs;
 
 beforeAll(async () => {
   tabs = await serveTabs();
-}, 120_000);
+});
 
 afterAll(() => tabs?.close());
 
@@ -42,6 +42,6 @@ describe.each([
         await context.close();
       }
     },
-    60_000 + STEPS * 10_000,
+    300_000 + STEPS * 10_000,
   );
 });

@@ -5,7 +5,7 @@ import { listStoreChecks, type StoreFactory, type StoreFeatures } from "./store-
 export function describeStore(name: string, open: StoreFactory, features: StoreFeatures = {}): void {
   describe(name, () => {
     for (const check of listStoreChecks(features)) {
-      it(check.name, () => check.run(open), check.timeoutMs ?? 10_000);
+      it(check.name, () => check.run(open));
     }
   });
 }

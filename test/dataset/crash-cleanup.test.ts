@@ -161,7 +161,6 @@ describe.each([false, true])("stable row ids: %s", (stableRowIds) => {
       }
       if (operation.silent !== true) expect(outcomes.size).toBe(2);
     },
-    120_000,
   );
 });
 

@@ -172,7 +172,7 @@ describe.each(OPERATIONS)("a process that dies during $name", (operation) => {
     }
     expect(seen.old).toBeGreaterThan(0);
     expect(seen.new).toBeGreaterThan(0);
-  }, 60_000);
+  });
 });
 
 test("an operation that fails but lives on removes what it wrote", async () => {
@@ -244,4 +244,4 @@ test("on a file system, dying during an append or an index build", async () => {
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
-}, 60_000);
+});

@@ -10,7 +10,6 @@ import type { Store } from "../../src/store/store.ts";
 import { COMMITS, commitRows, countTurns, findFaults, firstRow, readHistory } from "../conformance/interleaved.ts";
 
 const WRITERS = ["a", "b"];
-const WAIT_MS = 120_000;
 
 async function expectWhole(store: string | Store): Promise<void> {
   const dataset = await openDataset(store);
@@ -20,7 +19,7 @@ async function expectWhole(store: string | Store): Promise<void> {
   await dataset.close();
 }
 
-it("200 commits of two handles in memory", { timeout: WAIT_MS }, async () => {
+it("200 commits of two handles in memory", async () => {
   const objects: MemoryObjects = new Map();
   await writeDataset([firstRow], createMemoryStore(objects));
   await Promise.all(
@@ -29,7 +28,7 @@ it("200 commits of two handles in memory", { timeout: WAIT_MS }, async () => {
   await expectWhole(createMemoryStore(objects));
 });
 
-it("200 commits over two ports of one store", { timeout: WAIT_MS }, async () => {
+it("200 commits over two ports of one store", async () => {
   const store = createMemoryStore();
   await writeDataset([firstRow], store);
   await Promise.all(
@@ -43,7 +42,7 @@ it("200 commits over two ports of one store", { timeout: WAIT_MS }, async () => 
   await expectWhole(store);
 });
 
-it("200 commits of two processes on one folder", { timeout: WAIT_MS }, async () => {
+it("200 commits of two processes on one folder", async () => {
   const folder = await mkdtemp(join(tmpdir(), "lancelet-interleaved-"));
   try {
     await writeDataset([firstRow], folder);

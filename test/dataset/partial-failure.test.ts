@@ -129,7 +129,7 @@ test("of four builds on worker threads one dies: three stand, the fourth alone r
   for (const uuid of builtBefore) expect(directories.delete(uuid)).toBe(true);
   expect(directories.size).toBeLessThanOrEqual(1);
   await expectRightAnswers(dataset);
-}, 60_000);
+});
 
 test("tasks run by hand: the segments of the others keep their uuids, only the dead one is built anew", async () => {
   const { pool, workerOf } = createThreads(2);
@@ -156,7 +156,7 @@ test("tasks run by hand: the segments of the others keep their uuids, only the d
   } finally {
     await pool.close();
   }
-}, 60_000);
+});
 
 test("a store that fails once for one task: that task runs again, over the port of a store no worker can open", async () => {
   const inner = createMemoryStore();
@@ -187,7 +187,7 @@ test("a store that fails once for one task: that task runs again, over the port 
   } finally {
     await pool.close();
   }
-}, 60_000);
+});
 
 test("every attempt fails: the build fails, nothing of it is left, the table is as it was", async () => {
   const inner = createMemoryStore();
@@ -203,7 +203,7 @@ test("every attempt fails: the build fails, nothing of it is left, the table is 
   } finally {
     await pool.close();
   }
-}, 60_000);
+});
 
 test("the same task inline and on a worker thread writes the same bytes", async () => {
   const { pool } = createThreads(1);
@@ -234,7 +234,7 @@ test("the same task inline and on a worker thread writes the same bytes", async 
   } finally {
     await pool.close();
   }
-}, 60_000);
+});
 
 test("cancelled on worker threads: ABORTED, nothing left, and the workers go on", async () => {
   const { pool } = createThreads(2);
@@ -265,4 +265,4 @@ test("cancelled on worker threads: ABORTED, nothing left, and the workers go on"
   } finally {
     await pool.close();
   }
-}, 60_000);
+});

@@ -28,7 +28,7 @@ beforeAll(async () => {
     for (let i = 0; i < 3; i++) await dataset.insert([row(ROWS + i)]);
     tables.set(version, objects);
   }
-}, 60_000);
+});
 afterAll(() => host.close());
 beforeEach(() => vi.unstubAllGlobals());
 

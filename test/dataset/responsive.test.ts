@@ -97,7 +97,7 @@ beforeAll(async () => {
   });
   await stable.close();
   await dataset.toTable();
-}, 60_000);
+});
 afterAll(() => dataset.close());
 
 /** What this thread has worked, in milliseconds: other programs' time is not its own. */
@@ -143,7 +143,7 @@ async function expectShortTasks(call: Call, target: Dataset): Promise<void> {
 
 for (const [name, call] of Object.entries(READS)) {
   test(`${name}: a timer that fires meanwhile cancels it`, () => expectCancelled(call, dataset));
-  test(`${name}: no task of it is long`, () => expectShortTasks(call, dataset), 30_000);
+  test(`${name}: no task of it is long`, () => expectShortTasks(call, dataset));
 }
 
 const prepared = [
@@ -161,6 +161,6 @@ for (const kind of ["addresses", "stable"] as const) {
       await expectCancelled(call, own);
       await expectShortTasks(call, own);
       await own.close();
-    }, 30_000);
+    });
   }
 }

@@ -31,4 +31,4 @@ test("the guide's code runs in order, on worker threads, and prints what the gui
   await writeFile(script, code.replace('from "lancelet"', `from ${JSON.stringify(ENTRY.href)}`));
   const { stdout } = await promisify(execFile)(process.execPath, ["--no-warnings", script], { cwd: directory });
   expect(stdout.trim().split("\n")).toEqual(promised);
-}, 60_000);
+});

@@ -320,7 +320,7 @@ ${change.native}
       }
     }
     await handle.close();
-  }, 120_000);
+  });
 });
 
 test.each([false, true])(

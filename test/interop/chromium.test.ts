@@ -2,12 +2,12 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Browser, chromium, type Page } from "playwright";
+import type { Browser, Page } from "playwright";
 import { build } from "vite";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { serveFolder } from "../../web/serve.mjs";
 import { createRandom, findNearest, makeRows, makeVector } from "../dataset/rows.ts";
-import { chromiumArgs, findChromium } from "../tools/find-chromium.mjs";
+import { launchChromium, PAGE_WAIT_MS } from "../tools/launch-chromium.ts";
 import type { ExportedFile } from "./chromium/page.ts";
 import { type NativeSession, openNativeSession } from "./native-session.ts";
 
@@ -45,13 +45,13 @@ beforeAll(async () => {
     build: { outDir: join(scratch, "page"), emptyOutDir: true, target: "es2022" },
   });
   server = await serveFolder(join(scratch, "page"));
-  const executablePath = findChromium();
-  browser = await chromium.launch({ args: chromiumArgs, ...(executablePath ? { executablePath } : {}) });
+  browser = await launchChromium();
   page = await browser.newPage();
+  page.setDefaultTimeout(PAGE_WAIT_MS);
   await page.goto(server.url);
   await page.waitForFunction(() => "writeAndExport" in globalThis);
   native = openNativeSession(scratch);
-}, 120_000);
+});
 
 afterAll(async () => {
   native?.close();

@@ -35,7 +35,7 @@ beforeAll(async () => {
     if (process.env.CI === "true") throw new Error(message, { cause });
     console.warn(`${message} (${String(cause).slice(0, 300)})`);
   }
-}, 300_000);
+});
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
 function showColumns(batches: readonly RecordBatch[]): Record<string, string[]> {
@@ -64,7 +64,6 @@ const MISREAD: Readonly<Record<string, readonly string[]>> = {
 
 test.each(["2.1", "2.2"])(
   "@lancedb/lancedb reads every type in tables of files %s we write",
-  { timeout: 300_000 },
   async (storageVersion) => {
     if (!isInstalled) return;
     const database = join(directory, storageVersion);

@@ -121,6 +121,6 @@ describe.each([
       }
       await dataset.close();
     },
-    60_000 + STEPS * 10_000,
+    300_000 + STEPS * 10_000,
   );
 });

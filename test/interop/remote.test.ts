@@ -37,7 +37,7 @@ for version in ${JSON.stringify(VERSIONS)}:
     ds = lance.write_dataset(rows, f"t{version}.lance", data_storage_version=version)
     lance.write_dataset(rows.slice(0, 1), ds, mode="append")
 `);
-}, 120_000);
+});
 afterAll(async () => {
   native?.close();
   await host?.close();

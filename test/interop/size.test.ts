@@ -43,7 +43,7 @@ beforeAll(async () => {
       await writer.finish();
     }
   }
-}, 120_000);
+});
 
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
@@ -81,4 +81,4 @@ describe.each(VERSIONS)("files %s", (version) => {
 test("native Lance reads the same values from what we wrote", async () => {
   const names = Object.keys(columns).flatMap((name) => VERSIONS.map((version) => `${name}-${version}`));
   expect(await runNative("check", directory, ...names)).toEqual([]);
-}, 120_000);
+});

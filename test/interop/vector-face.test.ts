@@ -59,7 +59,7 @@ for name, index_type in (("flat", "IVF_FLAT"), ("sq", "IVF_SQ")):
     ds.optimize.optimize_indices(num_indices_to_merge=0)
 make("sq_cosine", "IVF_SQ", metric="cosine")
 `);
-}, 60_000);
+});
 
 afterAll(() => {
   native?.close();

@@ -46,7 +46,7 @@ describe("16-bit floats", () => {
         expect(1 - core.distances("dot", unit, halves, 7)[0]!).toBeCloseTo(Math.fround(referenceHalf(half)), 2);
       }
     }
-  }, 60_000);
+  });
 });
 
 describe.each(["f16", "f64"] as const)("%s", (element) => {

@@ -3,14 +3,13 @@ import { cp, readdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
-import { chromium } from "playwright";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 import { build } from "vite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { serveFolder } from "../../web/serve.mjs";
 import { expectNative } from "../runtime/expect-native.ts";
-import { chromiumArgs, findChromium } from "../tools/find-chromium.mjs";
+import { launchChromium, PAGE_WAIT_MS } from "../tools/launch-chromium.ts";
 import { installPacked, root } from "./consumer.ts";
 
 const exec = promisify(execFile);
@@ -20,7 +19,7 @@ let installed = "";
 beforeAll(async () => {
   consumer = await installPacked();
   installed = join(consumer.folder, "node_modules/lancelet");
-}, 120_000);
+});
 afterAll(() => consumer?.remove());
 
 test("the package holds what it should and nothing else", async () => {
@@ -70,7 +69,7 @@ test("importing it leaves no timer or worker that keeps the process alive", asyn
     await pool.run({ kind: "nonsense", payload: 0 }).catch((error) => console.log(error.code));
   `;
   await writeFile(join(consumer.folder, "exit.mjs"), script);
-  const { stdout } = await exec("node", ["exit.mjs"], { cwd: consumer.folder, timeout: 20_000 });
+  const { stdout } = await exec("node", ["exit.mjs"], { cwd: consumer.folder, timeout: 120_000 });
   expect(stdout.trim()).toBe("INVALID_ARGUMENT");
 });
 
@@ -160,9 +159,9 @@ describe("a Vite app on it", () => {
     await build({ root: app, configFile: false, logLevel: "error" });
     site = await serveFolder(join(app, "dist"), { host: "127.0.0.1" });
     tables = await serveFolder(join(root, "web/public"), { host: "127.0.0.1" });
-    const executablePath = findChromium();
-    browser = await chromium.launch({ ...(executablePath ? { executablePath } : {}), args: chromiumArgs });
+    browser = await launchChromium();
     page = await browser.newPage();
+    page.setDefaultTimeout(PAGE_WAIT_MS);
     page.on("pageerror", (error) => problems.push(error.message));
     page.on("request", (request) => {
       const module = /\/([a-z_]+_bg)[\w-]*\.wasm$/.exec(request.url())?.[1];
@@ -174,7 +173,7 @@ describe("a Vite app on it", () => {
     });
     await page.goto(site.url);
     await page.waitForFunction("globalThis.askWorker");
-  }, 120_000);
+  });
   afterAll(async () => {
     await browser?.close();
     await site?.close();

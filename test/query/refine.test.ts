@@ -76,7 +76,7 @@ describe.each(TABLES)("refine over %s", (_, item, dimension, options) => {
     await dataset.update({ where: "id % 11 = 2", valuesSql: { id: "id + 100000" } });
     await check();
     await dataset.close();
-  }, 60_000);
+  });
 });
 
 test.each(TABLES)(

@@ -4,11 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { chromium } from "playwright";
 import { rolldown } from "rolldown";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { serveFolder } from "../../web/serve.mjs";
-import { chromiumArgs, findChromium } from "../tools/find-chromium.mjs";
+import { launchChromium, PAGE_WAIT_MS } from "../tools/launch-chromium.ts";
 import { expectNative } from "./expect-native.ts";
 import { startWorkerd } from "./workerd-server.ts";
 
@@ -96,9 +95,9 @@ describe("Chromium", () => {
     await bundleHost("worker", folder, "worker.js");
     await cp(join(hosts, "page.html"), join(folder, "index.html"));
     site = await serveFolder(folder, { host: "127.0.0.1" });
-    const executablePath = findChromium();
-    browser = await chromium.launch({ ...(executablePath ? { executablePath } : {}), args: chromiumArgs });
+    browser = await launchChromium();
     page = await browser.newPage();
+    page.setDefaultTimeout(PAGE_WAIT_MS);
     await page.goto(site.url);
     await page.waitForFunction("globalThis.runSmoke");
   });

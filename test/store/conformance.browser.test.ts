@@ -29,13 +29,9 @@ for (const backend of ["memory", "opfs", "indexeddb"] as const) {
     });
     afterAll(() => worker.terminate());
     for (const check of listStoreChecks()) {
-      it(
-        check.name,
-        async () => {
-          await callBackendWorker(worker, { id: ++lastId, backend, prefix: `${run}-worker`, check: check.name });
-        },
-        check.timeoutMs ?? 10_000,
-      );
+      it(check.name, async () => {
+        await callBackendWorker(worker, { id: ++lastId, backend, prefix: `${run}-worker`, check: check.name });
+      });
     }
   });
 }

@@ -317,7 +317,7 @@ test("every query's answer stays, with stable ids every row id too, and the inde
     }),
     { numRuns: 40 },
   );
-}, 120_000);
+});
 
 test("a delete that races with a compaction is not undone: the group is planned again", async () => {
   const snapshot = await createFragments({ rowsPerFragment: [10, 10, 10] });
@@ -391,7 +391,6 @@ test.each([false, true])(
       expect(await answerAll(finished.snapshot, stableRowIds)).toEqual(before);
     }
   },
-  120_000,
 );
 
 test("tasks run on a pool, which opens the table itself; a cancelled one leaves nothing", async () => {

@@ -96,8 +96,6 @@ const api = {
       const columns = [column];
       const table =
         rowId === undefined ? await dataset.toTable({ columns, filter }) : await dataset.takeRows([rowId], { columns });
-      // A worker of the handle's own writes what it keeps soon after its answer.
-      await new Promise((resolve) => setTimeout(resolve, 400));
       await dataset.close();
       const values = Array.from(table.getChild(column)!, String);
       return { version: dataset.version, offline: dataset.offline, values };

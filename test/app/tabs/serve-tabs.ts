@@ -2,10 +2,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Browser, type BrowserContext, chromium, type Page } from "playwright";
+import type { Browser, BrowserContext, Page } from "playwright";
 import { build } from "vite";
 import { serveFolder } from "../../../web/serve.mjs";
-import { chromiumArgs, findChromium } from "../../tools/find-chromium.mjs";
+import { launchChromium, PAGE_WAIT_MS } from "../../tools/launch-chromium.ts";
 import type { PageApi } from "./page.ts";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
@@ -31,12 +31,12 @@ export async function serveTabs(): Promise<ServedTabs> {
     build: { outDir: scratch, emptyOutDir: true, target: "es2022" },
   });
   const pages = await serveFolder(scratch);
-  const executablePath = findChromium();
-  const browser = await chromium.launch({ args: chromiumArgs, ...(executablePath ? { executablePath } : {}) });
+  const browser = await launchChromium();
   return {
     browser,
     async openTab(context) {
       const page = await context.newPage();
+      page.setDefaultTimeout(PAGE_WAIT_MS);
       await page.goto(pages.url);
       await page.waitForFunction(() => "api" in globalThis);
       return page;
