@@ -53,6 +53,14 @@ describe("the metadata of a graph", () => {
     });
   });
 
+  test("of releases that did not count the entry above the rows tells where levels are", () => {
+    const text = JSON.stringify({ entry_point: 0, level_offsets: [0, 178, 186, 187, 187], params: {} });
+    expect(parseGraphMetadata(fake({}), text, 190).levels).toEqual(Uint32Array.of(0, 178, 187, 189, 190));
+    for (const numLists of [188, 189, 191]) {
+      expect(() => parseGraphMetadata(fake({}), text, numLists)).toThrow(expect.objectContaining({ code: "CORRUPT" }));
+    }
+  });
+
   const good = { entry_point: 1, level_offsets: [0, 3], params: { m: 20, ef_construction: 150, max_level: 7 } };
   test.each([
     ["no JSON", "{"],

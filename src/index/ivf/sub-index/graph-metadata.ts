@@ -40,13 +40,24 @@ export function parseGraphMetadata(index: LanceFile, text: unknown, numLists: nu
     level_offsets: starts,
     params,
   } = (parseJson(index, text) ?? {}) as Record<string, unknown>;
-  const levels = Array.isArray(starts) ? starts : [];
-  const isOrdered = levels.every((start, i) => isRow(start) && start >= (i === 0 ? 0 : levels[i - 1]));
-  if (!isRow(entry) || levels.length < 2 || !isOrdered || levels[0] !== 0 || levels.at(-1) !== numLists) {
-    throw corrupt(index, `a graph of ${numLists} lists with entry ${String(entry)} and levels ${levels.slice(0, 9)}`);
+  const told = Array.isArray(starts) ? starts : [];
+  const isOrdered = told.every((start, i) => isRow(start) && start >= (i === 0 ? 0 : told[i - 1]));
+  const levels = isOrdered ? countEntries(told, numLists) : [];
+  if (!isRow(entry) || levels.length < 2 || levels[0] !== 0 || levels.at(-1) !== numLists) {
+    throw corrupt(index, `a graph of ${numLists} lists with entry ${String(entry)} and levels ${told.slice(0, 9)}`);
   }
   const { m, ef_construction: efConstruction, max_level: maxLevel } = (params ?? {}) as Record<string, unknown>;
   return { entry, params: clampHnswParams({ m, efConstruction, maxLevel }), levels: Uint32Array.from(levels) };
+}
+
+/**
+ * Native up to 10 wrote the entry's list on every level but counted it on none above the rows: starts of upper levels
+ * lie too low, each by one more than the level below.
+ */
+function countEntries(starts: readonly number[], numLists: number): readonly number[] {
+  const uncounted = starts.length - 2;
+  if (uncounted <= 0 || starts.at(-1)! + uncounted !== numLists) return starts;
+  return starts.map((start, level) => start + Math.max(0, level - 1));
 }
 
 function isRow(value: unknown): value is number {
