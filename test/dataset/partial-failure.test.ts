@@ -20,6 +20,7 @@ import { registerNodeStores } from "../../src/runtime/stores-node.ts";
 import { getRuntime, type WorkerEndpoint } from "../../src/runtime.ts";
 import { createNodeFsStore } from "../../src/store/node-fs.ts";
 import { createFaultyStore } from "../support/faulty-store.ts";
+import { makeMortal } from "../support/mortal-worker.ts";
 import {
   codeOf,
   compareNearest,
@@ -51,17 +52,9 @@ function createThreads(numWorkers: number): {
 } {
   const builders = new Map<string, WorkerEndpoint>();
   const spawn = (): WorkerEndpoint => {
-    const worker = adaptNodeWorker(new Worker(new URL("../../src/runtime/node-worker.ts", import.meta.url)));
+    const thread = new Worker(new URL("../../src/runtime/node-worker.ts", import.meta.url));
+    const worker = makeMortal(adaptNodeWorker(thread));
     serveKernelModules(worker, getRuntime().loadKernelModule);
-    // What it had posted when it was killed never arrives: else a task that was nearly done would end after its death.
-    let dead = false;
-    const terminate = worker.terminate;
-    worker.terminate = () => {
-      dead = true;
-      terminate();
-    };
-    const dispatch = worker.dispatchEvent.bind(worker);
-    worker.dispatchEvent = (event) => (dead && event.type === "message") || dispatch(event);
     const post = worker.postMessage;
     worker.postMessage = (message, transfer) => {
       const sent = JSON.stringify(message, (_, value) => (typeof value === "bigint" ? String(value) : value)) ?? "";

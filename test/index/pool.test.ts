@@ -22,6 +22,7 @@ import { createMemoryStore } from "../../src/store/memory.ts";
 import { createNodeFsStore } from "../../src/store/node-fs.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { Snapshot } from "../../src/table/snapshot.ts";
+import { makeMortal } from "../support/mortal-worker.ts";
 import {
   createFragments,
   createRandom,
@@ -48,7 +49,7 @@ beforeAll(async () => {
   pool = createWorkerPool({
     numWorkers: 4,
     spawn: () => {
-      const endpoint = runtime.spawnWorker!();
+      const endpoint = makeMortal(runtime.spawnWorker!());
       endpoints.push(endpoint);
       return endpoint;
     },

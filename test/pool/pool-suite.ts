@@ -10,6 +10,9 @@ interface Identity {
   readonly jobsRun: number;
 }
 
+/** So long that a slow machine never comes near: a worker is given up only where a test wants that. */
+const PATIENT = { startTimeoutMs: 600_000, cancelGraceMs: 600_000 };
+
 /** What any pool of real workers must do, over Node's worker threads or a browser's. */
 export function describeWorkerPool(
   name: string,
@@ -24,7 +27,7 @@ export function describeWorkerPool(
         endpoints.push(endpoint);
         return endpoint;
       };
-      const pool = createWorkerPool({ numWorkers: 2, spawn, ...options });
+      const pool = createWorkerPool({ numWorkers: 2, spawn, ...PATIENT, ...options });
       pools.push(pool);
       return pool;
     };
@@ -132,11 +135,10 @@ export function describeWorkerPool(
     test("an abort while the worker starts is not lost, and keeps its reason as cause", async () => {
       const controller = new AbortController();
       const reason = new Error("changed my mind");
-      const startedMs = performance.now();
       const running = make().run({ kind: "untilCancelled", payload: "x" }, { signal: controller.signal });
       controller.abort(reason);
+      // Lost, the job would run for ever.
       await expect(running).rejects.toMatchObject({ code: "ABORTED", cause: reason });
-      expect(performance.now() - startedMs).toBeLessThan(4000);
     });
 
     test("cancels a waiting job without running it, and one with a fired signal", async () => {
@@ -215,9 +217,11 @@ export function describeWorkerPool(
       expect(seen.at(0)?.done).toBe(1);
       expect(seen.at(-1)).toMatchObject({ done: 50, phase: "write", total: 50, unit: "rows", workerIndex: 0 });
       expect(seen.map(({ done }) => done)).toEqual(seen.map(({ done }) => done).sort((a, b) => a - b));
-      expect(seen.length).toBeLessThan(50);
-      await pool.run({ kind: "search", payload: 20 }, { onProgress: (progress) => seen.push(progress) });
-      expect(seen.at(-1)).toMatchObject({ done: 20, phase: "search" });
+      seen.length = 0;
+      await pool.run({ kind: "search", payload: 1000 }, { onProgress: (progress) => seen.push(progress) });
+      expect(seen.at(-1)).toMatchObject({ done: 1000, phase: "search" });
+      // They come in one go; about one in 16 ms is sent on.
+      expect(seen.length).toBeLessThan(1000);
     });
 
     test("moves what is transferred, both ways", async () => {
