@@ -152,13 +152,11 @@ describe("finding the newest version over HTTP", () => {
   it("says what it tried where there is no table, and asks for little", async () => {
     serve("2.1");
     host.objects.clear();
-    const startedMs = performance.now();
     await expect(newest()).rejects.toMatchObject({
       code: "NOT_FOUND",
       message: expect.stringContaining("Give the version".toLowerCase()),
     });
     expect(host.seen.length).toBeLessThan(400);
-    expect(performance.now() - startedMs).toBeLessThan(10_000);
     await expect(newest({ version: 3 })).rejects.toMatchObject({ code: "NOT_FOUND" });
   });
 

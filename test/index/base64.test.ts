@@ -1,15 +1,10 @@
 import { expect, test } from "vitest";
 import { decodeBase64, encodeBase64 } from "../../src/index/base64.ts";
+import { measureWork } from "../support/measure-work.ts";
 import { createRandom, expectError } from "./support.ts";
 
 const random = createRandom(3);
 const makeBytes = (length: number) => Uint8Array.from({ length }, () => Math.floor(random() * 256));
-
-function time(run: () => unknown): number {
-  const start = performance.now();
-  run();
-  return performance.now() - start;
-}
 
 test("bytes of every length come back", () => {
   for (const length of [0, 1, 2, 3, 4, 255, 32_767, 32_768, 32_769, 100_001]) {
@@ -38,8 +33,8 @@ test("megabytes take little more than a plain loop", () => {
   const plain = (): void => {
     for (let i = 0; i < copy.length; i++) copy[i] = binary.charCodeAt(i);
   };
-  const best = (run: () => unknown) => Math.min(time(run), time(run), time(run));
-  const unit = best(plain);
-  expect(best(() => encodeBase64(bytes)) / unit).toBeLessThan(20);
-  expect(best(() => decodeBase64(text, "it")) / unit).toBeLessThan(20);
+  const unit = measureWork(plain);
+  // Measured 11 and 3; through an iterator it is over 100.
+  expect(measureWork(() => encodeBase64(bytes)) / unit).toBeLessThan(40);
+  expect(measureWork(() => decodeBase64(text, "it")) / unit).toBeLessThan(40);
 });

@@ -22,7 +22,8 @@ export interface HostBehaviour {
   readonly truncate?: boolean;
   /** Shifts the bytes it sends for a slice. */
   readonly shiftBytes?: number;
-  readonly delayMs?: number;
+  /** Takes requests and answers none. */
+  readonly isSilent?: boolean;
   /** Answers `ListObjectsV2` at its root. */
   readonly lists?: boolean;
   /** Sends CORS headers, so that pages of other origins may read; `exposed` headers beside the safelisted ones. */
@@ -52,7 +53,7 @@ export async function startStaticHost(): Promise<StaticHost> {
   const objects = new Map<string, Uint8Array>();
   const seen: SeenRequest[] = [];
   let behaviour: HostBehaviour = {};
-  const server = createServer(async (request, response) => {
+  const server = createServer((request, response) => {
     const path = decodeURIComponent(new URL(request.url!, "http://host").pathname).slice("/table/".length);
     const { range } = request.headers;
     seen.push({
@@ -66,7 +67,7 @@ export async function startStaticHost(): Promise<StaticHost> {
     if (request.method === "OPTIONS") return end(response, 204);
     const url = new URL(request.url!, "http://host");
     if (behaviour.lists && url.searchParams.get("list-type") === "2") return sendListing(response, objects, url);
-    if (behaviour.delayMs) await new Promise((resolve) => setTimeout(resolve, behaviour.delayMs));
+    if (behaviour.isSilent) return;
     answer(response, { bytes: objects.get(path), range, behaviour });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
