@@ -15,6 +15,7 @@ import { RowSet } from "../../src/table/row-set.ts";
 import type { Snapshot } from "../../src/table/snapshot.ts";
 import { describeIndexFamily, type FamilyCase } from "../conformance/index-family-suite.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
+import { writeSequentialCodes } from "./sequential-codes.ts";
 import { createFragments, createRandom, expectError, inlinePool, readRows, type Value } from "./support.ts";
 
 useTestRuntime();
@@ -286,6 +287,31 @@ describe("segments", () => {
   });
 });
 
+describe("codes beyond the sign as betas wrote them", () => {
+  const query = { k: NUM_ROWS, approxMode: "accurate" } as const;
+
+  test.each([2, 3, 4, 5, 6, 7, 8, 9])("of %d bits: tell the same, and are merged into blocks", async (numBits) => {
+    const snapshot = await createTable(new Float32());
+    // With 72 values the last block is not whole.
+    const wide = await createFragments(createMemoryStore(), listOf(new Float32(), 72), [
+      Array.from({ length: 80 }, (_, i) => Float32Array.from({ length: 72 }, (_, j) => Math.sin(i * 72 + j))),
+    ]);
+    for (const [table, dimension] of [
+      [snapshot, DIMENSION],
+      [wide, 72],
+    ] as const) {
+      const params = { numBits, numPartitions: 2 };
+      const now = await createIndexUncommitted(table, "v", "IVF_RQ", { ...options, params, fragmentIds: [0] });
+      const q = Float32Array.from({ length: dimension }, (_, i) => Math.cos(i));
+      const { rowIds, distances } = await ask(table, [now], { ...query, q });
+      const old = await writeSequentialCodes(table.store as Store, now, { dimension, numBits });
+      expect(await ask(table, [old], { ...query, q })).toMatchObject({ rowIds, distances });
+      const merged = await mergeExistingIndexSegments(table, [old], { pool: inlinePool });
+      expect(await ask(table, [merged], { ...query, q })).toMatchObject({ rowIds, distances });
+    }
+  });
+});
+
 test("packed codes come back row by row", () => {
   const random = createRandom(3);
   for (const [numRows, codeBytes, rowBytes] of [
@@ -380,6 +406,7 @@ describe("refused", () => {
     expect(rabitStorage.acceptsModel(await rabitStorage.readModel(file(good), shape))).toBe(true);
     for (const change of [
       { num_bits: 0 },
+      { num_bits: "5", query_estimator: undefined },
       { num_bits: 10 },
       { num_bits: "5" },
       { packed: "yes" },
@@ -399,8 +426,9 @@ describe("refused", () => {
       const metadata = { ...good, rotation_type: "matrix", rotate_mat_position: 1 };
       await expectError(rabitStorage.readModel(file(metadata, { buffer }), shape), "CORRUPT");
     }
-    await expectError(rabitStorage.readModel(file({ ...good, query_estimator: undefined }), shape), "UNSUPPORTED");
-    await expectError(rabitStorage.readModel(file(good, { columns: ["__ex_codes"] }), shape), "UNSUPPORTED");
+    const old = file({ ...good, query_estimator: undefined });
+    const error = await expectError(rabitStorage.readModel(old, shape), "UNSUPPORTED");
+    expect(error.message).toContain("build the index anew");
     const wide = { ...shape, type: { element: "f32", dimension: 12 } } as const;
     await expectError(rabitStorage.readModel(file(good), wide), "CORRUPT");
   });

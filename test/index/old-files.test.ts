@@ -44,7 +44,7 @@ async function ask(snapshot: Snapshot, segments: readonly IndexSegment[], q: rea
 }
 
 function expectSame(found: { ids: number[]; distances: number[] }, wanted: { ids: number[]; distances: number[] }) {
-  found.distances.forEach((distance, i) => expect(distance).toBeCloseTo(wanted.distances[i]!, 3));
+  for (const [i, distance] of found.distances.entries()) expect(distance).toBeCloseTo(wanted.distances[i]!, 3);
   expect(found.ids.toSorted((a, b) => a - b)).toEqual(wanted.ids.toSorted((a, b) => a - b));
 }
 

@@ -14,6 +14,7 @@ import type { ApproxMode, IndexSegment } from "../../src/index/segment.ts";
 import { createNodeFsStore } from "../../src/store/node-fs.ts";
 import type { Store } from "../../src/store/store.ts";
 import { openSnapshot, type Snapshot } from "../../src/table/snapshot.ts";
+import { writeSequentialCodes } from "../index/sequential-codes.ts";
 import { createRandom, inlinePool } from "../index/support.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
 import { type NativeSession, openNativeSession } from "./native-session.ts";
@@ -232,6 +233,20 @@ describe("ours, read by native", () => {
       await expectAlike(name, committed, { metric });
     });
   }
+});
+
+describe("codes beyond the sign as betas wrote them", () => {
+  test.each([4, 7])("of %d bits: both read them alike", async (numBits) => {
+    const name = `beta_${numBits}`;
+    await session.run(`create("${name}", "float32")`);
+    const snapshot = await open(name);
+    const segments: IndexSegment[] = [];
+    for (const segment of await buildEach(snapshot, { numBits, numPartitions: 5 })) {
+      segments.push(await writeSequentialCodes(snapshot.store as Store, segment, { dimension: DIMENSION, numBits }));
+    }
+    const committed = await commitExistingIndexSegments(snapshot, "v_idx", "v", segments);
+    await expectAlike(name, committed, { metric: "l2" });
+  });
 });
 
 describe("native's, read by us", () => {

@@ -35,7 +35,7 @@ export function referenceRotate(input: ArrayLike<number>, rotation: RabitRotatio
 }
 
 /** The bits beyond the sign of one value, out of the blocks of the index page. */
-function readExCode(bytes: Uint8Array, value: number, bits: number): number {
+export function readExCode(bytes: Uint8Array, value: number, bits: number): number {
   const block = bytes.subarray(Math.floor(value / 64) * 8 * bits);
   const at = value % 64;
   const low = bits % 2 === 1 && bits > 1 ? bits - 1 : bits;

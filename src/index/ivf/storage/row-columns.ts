@@ -3,6 +3,7 @@ import { LanceError } from "../../../errors.ts";
 import { toArrowSchema } from "../../../format/arrow-schema.ts";
 import { type FileColumn, fileColumns, type LanceFile } from "../../../format/read/file.ts";
 import type { LanceSchema } from "../../../format/schema.ts";
+import { createGiveWay } from "../../../tasks/give-way.ts";
 import { createBatch, createIndexField } from "../../file-batch.ts";
 import { nameVectorType } from "../../vector-type.ts";
 import type { StoredRows } from "../stored-rows.ts";
@@ -10,8 +11,19 @@ import type { ListColumn } from "./list-column.ts";
 
 /** One column of a storage file: some bytes a row, or one f32. */
 export type RowColumn =
-  | { readonly name: string; readonly kind: "bytes"; readonly width: number }
+  | { readonly name: string; readonly kind: "bytes"; readonly width: number; readonly older?: OlderColumn }
   | { readonly name: string; readonly kind: "f32" };
+
+/** Converting them is short. */
+const CONVERTED_ROWS = 1024;
+
+/** What files have in place of a column that their writers did not know. Read, never written. */
+export interface OlderColumn {
+  readonly name: string;
+  readonly width: number;
+  /** Rows of its width as rows of the column's. */
+  convert(bytes: Uint8Array, numRows: number): Uint8Array;
+}
 
 /** Where a column lies in a row. */
 interface PlacedColumn {
@@ -43,7 +55,13 @@ export function createRowColumns(columns: readonly RowColumn[]): ListColumn {
     metadata: {},
   };
   const arrowSchema: Schema = toArrowSchema(schema);
-  const expected = schema.fields.map(({ name, logicalType }) => `${name}: ${logicalType}`);
+  const expected = schema.fields.map(({ name, logicalType }, i) => {
+    const column = columns[i - 1];
+    const older = column?.kind === "bytes" ? column.older : undefined;
+    const names = [`${name}: ${logicalType}`];
+    if (older) names.push(`${older.name}: ${nameVectorType({ element: "u8", dimension: older.width })}`);
+    return names;
+  });
   return {
     schema,
     rowBytes,
@@ -75,7 +93,10 @@ export function createRowColumns(columns: readonly RowColumn[]): ListColumn {
       const selected = ranges.filter(([start, end]) => end > start);
       if (selected.length === 0) return;
       let missing = selected.reduce((sum, [start, end]) => sum + end - start, 0);
-      for await (const batch of file.read(found, { kind: "ranges", ranges: selected }, { signal, borrow: true })) {
+      const isOlder = columns.some((column, i) => getOlder(column, found[i + 1]!));
+      const options = { signal, borrow: true, batchRows: isOlder ? CONVERTED_ROWS : undefined };
+      const giveWay = createGiveWay(signal);
+      for await (const batch of file.read(found, { kind: "ranges", ranges: selected }, options)) {
         const length = batch.numRows;
         missing -= length;
         const [ids, ...parts] = batch.data.children;
@@ -83,10 +104,14 @@ export function createRowColumns(columns: readonly RowColumn[]): ListColumn {
         for (const [i, { offset, width }] of placed.entries()) {
           const part = parts[i]!;
           const source = (columns[i]!.kind === "f32" ? part.values : part.children[0]!.values) as ArrayBufferView;
-          const from = new Uint8Array(source.buffer, source.byteOffset, length * width);
+          const older = getOlder(columns[i]!, found[i + 1]!);
+          const stored = new Uint8Array(source.buffer, source.byteOffset, length * (older?.width ?? width));
+          const from = older ? older.convert(stored, length) : stored;
           copyParts(length, width, { from, fromAt: 0, fromStep: width, to: values, toAt: offset, toStep: rowBytes });
         }
         yield { rowIds: (ids!.values as BigUint64Array).subarray(0, length), values } satisfies StoredRows;
+        const pause = isOlder ? giveWay() : undefined;
+        if (pause) await pause;
       }
       if (missing !== 0) {
         throw new LanceError("CORRUPT", `${file.path}: ${missing} rows are missing from it`, { path: file.path });
@@ -95,15 +120,19 @@ export function createRowColumns(columns: readonly RowColumn[]): ListColumn {
   };
 }
 
-/** @param expected name and type of each column wanted */
-function findColumns(file: LanceFile, expected: readonly string[]): FileColumn[] {
+function getOlder(column: RowColumn, { field }: FileColumn): OlderColumn | undefined {
+  return column.kind === "bytes" && column.older?.name === field.name ? column.older : undefined;
+}
+
+/** @param expected name and type of each column wanted, then of those that may stand in for it */
+function findColumns(file: LanceFile, expected: readonly (readonly string[])[]): FileColumn[] {
   const all = new Map(fileColumns(file).map((column) => [`${column.field.name}: ${column.field.logicalType}`, column]));
-  const found = expected.flatMap((wanted) => all.get(wanted) ?? []);
+  const found = expected.flatMap((names) => all.get(names.find((name) => all.has(name)) ?? "") ?? []);
   if (found.length === expected.length) return found;
-  const received = [...all.keys()].join(", ");
-  throw new LanceError("CORRUPT", `${file.path}: expected columns ${expected.join(", ")}; received ${received}`, {
+  const [wanted, received] = [expected.map((names) => names.join(" or ")).join(", "), [...all.keys()].join(", ")];
+  throw new LanceError("CORRUPT", `${file.path}: expected columns ${wanted}; received ${received}`, {
     path: file.path,
-    expected,
+    expected: wanted,
     received,
   });
 }

@@ -14,7 +14,7 @@ import { readStorageMetadata } from "./storage-metadata.ts";
 export interface RabitModel {
   readonly numBits: number;
   readonly rotation: RabitRotation;
-  /** Factors are for the query itself, or (releases up to 1.0) for the query less the centroid. */
+  /** Factors are for the query itself, or (releases up to 7) for the query less the centroid. */
   readonly estimator: "raw_query" | "residual_query";
   readonly hasErrors: boolean;
   /** Whether codes of a partition lie in groups of 32 rows. */
@@ -82,16 +82,16 @@ function hasDimension(rotation: RabitRotation, dimension: number): boolean {
 export async function readRabitModel(file: LanceFile, type: VectorType, signal?: AbortSignal): Promise<RabitModel> {
   const metadata = readStorageMetadata(file);
   const { num_bits: numBits, packed, code_dim: codeDim, query_estimator: estimator = "residual_query" } = metadata;
-  const names = new Set(file.schema.fields.map(({ name }) => name));
-  if (names.has("__ex_codes") || (estimator === "residual_query" && numBits !== 1)) {
-    throw new LanceError("UNSUPPORTED", `${file.path}: RaBitQ codes of a release in between; build the index anew`, {
-      path: file.path,
-      received: file.metadata[STORAGE_KEY],
-    });
+  if (estimator === "residual_query" && Number.isInteger(numBits) && numBits !== 1) {
+    throw new LanceError(
+      "UNSUPPORTED",
+      `${file.path}: RaBitQ codes of ${numBits} bits as native before 8 wrote them, which none reads since; build the index anew`,
+      { path: file.path, received: file.metadata[STORAGE_KEY] },
+    );
   }
   const { dimension } = type;
   const rotation = dimension % 8 === 0 ? await readRotation(file, metadata, type, signal) : undefined;
-  const hasErrors = names.has("__error_factors");
+  const hasErrors = file.schema.fields.some(({ name }) => name === "__error_factors");
   const facts = { numBits, estimator, hasErrors, isPacked: packed } as Omit<RabitModel, "rotation">;
   const model = rotation && findRabitModel(encodeRabitModel({ ...facts, rotation }));
   const isDimension = codeDim === undefined || codeDim === 0 || codeDim === dimension;

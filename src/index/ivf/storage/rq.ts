@@ -10,6 +10,7 @@ import { unpackCodes } from "./rq-packed.ts";
 import { getRotationNumber, parseSharedModel, type RabitParams, resolveRabitParams } from "./rq-params.ts";
 import { prepareRabitScan } from "./rq-query.ts";
 import { createRotation } from "./rq-rotation.ts";
+import { blockSequentialCodes } from "./rq-sequential.ts";
 import type { StorageKind } from "./storage.ts";
 
 /**
@@ -102,6 +103,8 @@ export const rabitStorage: StorageKind = {
 
 /** In the order of native's files, which is that of the rows of the kernels too. */
 function listColumns(layout: RabitLayout): RowColumn[] {
+  const { dimension } = layout;
+  const bits = layout.numBits - 1;
   const { codeBytes, exBytes } = measureRabitRow(layout);
   const factor = (name: string): RowColumn => ({ name, kind: "f32" });
   return [
@@ -111,7 +114,17 @@ function listColumns(layout: RabitLayout): RowColumn[] {
     ...(layout.hasErrors ? [factor("__error_factors")] : []),
     ...(layout.numBits > 1
       ? ([
-          { name: "__blocked_ex_codes", kind: "bytes", width: exBytes },
+          {
+            name: "__blocked_ex_codes",
+            kind: "bytes",
+            width: exBytes,
+            older: {
+              name: "__ex_codes",
+              width: Math.ceil((dimension * bits) / 8),
+              convert: (codes: Uint8Array, numRows: number) =>
+                blockSequentialCodes(codes, numRows, { dimension, bits }),
+            },
+          },
           factor("__add_factors_ex"),
           factor("__scale_factors_ex"),
         ] as const)
