@@ -1,7 +1,7 @@
 import { isLanceError, LanceError, throwIfAborted } from "../errors.ts";
 
-/** Attempts and pause while another handle, of this tab or another, holds a file. Together under half a second. */
-const LOCK_ATTEMPTS = 8;
+/** Attempts and pause while another handle, of this tab or another, holds a file. Together about a second and a half. */
+const LOCK_ATTEMPTS = 16;
 const LOCK_PAUSE_MS = 12;
 
 /** Directories below a folder of the origin's private file system. Handles are kept; they are paths, not locks. */
@@ -57,11 +57,12 @@ export function isStaleFile(error: unknown): boolean {
 
 /**
  * Tries again for a moment while a file is held by an open handle.
+ * @param what.onLocked called each time, before the pause
  * @throws IO when it stays held
  */
 export async function retryWhileLocked<T>(
   action: () => Promise<T>,
-  what: { path: string; action: string; signal?: AbortSignal | undefined },
+  what: { path: string; action: string; signal?: AbortSignal | undefined; onLocked?: () => void },
 ): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     throwIfAborted(what.signal);
@@ -70,6 +71,7 @@ export async function retryWhileLocked<T>(
     } catch (error) {
       if (isLanceError(error) || nameOf(error) !== "NoModificationAllowedError") throw error;
       if (attempt < LOCK_ATTEMPTS) {
+        what.onLocked?.();
         await new Promise((resolve) => setTimeout(resolve, LOCK_PAUSE_MS * attempt));
         continue;
       }

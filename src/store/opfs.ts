@@ -2,18 +2,22 @@ import { LanceError, throwIfAborted } from "../errors.ts";
 import { createGuardedWriter, type WriteSink } from "./guarded-writer.ts";
 import { joinIdentity } from "./identity.ts";
 import type { StoreKind } from "./open-store.ts";
-import { createOpfsDirectories, isAbsence, isStaleFile, retryWhileLocked, splitPath } from "./opfs-directories.ts";
+import { createOpfsDirectories, isAbsence, retryWhileLocked, splitPath } from "./opfs-directories.ts";
 import { listOpfs } from "./opfs-list.ts";
+import { createOpfsReader } from "./opfs-read.ts";
+import { releaseHandles } from "./opfs-read-worker.ts";
 import { chooseWriteMethod, type OpfsWriteMethod, openOpfsSink } from "./opfs-write.ts";
 import { assertPath, assertPrefix, createTempName } from "./paths.ts";
-import { assertRange, resolveRange } from "./ranges.ts";
-import type { ByteRange, GetResult, Store, StoreCallOptions, StoreWriter } from "./store.ts";
+import { assertRange } from "./ranges.ts";
+import type { Store, StoreCallOptions, StoreWriter } from "./store.ts";
 import { pathExistsError, toStoreError } from "./store-errors.ts";
 
-/** How a store writes. */
+/** How a store writes and reads. */
 export interface OpfsStoreOptions {
   /** Default: the best this thread has. */
   readonly writeMethod?: OpfsWriteMethod;
+  /** Whether objects that are read often may be held open for a moment, by a worker of this thread's. Default true. */
+  readonly holdsHandles?: boolean;
 }
 
 /** `move()` is in every browser with OPFS, not in the DOM types. */
@@ -21,11 +25,8 @@ interface MovableFileHandle extends FileSystemFileHandle {
   move(name: string): Promise<void>;
 }
 
-/** An overwritten object's snapshot dies under its readers; a few fresh ones always suffice. */
-const READ_ATTEMPTS = 5;
-
 /**
- * A store in the origin's private file system. Reads take snapshots and hold no handle. Everything is written to a
+ * A store in the origin's private file system. Reads take snapshots, or a handle that lets go when asked. Everything is written to a
  * hidden temporary file and moved into place; since `move()` overwrites in silence, `create` checks and moves under a
  * Web Lock that all tabs and workers of the origin share.
  *
@@ -36,6 +37,8 @@ export function createOpfsStore(path: string, options: OpfsStoreOptions = {}): S
   if (root !== "") assertPath(root);
   const directories = createOpfsDirectories(root);
   const method = options.writeMethod ?? chooseWriteMethod();
+  const toFullPath = (target: string) => (root === "" ? target : `${root}/${target}`);
+  const reader = createOpfsReader({ directories, toFullPath, holdsHandles: options.holdsHandles ?? true });
   const locks = typeof navigator === "undefined" ? undefined : navigator.locks;
 
   const openWriter = async (
@@ -65,9 +68,9 @@ export function createOpfsStore(path: string, options: OpfsStoreOptions = {}): S
       if (isAbsence(error)) return openTemp();
       throw error;
     });
-    const fullPath = [root, folder + temp].filter(Boolean).join("/");
-    const sink = await openOpfsSink(file, { fullPath, method });
-    const move = () => retryWhileLocked(() => file.move(name), { path: target, action: "replace" });
+    const sink = await openOpfsSink(file, { fullPath: toFullPath(folder + temp), method });
+    const onLocked = () => releaseHandles(toFullPath(target));
+    const move = () => retryWhileLocked(() => file.move(name), { path: target, action: "replace", onLocked });
     return {
       write: (bytes) => sink.write(bytes),
       async publish() {
@@ -93,11 +96,7 @@ export function createOpfsStore(path: string, options: OpfsStoreOptions = {}): S
       assertPath(target);
       assertRange(range);
       throwIfAborted(call?.signal);
-      const { folder, name } = splitPath(target);
-      const directory = await directories.find(folder).catch((error: unknown) => {
-        throw toStoreError(error, "read", target);
-      });
-      return directory && readSnapshot(directory, name, { path: target, range, signal: call?.signal });
+      return reader.read(target, range, call?.signal);
     },
     async put(target, bytes, call) {
       const writer = await openWriter(target, call);
@@ -123,7 +122,8 @@ export function createOpfsStore(path: string, options: OpfsStoreOptions = {}): S
         // A folder of this name is no object.
         if (!directory || !(await directory.getFileHandle(name))) return;
         const remove = () => directory.removeEntry(name);
-        await retryWhileLocked(remove, { path: target, action: "delete", signal: call?.signal });
+        const onLocked = () => releaseHandles(toFullPath(target));
+        await retryWhileLocked(remove, { path: target, action: "delete", signal: call?.signal, onLocked });
       } catch (error) {
         if (!isAbsence(error)) throw toStoreError(error, "delete", target);
       }
@@ -137,35 +137,9 @@ export const opfsStoreKind: StoreKind = {
   schemes: ["opfs"],
   openUri: (uri, { storageOptions }) =>
     createOpfsStore(decodeURI(uri.slice("opfs://".length)), storageOptions as OpfsStoreOptions | undefined),
-  reopen: (description) => createOpfsStore(String(description.path)),
+  // A worker of the pool reads few large slices, which gain nothing by a worker more.
+  reopen: (description) => createOpfsStore(String(description.path), { holdsHandles: false }),
 };
-
-async function readSnapshot(
-  directory: FileSystemDirectoryHandle,
-  name: string,
-  call: { path: string; range: ByteRange; signal: AbortSignal | undefined },
-): Promise<GetResult | undefined> {
-  for (let attempt = 1; ; attempt++) {
-    let file: File;
-    try {
-      file = await (await directory.getFileHandle(name)).getFile();
-    } catch (error) {
-      if (isAbsence(error)) return undefined;
-      if (isStaleFile(error) && attempt < READ_ATTEMPTS) continue;
-      throw toStoreError(error, "read", call.path);
-    }
-    throwIfAborted(call.signal);
-    try {
-      const { start, end } = resolveRange(call.range, file.size);
-      const bytes = new Uint8Array(await file.slice(start, end).arrayBuffer());
-      throwIfAborted(call.signal);
-      if (bytes.byteLength === end - start) return { bytes, totalBytes: file.size };
-      if (attempt >= READ_ATTEMPTS) throw new Error(`received ${bytes.byteLength} of ${end - start} bytes`);
-    } catch (error) {
-      if (!isStaleFile(error) || attempt >= READ_ATTEMPTS) throw toStoreError(error, "read", call.path);
-    }
-  }
-}
 
 async function isTaken(directory: FileSystemDirectoryHandle, name: string): Promise<boolean> {
   try {

@@ -4,6 +4,7 @@ import { assertPath } from "./paths.ts";
 import { assertRange, resolveRange } from "./ranges.ts";
 import { createSharedCall } from "./shared-call.ts";
 import type { GetResult, ReadableStore } from "./store.ts";
+import { waitForQuiet } from "./wait-for-quiet.ts";
 
 /** How far apart two slices may be and still be one request. */
 export interface CoalescingOptions {
@@ -40,11 +41,6 @@ export function findFetchedSlice(result: GetResult): FetchedSlice | undefined {
   return fetchedAs.get(result);
 }
 
-/** Turns of the microtask queue without a new call after which the calls of one tick are taken as complete. */
-const QUIET_TURNS = 16;
-/** A stream of calls that never pauses is cut here. */
-const MAX_TURNS = 1024;
-
 /**
  * Concurrent gets of slices, issued in the same tick against one path, become few requests. Each caller receives its
  * own view of the merged bytes; a caller that aborts leaves the others alone. Whole and suffix reads pass through.
@@ -58,12 +54,7 @@ export function withCoalescing<S extends ReadableStore>(store: S, options: Coale
   let arrivals = 0;
 
   const flushWhenQuiet = async (path: string) => {
-    let seen = arrivals;
-    for (let turn = 0, quiet = 0; quiet < QUIET_TURNS && turn < MAX_TURNS; turn++) {
-      await undefined;
-      quiet = seen === arrivals ? quiet + 1 : 0;
-      seen = arrivals;
-    }
+    await waitForQuiet(() => arrivals);
     const slices = queues.get(path) ?? [];
     queues.delete(path);
     for (const group of groupSlices(slices, limits)) readGroup(store, path, group);

@@ -1,0 +1,126 @@
+import { throwIfAborted } from "../errors.ts";
+import { isManifestPath, isMutablePath } from "./mutable-paths.ts";
+import { isAbsence, isStaleFile, type OpfsDirectories, splitPath } from "./opfs-directories.ts";
+import { createHandleReader } from "./opfs-read-worker.ts";
+import { resolveRange } from "./ranges.ts";
+import type { ByteRange, GetResult } from "./store.ts";
+import { toStoreError } from "./store-errors.ts";
+import { waitForQuiet } from "./wait-for-quiet.ts";
+
+/** Reads of one store. */
+export interface OpfsReader {
+  /** @returns `undefined` when there is no such object. @throws IO, ABORTED */
+  read(path: string, range: ByteRange, signal: AbortSignal | undefined): Promise<GetResult | undefined>;
+}
+
+interface Slice {
+  readonly path: string;
+  readonly offset: number;
+  readonly length: number;
+  resolve(result: GetResult | undefined): void;
+}
+
+/** An overwritten object's snapshot dies under its readers; a few fresh ones always suffice. */
+const READ_ATTEMPTS = 5;
+/** An object of which so many slices were asked for is read by a handle from then on. */
+const HOT_SLICES = 8;
+/** Objects whose slices are counted. */
+const MAX_COUNTED = 4096;
+/** Larger slices gain nothing by a handle. */
+const MAX_SLICE_BYTES = 1024 * 1024;
+/** Of slices read in one message; it bounds what lies in memory twice. */
+const MAX_BURST_BYTES = 8 * 1024 * 1024;
+
+/** One for all stores of this thread. */
+const handles = createHandleReader();
+
+/**
+ * @param options.toFullPath from the origin's root
+ * @param options.holdsHandles whether objects read often are held open for a moment
+ */
+export function createOpfsReader(options: {
+  readonly directories: OpfsDirectories;
+  readonly toFullPath: (path: string) => string;
+  readonly holdsHandles: boolean;
+}): OpfsReader {
+  const { directories, toFullPath, holdsHandles } = options;
+  const numAsked = new Map<string, number>();
+  let burst: Slice[] = [];
+  let burstBytes = 0;
+
+  const readSnapshot = async (path: string, range: ByteRange, signal: AbortSignal | undefined) => {
+    const { folder, name } = splitPath(path);
+    const directory = await directories.find(folder).catch((error: unknown) => {
+      throw toStoreError(error, "read", path);
+    });
+    return directory && readFile(directory, name, { path, range, signal });
+  };
+
+  /** Counts a slice. @returns whether enough were asked for */
+  const isHot = (path: string): boolean => {
+    const asked = (numAsked.get(path) ?? 0) + 1;
+    if (asked === 1 && numAsked.size >= MAX_COUNTED) numAsked.clear();
+    numAsked.set(path, asked);
+    return asked >= HOT_SLICES;
+  };
+
+  const flush = () => {
+    const slices = burst;
+    burst = [];
+    burstBytes = 0;
+    if (slices.length === 0) return;
+    const asked = slices.map(({ path, offset, length }) => ({ path: toFullPath(path), offset, length }));
+    void handles.read(asked).then((found) => {
+      for (const [i, slice] of slices.entries()) slice.resolve(found[i]);
+    });
+  };
+
+  const readHot = (path: string, offset: number, length: number): Promise<GetResult | undefined> =>
+    new Promise((resolve) => {
+      if (burstBytes > 0 && burstBytes + length > MAX_BURST_BYTES) flush();
+      burst.push({ path, offset, length, resolve });
+      burstBytes += length;
+      if (burst.length === 1) void waitForQuiet(() => burst.length).then(flush);
+    });
+
+  return {
+    async read(path, range, signal) {
+      const { offset, length } = range;
+      const fits = offset !== undefined && length > 0 && length <= MAX_SLICE_BYTES;
+      const isWrittenOnce = !isMutablePath(path) && !isManifestPath(path);
+      if (holdsHandles && fits && isWrittenOnce && isHot(path)) {
+        const found = await readHot(path, offset, length);
+        throwIfAborted(signal);
+        if (found) return found;
+      }
+      return readSnapshot(path, range, signal);
+    },
+  };
+}
+
+async function readFile(
+  directory: FileSystemDirectoryHandle,
+  name: string,
+  call: { path: string; range: ByteRange; signal: AbortSignal | undefined },
+): Promise<GetResult | undefined> {
+  for (let attempt = 1; ; attempt++) {
+    let file: File;
+    try {
+      file = await (await directory.getFileHandle(name)).getFile();
+    } catch (error) {
+      if (isAbsence(error)) return undefined;
+      if (isStaleFile(error) && attempt < READ_ATTEMPTS) continue;
+      throw toStoreError(error, "read", call.path);
+    }
+    throwIfAborted(call.signal);
+    try {
+      const { start, end } = resolveRange(call.range, file.size);
+      const bytes = new Uint8Array(await file.slice(start, end).arrayBuffer());
+      throwIfAborted(call.signal);
+      if (bytes.byteLength === end - start) return { bytes, totalBytes: file.size };
+      if (attempt >= READ_ATTEMPTS) throw new Error(`received ${bytes.byteLength} of ${end - start} bytes`);
+    } catch (error) {
+      if (!isStaleFile(error) || attempt >= READ_ATTEMPTS) throw toStoreError(error, "read", call.path);
+    }
+  }
+}

@@ -1,0 +1,162 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createOpfsStore } from "../../src/store/opfs.ts";
+import { createHandleReader, type FileSlice } from "../../src/store/opfs-read-worker.ts";
+import type { Store } from "../../src/store/store.ts";
+import { createPattern } from "../conformance/store-checks.ts";
+
+const run = `opfs-read-test-${crypto.randomUUID()}`;
+const NativeWorker = globalThis.Worker;
+/** Slices a message, of each message to a worker of this thread that reads. */
+const asked: number[] = [];
+
+beforeAll(() => {
+  globalThis.Worker = class extends NativeWorker {
+    override postMessage(message: { op?: string; spans?: Float64Array }, options?: unknown) {
+      if (message.op === "read") asked.push(message.spans!.length / 3);
+      super.postMessage(message, options as Transferable[]);
+    }
+  };
+});
+afterAll(async () => {
+  globalThis.Worker = NativeWorker;
+  const root = await navigator.storage.getDirectory();
+  await root.removeEntry(run, { recursive: true }).catch(() => {});
+});
+
+const SIZE = 300_000;
+
+/** Slices of an object of `SIZE`, at once; the last ones reach beyond its end. */
+function readSlices(store: Store, path: string, number: number) {
+  const length = 1000;
+  return Promise.all(
+    Array.from({ length: number }, async (_, i) => {
+      const offset = Math.floor((i * SIZE) / (number - 1));
+      return { offset, length: Math.min(length, SIZE - offset), read: await store.get(path, { offset, length }) };
+    }),
+  );
+}
+
+async function expectPattern(store: Store, path: string, start: number, number = 40) {
+  for (const { offset, length, read } of await readSlices(store, path, number)) {
+    expect(read?.totalBytes).toBe(SIZE);
+    expect(read?.bytes).toEqual(createPattern(length, start + offset));
+  }
+}
+
+const slicesOf = (path: string): FileSlice[] => [0, 1000, SIZE - 10].map((offset) => ({ path, offset, length: 20 }));
+
+describe("objects of which many slices are read", () => {
+  it("are read by one message for all slices asked for at once, also of several objects", async () => {
+    const store = createOpfsStore(`${run}/bursts`);
+    for (const [i, path] of ["data/a", "data/b"].entries()) {
+      await store.put(path, createPattern(SIZE, i), { mode: "create" });
+      await expectPattern(store, path, i);
+    }
+    asked.length = 0;
+    await Promise.all([expectPattern(store, "data/a", 0, 60), expectPattern(store, "data/b", 1, 30)]);
+    expect(asked).toEqual([90]);
+    const beyond = await store.get("data/a", { offset: 2 * SIZE, length: 5 });
+    expect(beyond).toEqual({ bytes: new Uint8Array(0), totalBytes: SIZE });
+  });
+
+  it("are never held where the content of a path may change, or where the store was told not to", async () => {
+    asked.length = 0;
+    const store = createOpfsStore(`${run}/changing`);
+    const plain = createOpfsStore(`${run}/changing`, { holdsHandles: false });
+    for (const path of ["_versions/1.manifest", "_refs/tags/x.json"]) {
+      await store.put(path, createPattern(SIZE), { mode: "create" });
+      await expectPattern(store, path, 0);
+      await expectPattern(plain, path, 0);
+    }
+    await store.put("data/a", createPattern(SIZE), { mode: "create" });
+    await expectPattern(plain, "data/a", 0);
+    expect(asked).toEqual([]);
+  });
+
+  it("are deleted and replaced while they are held, by this thread and another, and read anew then", async () => {
+    const store = createOpfsStore(`${run}/held`);
+    // As another thread or tab has it.
+    const other = createHandleReader();
+    const path = `${run}/held/data/a`;
+    await store.put("data/a", createPattern(SIZE), { mode: "create" });
+    for (const [start, change] of [
+      [0, () => store.put("data/a", createPattern(SIZE, 1), { mode: "overwrite" })],
+      [1, () => store.delete("data/a")],
+      [2, () => store.delete("data/a")],
+    ] as const) {
+      if (start === 2) await store.put("data/a", createPattern(SIZE, 2), { mode: "create" });
+      await expectPattern(store, "data/a", start);
+      // They do not stop asking for it until it is gone.
+      let changed = false;
+      const reading = (async () => {
+        while (!changed) await Promise.all([readSlices(store, "data/a", 9), other.read(slicesOf(path))]);
+      })();
+      await change().finally(() => {
+        changed = true;
+      });
+      await reading;
+      if (start === 0) await expectPattern(store, "data/a", 1);
+      else expect((await readSlices(store, "data/a", 9)).every(({ read }) => read === undefined)).toBe(true);
+    }
+  });
+
+  it("an abort leaves the other reads alone", async () => {
+    const store = createOpfsStore(`${run}/abort`);
+    await store.put("data/a", createPattern(SIZE), { mode: "create" });
+    await expectPattern(store, "data/a", 0);
+    const abort = new AbortController();
+    const left = store.get("data/a", { offset: 0, length: 10 }, { signal: abort.signal });
+    const stays = store.get("data/a", { offset: 20, length: 10 });
+    abort.abort();
+    await expect(left).rejects.toMatchObject({ code: "ABORTED" });
+    expect((await stays)?.bytes).toEqual(createPattern(10, 20));
+  });
+});
+
+describe("handles that read", () => {
+  const start = (url: string | URL) => new NativeWorker(url);
+
+  it.each([
+    ["no worker", () => Promise.reject(new DOMException("denied", "SecurityError"))],
+    ["a worker that cannot start", () => start("data:text/javascript,throw new Error('refused')")],
+    [
+      "handles that only one may hold",
+      (url: string) => {
+        const source = `delete FileSystemSyncAccessHandle.prototype.mode; importScripts("${url}");`;
+        return start(URL.createObjectURL(new Blob([source])));
+      },
+    ],
+  ] as const)("are given up where the host has %s", async (name, startWorker) => {
+    const store = createOpfsStore(`${run}/refused`);
+    await store.put("data/a", createPattern(SIZE), { mode: "overwrite" });
+    const counting = globalThis.Worker;
+    globalThis.Worker = function refuse(url: string) {
+      if (name === "no worker") throw new DOMException("denied", "SecurityError");
+      return (startWorker as (url: string) => Worker)(url);
+    } as unknown as typeof Worker;
+    try {
+      expect(await createHandleReader().read(slicesOf(`${run}/refused/data/a`))).toEqual([
+        undefined,
+        undefined,
+        undefined,
+      ]);
+    } finally {
+      globalThis.Worker = counting;
+    }
+  });
+
+  it("give nothing of what is not there, and of the others what lies there", async () => {
+    const store = createOpfsStore(`${run}/partly`);
+    await store.put("data/a", createPattern(SIZE), { mode: "create" });
+    const there = slicesOf(`${run}/partly/data/a`);
+    const found = await createHandleReader().read([
+      ...slicesOf(`${run}/partly/data/b`),
+      ...there,
+      ...slicesOf(`${run}/x/y/z`),
+    ]);
+    expect(found.map((one) => one !== undefined)).toEqual([0, 0, 0, 1, 1, 1, 0, 0, 0].map(Boolean));
+    for (const [i, { offset, length }] of there.entries()) {
+      expect(found[3 + i]).toEqual({ bytes: createPattern(Math.min(length, SIZE - offset), offset), totalBytes: SIZE });
+    }
+  });
+});
