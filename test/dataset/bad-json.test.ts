@@ -21,7 +21,7 @@ import { copyObjects, createRandom, inlinePool, listPaths, makeRows, makeVector,
  */
 const RUNS = Number(process.env.LANCELET_RUNS ?? 30);
 const SEED = Number(process.env.LANCELET_SEED ?? 1);
-const HANG_MS = 20_000;
+const HANG_MS = 120_000;
 const NUM_ROWS = 120;
 
 type Json = unknown;

@@ -3,6 +3,7 @@ import { createMemoryStore, writeDataset } from "../../src/index.ts";
 import { overrideStore } from "../../src/store/override-store.ts";
 import { readLiveRows } from "../../src/table/deletions/deletions.ts";
 import { openSnapshot } from "../../src/table/snapshot.ts";
+import { createMeeting } from "../support/meeting.ts";
 import { inlinePool, makeRows, SCHEMA } from "./support.ts";
 
 const NUM_FRAGMENTS = 40;
@@ -19,12 +20,14 @@ test("deletion files are read eight at a time", async () => {
   let running = 0;
   let most = 0;
   let reads = 0;
+  const meet = createMeeting(8);
   const inner = await createDeletedTable();
   const store = overrideStore(inner, {
     async get(path, range, options) {
       if (!path.startsWith("_deletions/")) return inner.get(path, range, options);
       reads++;
       most = Math.max(most, ++running);
+      await meet();
       await new Promise((resolve) => setTimeout(resolve, 1));
       running--;
       return inner.get(path, range, options);
@@ -39,13 +42,16 @@ test("deletion files are read eight at a time", async () => {
 test("when one read fails, the others have ended before the caller hears of it", async () => {
   let running = 0;
   let reads = 0;
+  const meet = createMeeting(8);
   const inner = await createDeletedTable();
   const store = overrideStore(inner, {
     async get(path, range, options) {
       if (!path.startsWith("_deletions/")) return inner.get(path, range, options);
       running++;
       const number = reads++;
-      await new Promise((resolve) => setTimeout(resolve, number === 0 ? 1 : 20));
+      await meet();
+      // The first fails while all the others are under way.
+      if (number > 0) await new Promise((resolve) => setTimeout(resolve, 20));
       running--;
       return number === 0 ? undefined : inner.get(path, range, options);
     },

@@ -52,7 +52,6 @@ test.each(targets)(
     expect(counts.get("CORRUPT") ?? counts.get("value")).toBeGreaterThan(0);
     expect(counts.get("value")).toBeGreaterThan(0);
   },
-  60_000,
 );
 
 test.each(readdirSync(REGRESSIONS).filter((name) => name.endsWith(".json")))(

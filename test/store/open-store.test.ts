@@ -18,6 +18,9 @@ beforeAll(() => {
     registerStoreKind(kind);
 });
 
+/** Only a call that never comes takes as long. */
+const POLL = { timeout: 120_000 };
+
 describe("openStore", () => {
   it("opens by scheme, and takes a store as it is", async () => {
     const store = createMemoryStore();
@@ -100,10 +103,10 @@ describe("shareStore over a port", () => {
     const store = await reopenStore(shared.handle);
     const abort = new AbortController();
     const read = store.get("x", {}, { signal: abort.signal });
-    await expect.poll(() => seen).toBeDefined();
+    await expect.poll(() => seen, POLL).toBeDefined();
     abort.abort();
     await expect(read).rejects.toMatchObject({ code: "ABORTED" });
-    await expect.poll(() => seen?.aborted).toBe(true);
+    await expect.poll(() => seen?.aborted, POLL).toBe(true);
     shared.close();
   });
 });

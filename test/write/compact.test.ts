@@ -26,6 +26,7 @@ import { appendRows } from "../../src/write/rows/append-rows.ts";
 import { deleteRows } from "../../src/write/rows/delete-rows.ts";
 import { inlinePool } from "../index/support.ts";
 import { createFaultyStore } from "../support/faulty-store.ts";
+import { createMeeting } from "../support/meeting.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
 
 useTestRuntime();
@@ -171,11 +172,12 @@ test("tiny fragments are read several at once, and keep their order", async () =
   );
   let underWay = 0;
   let most = 0;
+  const meet = createMeeting(5);
   const store = overrideStore(memory, {
     async get(path, range, options) {
       if (!path.startsWith("data/")) return memory.get(path, range, options);
       most = Math.max(most, ++underWay);
-      await new Promise((resolve) => setTimeout(resolve, 1));
+      await meet();
       return memory.get(path, range, options).finally(() => underWay--);
     },
   });

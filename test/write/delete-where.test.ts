@@ -6,6 +6,7 @@ import { createMemoryStore } from "../../src/store/memory.ts";
 import { createTable } from "../../src/write/create-table.ts";
 import { toRecordBatches } from "../../src/write/input/input.ts";
 import { deleteWhere } from "../../src/write/rows/delete-where.ts";
+import { createMeeting } from "../support/meeting.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
 import { ENVIRONMENT, listPaths, readRows } from "./support.ts";
 
@@ -51,6 +52,7 @@ test("deletion files of many fragments are written side by side; when one fails,
   });
   let underWay = 0;
   let most = 0;
+  const meet = createMeeting(8);
   let left = Number.POSITIVE_INFINITY;
   const store = {
     ...inner,
@@ -58,6 +60,7 @@ test("deletion files of many fragments are written side by side; when one fails,
       if (!call[0].startsWith("_deletions/")) return inner.put(...call);
       if (--left < 0) throw new Error("full");
       most = Math.max(most, ++underWay);
+      await meet();
       await new Promise((resolve) => setTimeout(resolve, 2));
       underWay--;
       return inner.put(...call);

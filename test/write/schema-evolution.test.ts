@@ -34,6 +34,7 @@ import { updateRows } from "../../src/write/rows/update-rows.ts";
 import { type AddColumnsOptions, addColumns, type NewColumns } from "../../src/write/schema/add-columns.ts";
 import { alterColumns, type ColumnAlteration } from "../../src/write/schema/alter-columns.ts";
 import { dropColumns } from "../../src/write/schema/drop-columns.ts";
+import { createMeeting } from "../support/meeting.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
 import { ENVIRONMENT, listPaths, readRows } from "./support.ts";
 
@@ -101,6 +102,7 @@ describe("addColumns", () => {
     await createTable(store, source, { uri, maxRowsPerFile: 1 });
     let open = 0;
     let most = 0;
+    const meet = createMeeting(5);
     const counting = overrideStore(store, {
       async createWriter(path, options) {
         const writer = await store.createWriter(path, options);
@@ -109,6 +111,7 @@ describe("addColumns", () => {
           write: (bytes) => writer.write(bytes),
           abort: () => writer.abort(),
           async close() {
+            await meet();
             await new Promise((resolve) => setTimeout(resolve, 1));
             open--;
             return writer.close();
