@@ -479,14 +479,20 @@ describe("rewrite", () => {
     const [first, second] = [await stageIndex("__lance_frag_reuse", [2]), await stageIndex("__lance_frag_reuse", [3])];
     first.fields = [];
     second.fields = [];
-    const done = await commit(indexed, rewrite(0), { fragmentReuse: first });
+    const asked: number[] = [];
+    const fragmentReuse = async (version: number) => {
+      asked.push(version);
+      return first;
+    };
+    const done = await commit(indexed, rewrite(0), { fragmentReuse });
+    expect(asked).toEqual([indexed.version]);
     expect(done.indices.map((index) => index.name)).toEqual(["a_idx", "__lance_frag_reuse"]);
     expect(await coverageOf(done)).toMatchObject({ a_idx: [0, 1] });
-    await expect(commit(indexed, rewrite(1), { fragmentReuse: second })).rejects.toMatchObject({
+    await expect(commit(indexed, rewrite(1), { fragmentReuse: async () => second })).rejects.toMatchObject({
       code: "COMMIT_CONFLICT",
       details: { retryable: true },
     });
-    const again = await commit(done, rewrite(1), { fragmentReuse: second });
+    const again = await commit(done, rewrite(1), { fragmentReuse: async () => second });
     expect(again.indices.map((index) => [index.name, index.uuid!.uuid]).at(-1)).toEqual([
       "__lance_frag_reuse",
       second.uuid!.uuid,

@@ -15,6 +15,7 @@ import { createMemoryStore, type MemoryObjects } from "../../src/store/memory.ts
 import { createNodeFsStore, nodeFsStoreKind } from "../../src/store/node-fs.ts";
 import { registerStoreKind } from "../../src/store/open-store.ts";
 import { overrideStore } from "../../src/store/override-store.ts";
+import { readReuseVersions } from "../../src/table/row-ids/frag-reuse.ts";
 import { openSnapshot, openVersion, type Snapshot } from "../../src/table/snapshot.ts";
 import { compactFiles } from "../../src/write/compact/compact-files.ts";
 import type { CompactionOptions } from "../../src/write/compact/compaction-options.ts";
@@ -319,6 +320,70 @@ test("every query's answer stays, with stable ids every row id too, and the inde
     }),
     { numRuns: 40 },
   );
+});
+
+test("an index made after a deferred compaction reserved its ids is known to hold the old addresses", async () => {
+  const memory = createMemoryStore();
+  const snapshot = await createFragments({ rowsPerFragment: [30, 30], store: memory });
+  const { snapshot: indexed } = await createIndex(snapshot, "value", "BTREE", { pool: inlinePool, name: "early" });
+  let transactions = 0;
+  // The first transaction reserves ids, the second is the rewrite: before it others append, and index what there is.
+  const racing = overrideStore(memory, {
+    async put(path, bytes, options) {
+      if (path.startsWith("_transactions/") && ++transactions === 2) {
+        const newest = await appendRows(await openSnapshot(memory, { uri }), [makeRow(60)]);
+        await createIndex(newest, "text", "BTREE", { pool: inlinePool, name: "late" });
+      }
+      return memory.put(path, bytes, options);
+    },
+  });
+  const opened = await openSnapshot(racing, { uri });
+  const { snapshot: after } = await compactFiles(opened, { targetRowsPerFragment: 1000, deferIndexRemap: true });
+  const versions = new Map(after.indices.map(({ name, datasetVersion }) => [name, Number(datasetVersion)]));
+  expect([...versions.keys()].sort()).toEqual(["__lance_frag_reuse", "early", "late"]);
+  expect(versions.get("late")).toBeGreaterThan(indexed.version + 1);
+  // Native trims what is older than every index over the rows, and takes an index past it for one of the new addresses.
+  const stamp = versions.get("__lance_frag_reuse")!;
+  expect(stamp).toBe(after.version - 1);
+  expect(stamp).toBeGreaterThanOrEqual(versions.get("late")!);
+  const reuse = after.indices.find(({ name }) => name === "__lance_frag_reuse")!;
+  expect((await readReuseVersions(after, reuse))!.map(({ datasetVersion }) => Number(datasetVersion))).toEqual([stamp]);
+  const found = await query(after, { columns: ["id"], filter: "text = 'text 3'" });
+  expect(found.map(({ id }) => id)).toEqual([3, 14, 36, 47, 58]);
+});
+
+test("a long history has a file of its own; that of an attempt that lost its version is gone", async () => {
+  const objects: MemoryObjects = new Map();
+  const memory = createMemoryStore(objects);
+  const perFragment = 8000;
+  const small = new Schema([new Field("id", new Int32(), false)]);
+  let snapshot: Snapshot | undefined;
+  for (let start = 0; start < 14 * perFragment; start += perFragment) {
+    const rows = Array.from({ length: perFragment }, (_, i) => ({ id: start + i }));
+    snapshot = snapshot
+      ? await appendRows(snapshot, rows)
+      : await createTable(memory, await toRecordBatches(rows, { schema: small }), { uri });
+  }
+  const { snapshot: indexed } = await createIndex(snapshot!, "id", "BTREE", { pool: inlinePool });
+  const odd = Uint32Array.from({ length: perFragment / 2 }, (_, i) => 2 * i + 1);
+  const holes = await deleteRows(indexed, new Map(indexed.fragments.map(({ id }) => [id, odd])), { predicate: "test" });
+  let transactions = 0;
+  const racing = overrideStore(memory, {
+    async put(path, bytes, options) {
+      if (path.startsWith("_transactions/") && ++transactions === 2) {
+        await appendRows(holes.snapshot, [{ id: -1 }]);
+      }
+      return memory.put(path, bytes, options);
+    },
+  });
+  const options = { targetRowsPerFragment: 1_000_000, deferIndexRemap: true };
+  const { snapshot: after } = await compactFiles(await openSnapshot(racing, { uri }), options);
+  const files = [...objects.keys()].filter((path) => path.endsWith("/details.binpb"));
+  expect(files).toHaveLength(1);
+  const reuse = after.indices.find(({ name }) => name === "__lance_frag_reuse")!;
+  const versions = (await readReuseVersions(after, reuse))!;
+  expect(versions.map(({ datasetVersion }) => Number(datasetVersion))).toEqual([after.version - 1]);
+  expect(await query(after, { filter: "id = 70004", columns: ["id"] })).toEqual([{ id: 70004, vector: undefined }]);
 });
 
 test("a delete that races with a compaction is not undone: the group is planned again", async () => {

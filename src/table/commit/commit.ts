@@ -24,10 +24,10 @@ export interface CommitOptions {
   /** Kept with the transaction. */
   readonly properties?: Readonly<Record<string, string>> | undefined;
   /**
-   * The whole fragment reuse index a rewrite leaves: where rows went, so that indexes need no remapping now. Built from
-   * that of the version read.
+   * Gives the whole fragment reuse index a rewrite leaves on top of a version: where rows went, so that indexes need no
+   * remapping now. Built from that of the version read. Asked once an attempt.
    */
-  readonly fragmentReuse?: IndexMetadata | undefined;
+  readonly fragmentReuse?: ((version: number) => Promise<IndexMetadata>) | undefined;
   /**
    * Which indexes answer with row addresses, even where rows have stable ids: they let go of rows an update or a rewrite
    * moves. Default: all do. What index types there are is known above this room.
@@ -98,6 +98,7 @@ export async function commit(snapshot: Snapshot, operation: Operation, options: 
       throw conflict(snapshot, ours, latest.version, true, "the fragment reuse index changed");
     }
 
+    const reuse = await fragmentReuse?.(latest.version);
     const rebased = await rebaseOperation(ours, { read: snapshot, latest, store, signal });
     // Rows deleted together with those of others are read at their version too; the rest stay what they were at ours.
     const united = rebased.operation.case === "delete" || rebased.operation.case === "update";
@@ -107,7 +108,7 @@ export async function commit(snapshot: Snapshot, operation: Operation, options: 
       transactionFile: formatTransactionName(transaction),
       read: snapshot,
       restored,
-      fragmentReuse,
+      fragmentReuse: reuse,
       holdsRowAddresses,
       storageVersion,
       signal,

@@ -157,13 +157,12 @@ async function compactGroup(
   const removed = tasks.flatMap(({ fragmentIds }) => fragmentIds.map((id) => getFragment(snapshot, id).proto));
   const written = listDataFiles(added);
   const prepare = async () => {
-    const reservedAt = await reserveIds(snapshot, added, signal);
+    await reserveIds(snapshot, added, signal);
     const groups = rewritten.map(toGroup);
     if (deferIndexRemap) {
       const covered = new Set(coverage.coverages.flatMap((each) => [...each]));
-      const reuse = await buildFragmentReuse(snapshot, groups, { reservedAt, covered, signal });
-      if (reuse) written.push(...reuse.files);
-      return { remapped: [], fragmentReuse: reuse?.index };
+      const onFile = (path: string) => written.push(path);
+      return { remapped: [], fragmentReuse: await buildFragmentReuse(snapshot, groups, { covered, onFile, signal }) };
     }
     const remapped = await remapSegments(snapshot, groups, coverage.remappable, options);
     written.push(...listSegmentFiles(remapped.map(({ successor }) => successor)));
@@ -195,22 +194,18 @@ async function compactGroup(
   return { snapshot: committed, removed, added };
 }
 
-/**
- * Fragment ids must be known before rows are told where they are; native reserves them too.
- * @returns the version that reserved them
- */
+/** Fragment ids must be known before rows are told where they are; native reserves them too. */
 async function reserveIds(
   snapshot: Snapshot,
   fragments: readonly DataFragment[],
   signal: AbortSignal | undefined,
-): Promise<number> {
+): Promise<void> {
   const { length } = fragments;
-  if (length === 0) return snapshot.version;
+  if (length === 0) return;
   const value = create(Transaction_ReserveFragmentsSchema, { numFragments: length });
   const reserved = await commit(snapshot, { case: "reserveFragments", value }, { signal });
   const first = (reserved.manifest.maxFragmentId ?? 0) + 1 - length;
   for (const [i, fragment] of fragments.entries()) fragment.id = BigInt(first + i);
-  return reserved.version;
 }
 
 function toGroup({ task, fragments }: RewrittenTask): RewrittenGroup {

@@ -12,7 +12,7 @@ import {
 import { type IndexMetadata, IndexMetadataSchema } from "../../proto/gen/lance/table_pb.ts";
 import { drawUuid, parseUuid } from "../../store/uuid.ts";
 import { FRAGMENT_REUSE_INDEX } from "../../table/commit/index-identity.ts";
-import { requireWritable } from "../../table/commit/publish.ts";
+import { deleteQuietly, requireWritable } from "../../table/commit/publish.ts";
 import { readDeletions } from "../../table/deletions/deletions.ts";
 import { encodeFragmentBitmap } from "../../table/fragment-bitmap.ts";
 import { readReuseVersions } from "../../table/row-ids/frag-reuse.ts";
@@ -27,30 +27,31 @@ const DETAILS_FILE = "details.binpb";
 /** Beyond this many ranges a fragment's rows are told by bits. */
 const MAX_RANGES = 4096;
 
-/** The index to commit, and the files written for it. */
-export interface BuiltReuse {
-  readonly index: IndexMetadata;
-  readonly files: readonly string[];
-}
+/**
+ * The fragment reuse index as a rewrite that publishes on top of `version` leaves it: an index made up to that version
+ * holds the old addresses, however late it was made.
+ * @throws IO, ABORTED
+ */
+export type StampReuse = (version: number) => Promise<IndexMetadata>;
 
 /**
  * The fragment reuse index of a table after some fragments are rewritten without remapping its indexes: what it held,
  * and where their rows go. `undefined` where no index covers any of those rows.
  *
  * @param options.covered fragments some index covers
- * @param options.reservedAt version before the rewrite's: indexes made up to it hold the old addresses
+ * @param options.onFile told of each file before it is written
  * @throws UNSUPPORTED (stable row ids; a history of another format), CORRUPT, QUOTA_EXCEEDED, IO, ABORTED
  */
 export async function buildFragmentReuse(
   snapshot: Snapshot,
   groups: readonly RewrittenGroup[],
   options: {
-    readonly reservedAt: number;
     readonly covered: ReadonlySet<number>;
+    readonly onFile: (path: string) => void;
     readonly signal?: AbortSignal | undefined;
   },
-): Promise<BuiltReuse | undefined> {
-  const { reservedAt, covered, signal } = options;
+): Promise<StampReuse | undefined> {
+  const { covered, onFile, signal } = options;
   if (snapshot.stableRowIds) {
     throw new LanceError(
       "UNSUPPORTED",
@@ -69,33 +70,39 @@ export async function buildFragmentReuse(
   if (!groups.some((group) => group.oldFragmentIds.some((id) => known.has(id)))) return undefined;
   const made: ReuseGroup[] = [];
   for (const group of groups) made.push(await describeGroup(snapshot, group, signal));
-  const added = create(VersionSchema, { datasetVersion: BigInt(reservedAt), groups: made });
-  const versions = [...before, added].sort((a, b) => (a.datasetVersion < b.datasetVersion ? -1 : 1));
-  const content = create(InlineContentSchema, { versions });
-  const uuid = drawUuid();
-  const bytes = toBinary(InlineContentSchema, content);
-  const files: string[] = [];
-  if (bytes.length > MAX_INLINE_BYTES) {
-    const path = `_indices/${uuid}/${DETAILS_FILE}`;
-    await requireWritable(snapshot.store, snapshot.uri).put(path, bytes, { mode: "create", signal });
-    files.push(path);
-  }
-  const external = { path: DETAILS_FILE, offset: 0n, size: BigInt(bytes.length) };
-  const details = create(FragmentReuseIndexDetailsSchema, {
-    content: files.length > 0 ? { case: "external", value: external } : { case: "inline", value: content },
-  });
-  const index = create(IndexMetadataSchema, {
-    uuid: { uuid: parseUuid(uuid) },
-    name: FRAGMENT_REUSE_INDEX,
-    datasetVersion: BigInt(reservedAt),
-    fragmentBitmap: await encodeFragmentBitmap(
-      versions.flatMap((version) => version.groups.flatMap((each) => each.newFragments.map(({ id }) => Number(id)))),
-    ),
-    indexDetails: { typeUrl: TYPE_URL, value: toBinary(FragmentReuseIndexDetailsSchema, details) },
-    indexVersion: 0,
-    createdAt: BigInt(Date.now()),
-  });
-  return { index, files };
+  const fragmentBitmap = await encodeFragmentBitmap(
+    [...chained, ...made.flatMap((group) => group.newFragments)].map(({ id }) => Number(id)),
+  );
+  const store = requireWritable(snapshot.store, snapshot.uri);
+  let written: string | undefined;
+  return async (version) => {
+    const added = create(VersionSchema, { datasetVersion: BigInt(version), groups: made });
+    const versions = [...before, added].sort((a, b) => (a.datasetVersion < b.datasetVersion ? -1 : 1));
+    const content = create(InlineContentSchema, { versions });
+    const bytes = toBinary(InlineContentSchema, content);
+    const isExternal = bytes.length > MAX_INLINE_BYTES;
+    const uuid = drawUuid();
+    // Of an attempt that lost its version: no manifest names it.
+    if (written !== undefined) await deleteQuietly(store, [written]);
+    if (isExternal) {
+      written = `_indices/${uuid}/${DETAILS_FILE}`;
+      onFile(written);
+      await store.put(written, bytes, { mode: "create", signal });
+    }
+    const external = { path: DETAILS_FILE, offset: 0n, size: BigInt(bytes.length) };
+    const details = create(FragmentReuseIndexDetailsSchema, {
+      content: isExternal ? { case: "external", value: external } : { case: "inline", value: content },
+    });
+    return create(IndexMetadataSchema, {
+      uuid: { uuid: parseUuid(uuid) },
+      name: FRAGMENT_REUSE_INDEX,
+      datasetVersion: BigInt(version),
+      fragmentBitmap,
+      indexDetails: { typeUrl: TYPE_URL, value: toBinary(FragmentReuseIndexDetailsSchema, details) },
+      indexVersion: 0,
+      createdAt: BigInt(Date.now()),
+    });
+  };
 }
 
 async function describeGroup(
