@@ -37,7 +37,7 @@ describe.each([
         );
         expect(findModelFaults(logs, await call(pages[1]!, "readModel", uri))).toEqual([]);
         expect(logs.map(({ acknowledged }) => acknowledged.length)).toEqual(Array(8).fill(STEPS));
-        expect(logs.reduce((sum, { conflicts }) => sum + conflicts, 0)).toBeGreaterThan(0);
+        expect(logs.reduce((sum, { conflicts, late }) => sum + conflicts + late, 0)).toBeGreaterThan(0);
       } finally {
         await context.close();
       }

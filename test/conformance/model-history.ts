@@ -46,6 +46,8 @@ export interface WriterLog {
   readonly acknowledged: readonly Acknowledged[];
   /** Conflicts after which the call was made again. */
   readonly conflicts: number;
+  /** Calls that stood although others had committed since the version they were planned on. */
+  readonly late: number;
 }
 
 /** One version, in plain values. */

@@ -78,20 +78,29 @@ const CONFLICTS: Partial<Record<ModelOperation["kind"], readonly string[]>> = {
   dropIndex: ["COMMIT_CONFLICT", "INDEX_NOT_FOUND"],
 };
 
-/** Makes random calls, from handles as stale as they happen to be, each again after a conflict that allows it. */
+/** Calls that may make several versions of their own. */
+const MANY_VERSIONS: readonly ModelOperation["kind"][] = ["compact", "optimize"];
+
+/**
+ * Makes random calls, from handles as stale as they happen to be, each again after a conflict that allows it.
+ * @param dataset at version 1: the first call of all but one writer then meets the others' on a machine that runs them
+ *   one after another, too
+ */
 export async function runModelWriter(dataset: Dataset, options: ModelWriterOptions): Promise<WriterLog> {
   const { writer, steps, stable, weights = MODEL_WEIGHTS } = options;
   const draw = createDraw(options.seed * 7919 + writer);
   const state: Writer = { dataset, draw, writer, weights, stable, staged: new Map() };
   const acknowledged: Acknowledged[] = [];
-  let conflicts = 0;
+  let [conflicts, late] = [0, 0];
   for (let step = 0; step < steps; step++) {
-    if (draw(10) < 6) await dataset.checkoutLatest();
+    if (draw(10) < 6 && step > 0) await dataset.checkoutLatest();
     for (let attempt = 0; ; attempt++) {
       const operation = await drawOperation(state, step);
+      const before = dataset.version;
       try {
         const changed = await perform(state, operation);
         acknowledged.push({ writer, operation, version: dataset.version, changed });
+        if (changed > 0 && dataset.version > before + 1 && !MANY_VERSIONS.includes(operation.kind)) late++;
         break;
       } catch (error) {
         const codes = CONFLICTS[operation.kind] ?? ["COMMIT_CONFLICT"];
@@ -105,7 +114,7 @@ export async function runModelWriter(dataset: Dataset, options: ModelWriterOptio
       }
     }
   }
-  return { acknowledged, conflicts };
+  return { acknowledged, conflicts, late };
 }
 
 const COLUMNS = ["id", "value", "vec"] as const;

@@ -39,6 +39,7 @@ function tellHistory(): { logs: WriterLog[]; versions: ModelVersion[] } {
   const log = (writer: number, calls: readonly [number, ModelOperation][]): WriterLog => ({
     acknowledged: calls.map(([version, operation]): Acknowledged => ({ writer, operation, version, changed: 1 })),
     conflicts: 0,
+    late: 0,
   });
   const logs = [
     log(0, [
@@ -81,7 +82,10 @@ test("a lost call, one done twice, a lost row, a wrong value and a fragment inde
   const last = versions.at(-1)!;
   const append = logs[0]!.acknowledged[0]!;
   const tell = (version: number): string =>
-    findModelFaults([...logs, { acknowledged: [{ ...append, version, writer: 9 }], conflicts: 0 }], versions).join();
+    findModelFaults(
+      [...logs, { acknowledged: [{ ...append, version, writer: 9 }], conflicts: 0, late: 0 }],
+      versions,
+    ).join();
   const change = (changed: Partial<ModelVersion>): string =>
     findModelFaults(logs, [...versions.slice(0, -1), { ...last, ...changed }]).join();
   expect(tell(last.version + 1)).toMatch(/is lost/);

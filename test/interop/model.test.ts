@@ -112,7 +112,7 @@ describe.each([
       expect(await askNative(folder, versions)).toEqual([]);
       expect(logs.every(({ acknowledged }) => acknowledged.length === STEPS)).toBe(true);
       // Writers that never met show nothing.
-      expect(logs.reduce((sum, { conflicts }) => sum + conflicts, 0)).toBeGreaterThan(0);
+      expect(logs.reduce((sum, { conflicts, late }) => sum + conflicts + late, 0)).toBeGreaterThan(0);
 
       const tags = await dataset.tags.list();
       for (const { acknowledged } of logs) {

@@ -1,11 +1,11 @@
 import { spawn } from "node:child_process";
 import { writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 
 /** Runs the real `workerd` on `worker.js` and the compiled modules in `folder`. */
 export async function startWorkerd(folder: string, binary: string): Promise<{ url: string; close(): void }> {
-  const port = await findFreePort();
   await writeFile(
     join(folder, "config.capnp"),
     `using Workerd = import "/workerd/workerd.capnp";
@@ -14,7 +14,7 @@ const config :Workerd.Config = (
     (name = "main", worker = .worker),
     (name = "internet", network = (allow = ["public", "private"])),
   ],
-  sockets = [(name = "http", address = "127.0.0.1:${port}", http = (), service = "main")],
+  sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")],
 );
 const worker :Workerd.Worker = (
   modules = [
@@ -26,43 +26,20 @@ const worker :Workerd.Worker = (
 );
 `,
   );
-  const child = spawn(binary, ["serve", "config.capnp"], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
+  // It takes a free port itself and says which on its control channel.
+  const child = spawn(binary, ["serve", "--control-fd=3", "config.capnp"], {
+    cwd: folder,
+    stdio: ["ignore", "pipe", "pipe", "pipe"],
+  });
   let output = "";
-  let exited = false;
-  for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (output += chunk));
-  child.on("exit", () => {
-    exited = true;
-  });
-  const url = `http://127.0.0.1:${port}/`;
-  for (let tries = 0; !(await accepts(port)); tries++) {
-    if (exited || tries > 200) {
-      child.kill();
-      throw new Error(`workerd did not start:\n${output}`);
-    }
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  return { url, close: () => void child.kill() };
-}
-
-function findFreePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
+  for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk) => (output += chunk));
+  const port = await new Promise<number>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("exit", (code) => reject(new Error(`workerd ended with ${code} before it listened:\n${output}`)));
+    createInterface({ input: child.stdio[3] as Readable }).on("line", (line) => {
+      const { event, port } = JSON.parse(line) as { event: string; port?: number };
+      if (event === "listen") resolve(port!);
     });
   });
-}
-
-async function accepts(port: number): Promise<boolean> {
-  const { connect } = await import("node:net");
-  return new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1");
-    socket.once("connect", () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once("error", () => resolve(false));
-  });
+  return { url: `http://127.0.0.1:${port}/`, close: () => void child.kill() };
 }

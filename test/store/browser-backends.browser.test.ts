@@ -65,9 +65,21 @@ describe("opfs", () => {
       message: expect.stringContaining("open handle"),
       details: { path: "x", locked: true },
     });
-    const removal = store.delete("x");
-    setTimeout(() => held.abort(), 40);
-    await removal;
+    // It closes once the store has met it.
+    const { removeEntry } = FileSystemDirectoryHandle.prototype;
+    let met = 0;
+    FileSystemDirectoryHandle.prototype.removeEntry = async function (...args) {
+      try {
+        await removeEntry.apply(this, args);
+      } catch (error) {
+        if (met++ === 0) await held.abort();
+        throw error;
+      }
+    };
+    await store.delete("x").finally(() => {
+      FileSystemDirectoryHandle.prototype.removeEntry = removeEntry;
+    });
+    expect(met).toBeGreaterThan(0);
     expect(await store.get("x")).toBeUndefined();
   });
 

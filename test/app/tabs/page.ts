@@ -50,7 +50,7 @@ const api = {
     await (await writeDataset(toModelTable(firstRows), uri, options)).close();
   },
   async runModel(uri: string, options: ModelWriterOptions): Promise<WriterLog> {
-    const dataset = await openDataset(uri);
+    const dataset = await openDataset(uri, { version: 1 });
     const log = await runModelWriter(dataset, options);
     await dataset.close();
     return log;
