@@ -194,9 +194,12 @@ describe("what is read", () => {
   test("from a store where bytes cost little come blocks of neighbours", async () => {
     const { snapshot, store } = await openFarAway(undefined);
     await take(snapshot, [addressOf(170)]);
+    // Of 400 bytes a row: those that lie in one piece of 16 KiB.
+    expect(store.gets()).toMatchObject([{ length: 40 * DIMENSION * 4 }]);
+    await take(snapshot, [160, 171, 199].map(addressOf));
     expect(store.gets().length).toBe(1);
-    await take(snapshot, [addressOf(171), addressOf(299)]);
-    expect(store.gets().length).toBe(1);
+    await take(snapshot, [addressOf(200)]);
+    expect(store.gets().length).toBe(2);
   });
 
   test("what is kept stays within its bound, however many rows are taken", async () => {
