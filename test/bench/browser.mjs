@@ -1,13 +1,15 @@
 /**
  * npm run bench -- browser [DATA [COLUMN]] [options]
  *
- * A whole Chromium, as a user's: the vectors go into OPFS, are indexed in four segments by two workers and searched;
- * the memory of all its processes together (PSS) is looked at every 100 ms. Linux only: elsewhere nothing tells it.
+ * A whole Chromium, as a user's, with a profile on the disk: the vectors go into OPFS, are indexed in four segments by
+ * two workers and searched, by queries that were not asked before and by some that were; the memory of all its processes together (PSS) is looked at every 100 ms. Linux only: elsewhere nothing tells it.
  *
  *   DATA, COLUMN      as of the bench "vector"; default: the bundled table
  *   --families A,B    default: all this version builds
- *   --queries N       default 100; --workers N: default 2
+ *   --queries N       default 100, as many again not asked before; --workers N: default 2
+ *   --private         a private window, whose OPFS lies in another process's memory
  */
+import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -36,19 +38,25 @@ if (!canSample) {
 const { values, positionals } = parseArgs({
   args: process.argv.slice(3),
   allowPositionals: true,
-  options: { families: { type: "string" }, queries: { type: "string" }, workers: { type: "string" } },
+  options: {
+    families: { type: "string" },
+    queries: { type: "string" },
+    workers: { type: "string" },
+    private: { type: "boolean" },
+  },
 });
 const work = mkdtempSync(join(tmpdir(), "lancelet-bench-browser-"));
 process.once("exit", () => rmSync(work, { recursive: true, force: true }));
 const workers = Number(values.workers ?? 2);
 const data = await loadData(positionals[0] ?? BUNDLED, {
   column: positionals[1],
-  queries: Number(values.queries ?? 100),
+  queries: 2 * Number(values.queries ?? 100),
 });
 const { dimension } = data;
 const rows = data.vectors.length / dimension;
 const rowsPerFile = Math.ceil(rows / SEGMENTS);
-const exact = findExact({ ...data, k: K });
+const numWarm = Math.floor(data.queries.length / dimension / 2);
+const exact = findExact({ ...data, queries: data.queries.subarray(0, numWarm * dimension), k: K });
 const families = values.families?.split(",") ?? (await listFamilies());
 await build({
   configFile: false,
@@ -70,13 +78,12 @@ await pages.close();
 process.exit(0);
 
 async function measure(family) {
-  const executablePath = findChromium();
-  const server = await chromium.launchServer({ args: chromiumArgs, ...(executablePath ? { executablePath } : {}) });
-  const browser = await chromium.connect(server.wsEndpoint());
-  const page = await browser.newPage();
+  const { pid, browser, close } = await startBrowser();
+  const context = values.private ? await browser.newContext() : browser.contexts()[0];
+  const page = await context.newPage();
   await page.goto(pages.url);
   await page.waitForFunction(() => "bench" in globalThis);
-  const memory = samplePss(server.process().pid);
+  const memory = samplePss(pid);
   const call = (name, options) => page.evaluate(([key, given]) => globalThis.bench[key](given), [name, options]);
   const idle = memory.mark();
   await call("write", { url: "vectors.f32", uri: `opfs://${family}`, dimension, rowsPerFile });
@@ -85,18 +92,42 @@ async function measure(family) {
   const built = await call("build", { family, params, workers });
   const building = memory.mark();
   const queries = Array.from(data.queries);
-  const { found, perSecond } = await call("search", { queries, dimension, setting, k: K, rowsPerFile });
+  const { found, fresh, again } = await call("search", { queries, dimension, numWarm, setting, k: K, rowsPerFile });
   const searching = memory.mark();
   const { peak, samples } = memory.stop();
-  await browser.close();
-  await server.close();
+  await close();
   const hits = found.map((list, i) => list.filter((row) => exact[i].rows.slice(0, K).includes(row)).length);
   const recall = hits.reduce((sum, each) => sum + each, 0) / found.length / K;
   console.log(
     `${family.padEnd(14)} ${built.segments} segments in ${built.seconds.toFixed(1)} s; recall ${recall.toFixed(3)}, ` +
-      `${perSecond.toFixed(0)} queries/s; PSS: idle ${megabytes(idle)}, writing ${megabytes(written)}, ` +
+      `queries/s ${fresh.toFixed(0)} new, ${again.toFixed(0)} again; PSS: idle ${megabytes(idle)}, writing ${megabytes(written)}, ` +
       `building ${megabytes(building)}, searching ${megabytes(searching)}, peak ${megabytes(peak)} of ${samples} looks`,
   );
+}
+
+/** Started by hand: what Playwright starts keeps a profile, or tells its process, not both. */
+async function startBrowser() {
+  const profile = mkdtempSync(join(work, "profile-"));
+  const args = [...chromiumArgs, "--headless=new", "--remote-debugging-port=0", `--user-data-dir=${profile}`];
+  const started = spawn(findChromium() ?? chromium.executablePath(), args, { stdio: ["ignore", "ignore", "pipe"] });
+  const ended = new Promise((resolve) => started.once("exit", resolve));
+  const endpoint = await new Promise((resolve, reject) => {
+    let said = "";
+    started.once("error", reject);
+    started.once("exit", () => reject(new Error(`Chromium ended: ${said}`)));
+    started.stderr.on("data", (text) => {
+      said += text;
+      const found = /DevTools listening on (ws:\S+)/.exec(said);
+      if (found) resolve(found[1]);
+    });
+  });
+  const browser = await chromium.connectOverCDP(endpoint);
+  const close = async () => {
+    started.kill();
+    await ended;
+    await browser.close().catch(() => {});
+  };
+  return { pid: started.pid, browser, close };
 }
 
 async function listFamilies() {
