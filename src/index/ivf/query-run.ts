@@ -10,8 +10,7 @@ import type { IvfKind } from "./kind.ts";
 import type { CachedPartition, LeasedGroup, PartitionParts } from "./partition-parts.ts";
 import { type ProbeBudget, planProbes } from "./probe-policy.ts";
 import type { RankedPartitions } from "./rank-partitions.ts";
-import { CALL_BYTES } from "./sub-index/flat.ts";
-import type { PartitionCounts } from "./sub-index/sub-index.ts";
+import type { PartitionCounts, PartitionSearch } from "./sub-index/sub-index.ts";
 import type { prepareQuery } from "./vectors.ts";
 
 /** What all queries of a segment share. */
@@ -41,8 +40,10 @@ export interface QueryRun {
   readonly ranked: RankedPartitions;
   readonly budget: ProbeBudget;
   readonly metrics: SearchMetrics;
-  /** Compares the partition at a rank, which is not empty. */
-  scan(rank: number, part: CachedPartition): PartitionCounts | Promise<PartitionCounts>;
+  /** Compares the partition at a rank, which is not empty; `undefined`, and nothing was compared, for a large one. */
+  scanAtOnce(rank: number, part: CachedPartition): PartitionCounts | undefined;
+  /** The same for one of any size. Gives way. */
+  scan(rank: number, part: CachedPartition): Promise<PartitionCounts>;
   /** Takes over what a comparison counted. */
   count(counts: PartitionCounts): void;
   /** Whether partitions beyond the first budget can be left out. */
@@ -66,17 +67,18 @@ export function startRun(context: RunContext, query: VectorQuery, options: RunOp
   const metrics = createSearchMetrics();
   const topK = core.createTopK(k);
   let seen = 0;
+  const prepareSearch = (rank: number, part: CachedPartition): PartitionSearch => {
+    const inside = mask !== undefined || isInside(part.extent, domain);
+    const rows = inside ? mask : getDomainMask();
+    const asked = askPartition(ranked.partitions[rank]!, ranked.distances[rank]!);
+    return { query: asked, k, ef, rowBytes, blockRows, mask: rows, lower, upper };
+  };
   return {
     ranked,
     budget: planProbes(query, ranked.distances, header.model.metric),
     metrics,
-    scan(rank, part) {
-      const inside = mask !== undefined || isInside(part.extent, domain);
-      const rows = inside ? mask : getDomainMask();
-      const asked = askPartition(ranked.partitions[rank]!, ranked.distances[rank]!);
-      const search = { query: asked, k, ef, rowBytes, blockRows, mask: rows, lower, upper };
-      return kind.subIndex.searchPartition(topK, part, search, giveWay);
-    },
+    scanAtOnce: (rank, part) => kind.subIndex.searchAtOnce(topK, part, prepareSearch(rank, part)),
+    scan: (rank, part) => kind.subIndex.searchPartition(topK, part, prepareSearch(rank, part), giveWay),
     count({ selected, comparisons }) {
       seen += selected;
       metrics.comparisons += comparisons;
@@ -95,11 +97,6 @@ export async function scanRanks(
 ): Promise<void> {
   const { ranked, budget, metrics } = run;
   const giveWay = createGiveWay(signal);
-  /** One that is held, as long as it is small enough to be scanned at once. */
-  const scanHeld = (rank: number): PartitionCounts | undefined =>
-    partitions.visit(ranked.partitions[rank]!, (part) =>
-      part.values.byteLength > CALL_BYTES ? undefined : (run.scan(rank, part) as PartitionCounts),
-    );
   let loaded: LeasedGroup | undefined;
   let numLeased = from;
   try {
@@ -108,7 +105,7 @@ export async function scanRanks(
       if (rank >= budget.initial && run.hasEnough()) break;
       const partition = ranked.partitions[rank]!;
       let counts = header.lengths[partition] === 0 ? NO_COUNTS : undefined;
-      if (rank >= numLeased) counts ??= scanHeld(rank);
+      if (rank >= numLeased) counts ??= partitions.visit(partition, (part) => run.scanAtOnce(rank, part));
       if (counts) metrics.partsFromCache++;
       else {
         if (rank >= numLeased) {
@@ -123,7 +120,7 @@ export async function scanRanks(
         const lease = loaded!.leases.get(partition)!;
         try {
           metrics[lease.fromCache ? "partsFromCache" : "partsLoaded"]++;
-          counts = await run.scan(rank, lease.part);
+          counts = run.scanAtOnce(rank, lease.part) ?? (await run.scan(rank, lease.part));
         } finally {
           lease.release();
         }
@@ -168,8 +165,7 @@ export async function scanShared(
         for (const { run, rank } of asking.get(partition)!) {
           run.metrics[isHeld ? "partsFromCache" : "partsLoaded"]++;
           isHeld = true;
-          const counts = run.scan(rank, lease.part);
-          run.count("then" in counts ? await counts : counts);
+          run.count(run.scanAtOnce(rank, lease.part) ?? (await run.scan(rank, lease.part)));
           const pause = giveWay();
           if (pause) await pause;
         }

@@ -7,7 +7,7 @@ import { selectMaskBits } from "./mask-bits.ts";
 import type { PartitionCounts, PartitionSearch, SubIndex } from "./sub-index.ts";
 
 /** Bytes of rows compared per call: about 5 ms. Partitions of no more are searched at once. */
-export const CALL_BYTES = 32 << 20;
+const CALL_BYTES = 32 << 20;
 
 /** The sub-index without a structure: every row of the partition is compared. */
 export const flatSubIndex: SubIndex = {
@@ -22,18 +22,14 @@ export const flatSubIndex: SubIndex = {
     addPartition: async () => 0,
     describe: () => ({ "lance:flat": JSON.stringify(Array.from({ length: numPartitions }, () => "")) }),
   }),
-  searchPartition: scanPartition,
+  searchAtOnce: scanAtOnce,
+  searchPartition: scanSlices,
 };
 
-/** Offers every row of a partition that counts: at once up to {@link CALL_BYTES}, else it gives way in between. */
-export function scanPartition(
-  topK: TopK,
-  partition: StoredSlice,
-  search: PartitionSearch,
-  giveWay: GiveWay,
-): PartitionCounts | Promise<PartitionCounts> {
+/** Offers every row of a partition that counts; `undefined` for one of more than {@link CALL_BYTES}. */
+export function scanAtOnce(topK: TopK, partition: StoredSlice, search: PartitionSearch): PartitionCounts | undefined {
   const { numRows } = partition;
-  if (numRows * search.rowBytes > CALL_BYTES) return scanSlices(topK, partition, search, giveWay);
+  if (numRows * search.rowBytes > CALL_BYTES) return undefined;
   const { query, mask, lower, upper } = search;
   const bits = mask && selectMaskBits(mask, partition, { first: 0, numRows });
   const selected = bits ? bits.count : numRows;
@@ -41,7 +37,8 @@ export function scanPartition(
   return { selected, comparisons: numRows };
 }
 
-async function scanSlices(
+/** The same for a partition of any size, slice by slice. Gives way. */
+export async function scanSlices(
   topK: TopK,
   partition: StoredSlice,
   search: PartitionSearch,

@@ -1,13 +1,14 @@
 import { LanceError } from "../../../errors.ts";
 import type { GraphBuild } from "../../../kernels/graph-build.ts";
+import type { TopK } from "../../../kernels/top-k.ts";
 import { buildGraph } from "./build-graph.ts";
-import { scanPartition } from "./flat.ts";
+import { scanAtOnce, scanSlices } from "./flat.ts";
 import { encodeGraphMetadata, GRAPHS_KEY } from "./graph-metadata.ts";
 import { openGraphs } from "./graph-reader.ts";
 import { createGraphBatches, graphSchema } from "./graph-rows.ts";
 import { HNSW_PARAMS, type HnswParams, resolveHnswParams } from "./hnsw-params.ts";
 import { selectMaskBits } from "./mask-bits.ts";
-import type { SubIndex, SubIndexWriter } from "./sub-index.ts";
+import type { LoadedRows, PartitionCounts, PartitionSearch, SubIndex, SubIndexWriter } from "./sub-index.ts";
 
 /**
  * Distances a walk computes for each of the `ef` rows it looks for, by what a scan computes in that time: where the mask
@@ -59,23 +60,28 @@ export const hnswSubIndex: SubIndex = {
     };
   },
 
-  searchPartition(topK, partition, search, giveWay) {
-    const { query, k, ef, mask, lower, upper } = search;
-    const { graph, numRows } = partition;
-    if (!graph || !query.searchGraph) return scanPartition(topK, partition, search, giveWay);
-    const bits = mask ? selectMaskBits(mask, partition, { first: 0, numRows }) : undefined;
-    const selected = bits?.count ?? numRows;
-    if (selected === 0) return { selected, comparisons: 0 };
-    // Of equally far rows native names those its walk comes to, and scans only below a tenth of the rows: so do we.
-    const isScanned = query.hasTies ? selected < numRows / 10 : selected * selected <= WALK_COST * ef * numRows;
-    if (isScanned) return scanPartition(topK, partition, search, giveWay);
-    // Rows nearer than `lower` are walked over; how many are left is not known.
-    const needed = lower === undefined ? Math.min(k, selected) : 0;
-    const limits = { mask: selected < numRows ? bits?.bytes : undefined, lower, upper };
-    const comparisons = query.searchGraph(topK, partition, { ...limits, graph, ef, needed });
-    return comparisons > 0 ? { selected, comparisons } : scanPartition(topK, partition, search, giveWay);
-  },
+  searchAtOnce: (topK, partition, search) => walk(topK, partition, search) ?? scanAtOnce(topK, partition, search),
+  searchPartition: async (topK, partition, search, giveWay) =>
+    walk(topK, partition, search) ?? scanSlices(topK, partition, search, giveWay),
 };
+
+/** Offers what the graph of a partition leads to; `undefined` where its rows have to be scanned. */
+function walk(topK: TopK, partition: LoadedRows, search: PartitionSearch): PartitionCounts | undefined {
+  const { query, k, ef, mask, lower, upper } = search;
+  const { graph, numRows } = partition;
+  if (!graph || !query.searchGraph) return undefined;
+  const bits = mask ? selectMaskBits(mask, partition, { first: 0, numRows }) : undefined;
+  const selected = bits?.count ?? numRows;
+  if (selected === 0) return { selected, comparisons: 0 };
+  // Of equally far rows native names those its walk comes to, and scans only below a tenth of the rows: so do we.
+  const isScanned = query.hasTies ? selected < numRows / 10 : selected * selected <= WALK_COST * ef * numRows;
+  if (isScanned) return undefined;
+  // Rows nearer than `lower` are walked over; how many are left is not known.
+  const needed = lower === undefined ? Math.min(k, selected) : 0;
+  const limits = { mask: selected < numRows ? bits?.bytes : undefined, lower, upper };
+  const comparisons = query.searchGraph(topK, partition, { ...limits, graph, ef, needed });
+  return comparisons > 0 ? { selected, comparisons } : undefined;
+}
 
 function describe(build: GraphBuild | null, starts: readonly number[], params: HnswParams): string {
   return encodeGraphMetadata({ entry: build?.entry ?? 0, params, levels: Uint32Array.from(starts) });

@@ -106,11 +106,13 @@ export interface SubIndex {
       readonly context: FamilyContext;
     },
   ): Promise<SubIndexWriter>;
-  /** Offers the rows of a partition: at once where they are no more than one call compares, else it gives way. */
+  /** Offers the rows of a partition; `undefined`, and none is offered, where they are more than one call compares. */
+  searchAtOnce(topK: TopK, partition: LoadedRows, search: PartitionSearch): PartitionCounts | undefined;
+  /** The same for a partition of any size: it gives way. */
   searchPartition(
     topK: TopK,
     partition: LoadedRows,
     search: PartitionSearch,
     giveWay: GiveWay,
-  ): PartitionCounts | Promise<PartitionCounts>;
+  ): Promise<PartitionCounts>;
 }
