@@ -93,6 +93,7 @@ mod imp {
 
     /// # Safety
     /// `columns` codes, `stride` apart, and 8 values for each.
+    #[inline(never)]
     pub unsafe fn sum_signed(
         codes: *const u8,
         stride: usize,

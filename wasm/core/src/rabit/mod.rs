@@ -2,14 +2,19 @@
 //! that can still be among the best.
 
 mod block;
+mod compare;
+mod estimate;
 mod lanes;
 mod query;
 mod scan;
 mod tables;
+#[cfg(test)]
+mod tests;
 
-pub use block::{arrange_rows, Block, BLOCK_ROWS};
-pub use query::{prepare_query, query_bytes, Query};
-pub use scan::{scan_blocks, Estimate, Mode, Rows};
+use block::{arrange_rows, BLOCK_ROWS};
+use estimate::{Estimate, Mode};
+use query::{prepare_query, query_bytes, Query};
+use scan::{scan_blocks, Rows};
 
 use crate::search::{Range, TopK};
 use lancelet_common::error::{KernelError, Result};
