@@ -1,4 +1,5 @@
 import { LanceError } from "../errors.ts";
+import { isRecord } from "../is-record.ts";
 import { isUuid } from "../store/uuid.ts";
 import type { BuildTask, IndexFile, IndexSegment, TrainedModel } from "./segment.ts";
 
@@ -96,10 +97,6 @@ function checkShape<T>(what: string, value: unknown, shape: Shape<T>): void {
 
 function fits<T>(value: unknown, shape: Shape<T>): boolean {
   return isRecord(value) && Object.entries<Rule>(shape).every(([key, { accepts }]) => accepts(value[key]));
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function isWhole(max = Number.MAX_SAFE_INTEGER): (value: unknown) => boolean {

@@ -1,4 +1,5 @@
 import { LanceError } from "../errors.ts";
+import { isObject } from "../is-record.ts";
 
 /** Parameters of an index as a user wrote them. */
 export type IndexParams = Readonly<Record<string, unknown>>;
@@ -69,7 +70,7 @@ function hasMethod(value: unknown, name: string): boolean {
 
 /** Refuses what is no object of options. @throws INVALID_ARGUMENT naming the call */
 export function checkIsOptions(call: string, options: unknown): void {
-  if (typeof options === "object" && options !== null) return;
+  if (isObject(options)) return;
   throw new LanceError("INVALID_ARGUMENT", `${call}: expected an object of options, received ${String(options)}`, {
     call,
   });

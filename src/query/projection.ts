@@ -5,6 +5,7 @@ import { type BoundExpression, pathsOf } from "../expr/bound.ts";
 import { type CompiledValue, compileValue } from "../expr/compile/value.ts";
 import { parseExpression } from "../expr/parse.ts";
 import type { LanceField, LanceSchema } from "../format/schema.ts";
+import { isRecord } from "../is-record.ts";
 import { arrowSchemaOf } from "../table/rows/record-batches.ts";
 import { parseFieldPath } from "./field-path.ts";
 import { pruneFields } from "./prune-fields.ts";
@@ -156,10 +157,6 @@ function checkSelection(columns: unknown): void {
     `columns: expected an array of names, or an object of output names and SQL expressions, received ${JSON.stringify(columns)}`,
     { received: columns },
   );
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null;
 }
 
 function findField(schema: LanceSchema, name: string, shown = name): LanceField {

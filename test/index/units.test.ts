@@ -4,12 +4,16 @@ import { fromLiterals, type ValueColumn } from "../../src/index/btree/value-colu
 import { getValueType } from "../../src/index/btree/value-type.ts";
 import { decodeModel, encodeModel, type IvfModel } from "../../src/index/ivf/model.ts";
 import { planProbes } from "../../src/index/ivf/probe-policy.ts";
+import type { PartitionQuery } from "../../src/index/ivf/storage/storage.ts";
+import { flatSubIndex } from "../../src/index/ivf/sub-index/flat.ts";
 import { decodeCentroids, encodeCentroids, getCompareDimension } from "../../src/index/ivf/vectors.ts";
 import { readModel, writeModel } from "../../src/index/model-file.ts";
 import { PartCache } from "../../src/index/part-cache.ts";
 import { findFamily, getFamilyByType, holdsRowAddresses } from "../../src/index/registry.ts";
 import type { VectorQuery } from "../../src/index/segment.ts";
+import { isObject, isRecord } from "../../src/is-record.ts";
 import { toHalf } from "../../src/kernels/element.ts";
+import type { TopK } from "../../src/kernels/top-k.ts";
 import { createMemoryStore } from "../../src/store/memory.ts";
 import { drawUuid, formatUuid, parseUuid } from "../../src/store/uuid.ts";
 import { createGiveWay } from "../../src/tasks/give-way.ts";
@@ -226,6 +230,41 @@ test.each(["f16", "f32", "f64", "u8"] as const)("centroids of %s are what their 
   expect(centroids.length).toBe(2 * getCompareDimension(type));
   if (element !== "u8") expect([...centroids]).toEqual(numbers);
   expect([...encodeCentroids(centroids, element)]).toEqual([...tensor]);
+});
+
+describe("a partition without a graph", () => {
+  function record(numRows: number) {
+    const offered: [first: number, numRows: number][] = [];
+    const buffer = (byteLength: number) => ({ pointer: 0, byteLength, bytes: () => new Uint8Array(), free: () => {} });
+    const partition = { values: buffer(numRows << 20), rowIds: buffer(numRows * 8), numRows };
+    const scan: PartitionQuery["scan"] = (_topK, slice) => offered.push([slice.rowIds.pointer / 8, slice.numRows]);
+    const limits = { mask: undefined, lower: undefined, upper: undefined };
+    const search = { query: { scan }, k: 1, ef: 1, rowBytes: 1 << 20, blockRows: 1, ...limits };
+    return { offered, partition, search };
+  }
+
+  test("is compared at once up to 32 MiB; a larger one not at all, but slice by slice", async () => {
+    const topK = {} as TopK;
+    const small = record(32);
+    expect(flatSubIndex.searchAtOnce(topK, small.partition, small.search)).toEqual({ selected: 32, comparisons: 32 });
+    expect(small.offered).toEqual([[0, 32]]);
+    const { offered, partition, search } = record(75);
+    expect(flatSubIndex.searchAtOnce(topK, partition, search)).toBeUndefined();
+    expect(offered).toEqual([]);
+    const counts = await flatSubIndex.searchPartition(topK, partition, search, createGiveWay(undefined));
+    expect(counts).toEqual({ selected: 75, comparisons: 75 });
+    expect(offered).toEqual([
+      [0, 32],
+      [32, 32],
+      [64, 11],
+    ]);
+  });
+});
+
+test("what is a record, and what only has properties", () => {
+  for (const value of [{}, { a: 1 }, new Date(0)]) expect([isObject(value), isRecord(value)]).toEqual([true, true]);
+  for (const value of [[], new Uint8Array(1)]) expect([isObject(value), isRecord(value)]).toEqual([true, false]);
+  for (const value of [null, undefined, 1, "a"]) expect([isObject(value), isRecord(value)]).toEqual([false, false]);
 });
 
 describe("the registry", () => {

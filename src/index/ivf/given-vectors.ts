@@ -1,4 +1,5 @@
 import { LanceError } from "../../errors.ts";
+import { isObject } from "../../is-record.ts";
 import { toHalf, type VectorElement, type VectorValues } from "../../kernels/element.ts";
 
 /** How vectors that a user gives are laid out. */
@@ -62,7 +63,7 @@ function toNumbers(values: ArrayLike<unknown>): Float64Array {
 }
 
 function isList(value: unknown): value is ArrayLike<unknown> {
-  return typeof value === "object" && value !== null && typeof (value as { length?: unknown }).length === "number";
+  return isObject(value) && typeof value.length === "number";
 }
 
 function isByte(value: number): boolean {

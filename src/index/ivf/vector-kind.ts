@@ -1,5 +1,6 @@
 import { isLanceError } from "../../errors.ts";
 import { openLanceFile } from "../../format/read/file.ts";
+import { isRecord } from "../../is-record.ts";
 import type { IndexKind, OpenSegment } from "../segment.ts";
 import { getSegmentFile } from "../segment-path.ts";
 import { describeFiles, nameMetric, nameVectorIndex } from "./describe-details.ts";
@@ -54,7 +55,7 @@ function readDistance(kind: string | undefined): string | undefined {
 /** JSON as an object; an empty one where it is none. */
 function parseRecord(text: unknown): Readonly<Record<string, unknown>> {
   const value = parseJson(text);
-  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+  return isRecord(value) ? value : {};
 }
 
 function parseList(text: unknown): readonly unknown[] {

@@ -1,4 +1,5 @@
 import { LanceError } from "../../errors.ts";
+import { isRecord } from "../../is-record.ts";
 import type { ReadableStore, Store, StoreCallOptions } from "../../store/store.ts";
 import { mapBounded } from "../../tasks/settle-all.ts";
 import { canList } from "../manifest/find-version.ts";
@@ -32,7 +33,7 @@ export async function readRef(
   try {
     if (found.bytes.length > MAX_BYTES) throw new Error(`${found.bytes.length} bytes`);
     const json: unknown = JSON.parse(new TextDecoder().decode(found.bytes));
-    if (typeof json === "object" && json !== null && !Array.isArray(json)) return json as RefJson;
+    if (isRecord(json)) return json as RefJson;
     throw new Error("no object");
   } catch (cause) {
     throw new LanceError("CORRUPT", `${path} is not the JSON of a tag or branch`, { path }, { cause });

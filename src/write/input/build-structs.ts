@@ -1,4 +1,5 @@
 import { type Data, makeData } from "apache-arrow";
+import { isRecord } from "../../is-record.ts";
 import type { BuildField, FieldShape } from "../schema/field-shape.ts";
 import type { BuildRules, Values } from "./fill-values.ts";
 
@@ -40,7 +41,7 @@ export function buildStructs(fields: readonly FieldShape[], values: Values, { ru
 
 /** Objects, and rows of structs as Arrow gives them; not what a list, bytes or a date is. */
 function isStruct(value: unknown): value is Record<string, unknown> {
-  if (typeof value !== "object" || value === null || Array.isArray(value) || ArrayBuffer.isView(value)) return false;
+  if (!isRecord(value)) return false;
   return !(value instanceof Date) && !(value instanceof Map) && !(value instanceof ArrayBuffer);
 }
 

@@ -1,5 +1,6 @@
 import { type Data, type DataType, LargeBinary, makeData } from "apache-arrow";
 import { type ArrowType, describeArrowType } from "../../format/write/arrow-data.ts";
+import { isRecord } from "../../is-record.ts";
 import type { BuildField, FieldShape } from "../schema/field-shape.ts";
 import { buildMaps, buildStructs } from "./build-structs.ts";
 import {
@@ -93,12 +94,8 @@ function buildText(type: DataType, values: Values, rules: BuildRules): Data {
 
 /** Blobs are given as bytes, or as objects of them, as a table's own type has it. */
 function buildBlobs(values: Values, rules: BuildRules): Data {
-  const bytes = values.map((value) => (isPlainObject(value) && "data" in value ? value.data : value));
+  const bytes = values.map((value) => (isRecord(value) && "data" in value ? value.data : value));
   return buildValues(new LargeBinary(), bytes, { ...rules, extension: undefined });
-}
-
-function isPlainObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value);
 }
 
 function childFields(type: DataType): readonly FieldShape[] {

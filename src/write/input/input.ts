@@ -1,5 +1,6 @@
 import { type RecordBatch, RecordBatchReader, type Schema, type Table } from "apache-arrow";
 import { isLanceError, LanceError, throwIfAborted } from "../../errors.ts";
+import { isObject, isRecord } from "../../is-record.ts";
 import { adoptBatch, adoptSchema } from "./adopt-arrow.ts";
 import { buildBatches } from "./build-batch.ts";
 import { inferSchema } from "./infer-schema.ts";
@@ -152,7 +153,7 @@ function* readRows(
   infer: Infer,
 ): Generator<RecordBatch, undefined, undefined> {
   for (const [row, value] of rows.entries()) {
-    if (typeof value === "object" && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value)) continue;
+    if (isRecord(value)) continue;
     throw new LanceError("INVALID_ARGUMENT", `row ${row} is ${describe(value)}: expected an object of column values`, {
       row,
       received: describe(value),
@@ -169,10 +170,6 @@ async function* readStream(stream: ReadableStream<unknown>): AsyncGenerator<unkn
   } finally {
     await reader.cancel().catch(() => undefined);
   }
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null;
 }
 
 function isTable(value: unknown): value is Table {
