@@ -33,9 +33,9 @@ const api = {
   createTable: async (uri: string): Promise<void> => {
     await (await writeDataset([firstRow], uri)).close();
   },
-  async commitMany(uri: string, writer: string): Promise<number> {
+  async commitMany(uri: string, writer: string, count = COMMITS): Promise<number> {
     const dataset = await openDataset(uri);
-    await commitRows(dataset, writer, COMMITS);
+    await commitRows(dataset, writer, count);
     await dataset.close();
     return dataset.version;
   },
