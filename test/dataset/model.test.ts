@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import { createMemoryStore, type Dataset, type IndexSegment, openDataset, writeDataset } from "../../src/index.ts";
+import fc from "../support/fast-check.ts";
 import {
   compareNearest,
   findNearest,

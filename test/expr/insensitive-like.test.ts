@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import { compileInsensitiveLike, type LikePart, normalizePattern, splitPattern } from "../../src/expr/like.ts";
+import fc from "../support/fast-check.ts";
 import { MOST_GROWTH, measureGrowth } from "../support/measure-work.ts";
 
 const CHARACTERS = ["a", "A", "k", "\u212a", "é", "É", "ß", "😀", "𐐀", "𐐨", "\n", ".", "*", "%", "_", "\\"];

@@ -13,13 +13,13 @@ import {
   type Vector,
   vectorFromArray,
 } from "apache-arrow";
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import { bindExpression } from "../../src/expr/bind.ts";
 import { hasBit, selectIndices } from "../../src/expr/bitset.ts";
 import { columnsOf } from "../../src/expr/bound.ts";
 import { compileExpression } from "../../src/expr/compile/compile.ts";
 import { parseFilter } from "../../src/expr/parse.ts";
+import fc from "../support/fast-check.ts";
 import { type Cell, evaluateRow, type Row } from "./reference.ts";
 import { toSchema } from "./support.ts";
 

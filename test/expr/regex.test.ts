@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import { compilePattern } from "../../src/expr/functions/regexp.ts";
 import { createAutomaton } from "../../src/expr/regex/automaton.ts";
@@ -6,6 +5,7 @@ import { countSteps } from "../../src/expr/regex/cost.ts";
 import { runProgram } from "../../src/expr/regex/machine.ts";
 import { compileProgram } from "../../src/expr/regex/program.ts";
 import { parseRegex } from "../../src/expr/regex/syntax.ts";
+import fc from "../support/fast-check.ts";
 import { MOST_GROWTH, measureGrowth } from "../support/measure-work.ts";
 
 const atom = fc.constantFrom(

@@ -9,11 +9,11 @@ import {
   Vector,
   vectorFromArray,
 } from "apache-arrow";
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import { bindValue } from "../../src/expr/bind.ts";
 import { compileValue } from "../../src/expr/compile/value.ts";
 import { parseExpression } from "../../src/expr/parse.ts";
+import fc from "../support/fast-check.ts";
 import { type Cell, evaluateRow, type Row } from "./reference.ts";
 import { toSchema } from "./support.ts";
 

@@ -16,12 +16,12 @@ import {
   type Vector,
   vectorFromArray,
 } from "apache-arrow";
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { fromArrowSchema } from "../../src/format/from-arrow-schema.ts";
 import { fileColumns, openLanceFile, type RowSelection } from "../../src/format/read/file.ts";
 import { createLanceFileWriter } from "../../src/format/write/create-file-writer.ts";
 import { createMemoryStore } from "../../src/store/memory.ts";
+import fc from "../support/fast-check.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
 import { createRandom, makeLanceSchema } from "./random-tables.ts";
 

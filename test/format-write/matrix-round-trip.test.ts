@@ -1,11 +1,11 @@
 import type { RecordBatch, Schema } from "apache-arrow";
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { fromArrowSchema } from "../../src/format/from-arrow-schema.ts";
 import { fileColumns, openLanceFile } from "../../src/format/read/file.ts";
 import { createLanceFileWriter } from "../../src/format/write/create-file-writer.ts";
 import type { LanceFileVersion } from "../../src/format/write/file-writer.ts";
 import { createMemoryStore } from "../../src/store/memory.ts";
+import fc from "../support/fast-check.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
 import { makeMatrix, NULLS, TYPES_21, TYPES_22, VALUE_SHAPES } from "./matrix.ts";
 import { anyType } from "./random-types.ts";

@@ -15,7 +15,7 @@ import {
   Struct,
   Utf8,
 } from "apache-arrow";
-import fc from "fast-check";
+import fc from "../support/fast-check.ts";
 
 const LEAVES: readonly DataType[] = [
   new Int32(),

@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { decodeJsonb, encodeJsonb } from "../../src/format/json/jsonb.ts";
+import fc from "../support/fast-check.ts";
 import { createRandom } from "./support.ts";
 
 /** Text, and what comes back: compact, keys in the order of their UTF-8 bytes, floats with a fraction or an exponent. */

@@ -1,10 +1,10 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import { RunCollector } from "../../src/index/ivf/collect-run.ts";
 import type { PartitionRun } from "../../src/index/ivf/partition-run.ts";
 import { spillRun } from "../../src/index/ivf/spill-run.ts";
 import { RowWindow } from "../../src/index/ivf/stored-rows.ts";
 import { createMemoryStore } from "../../src/store/memory.ts";
+import fc from "../support/fast-check.ts";
 import { createRandom, expectError } from "./support.ts";
 
 const NUM_PARTITIONS = 5;

@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import { loadBuildKernels, UNASSIGNED_PARTITION } from "../../src/kernels/build.ts";
+import fc from "../support/fast-check.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
 import { referenceAssign } from "./reference/k-means.ts";
 import { createRandom, dimensions, randomVector } from "./support.ts";

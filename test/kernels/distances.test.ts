@@ -1,7 +1,7 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { loadCoreKernels } from "../../src/kernels/core.ts";
 import type { Metric } from "../../src/kernels/metric.ts";
+import fc from "../support/fast-check.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
 import { referenceDistances } from "./reference/distances.ts";
 import { createRandom, dimensions, randomVector } from "./support.ts";

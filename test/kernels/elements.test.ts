@@ -1,8 +1,8 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { loadCoreKernels } from "../../src/kernels/core.ts";
 import { fromHalf, toHalf, toQueryVector, type VectorValues } from "../../src/kernels/element.ts";
 import type { Metric } from "../../src/kernels/metric.ts";
+import fc from "../support/fast-check.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
 import { referenceDistances } from "./reference/distances.ts";
 import { referenceHalf, referenceHamming, referenceScalarDistance, referenceValues } from "./reference/elements.ts";

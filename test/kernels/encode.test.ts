@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { PageEncoderOptions, PageInput } from "../../src/kernels/encode.ts";
+import fc from "../support/fast-check.ts";
 import { encode, expectSame, NO_LEVELS, toFixedInput, toVariableInput, wrap } from "./encode-support.ts";
 import { toBytes } from "./reference/encodings.ts";
 import { decodeReferencePage } from "./reference/pages.ts";

@@ -1,7 +1,7 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { loadBuildKernels } from "../../src/kernels/build.ts";
 import type { KMeansOptions, KMeansProgress } from "../../src/kernels/k-means.ts";
+import fc from "../support/fast-check.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
 import { referenceAssign, referenceLloyd } from "./reference/k-means.ts";
 import { createRandom, randomVector } from "./support.ts";

@@ -1,10 +1,10 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { loadBuildKernels } from "../../src/kernels/build.ts";
 import { loadCoreKernels } from "../../src/kernels/core.ts";
 import type { WasmBuffer } from "../../src/kernels/memory.ts";
 import { countCodeBytes, type ProductCodebook, type ProductShape } from "../../src/kernels/product-codes.ts";
 import type { CodebookOptions } from "../../src/kernels/product-training.ts";
+import fc from "../support/fast-check.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
 import { referenceCodes, referenceDecode, referenceDistances, referenceLoss } from "./reference/product.ts";
 import { referenceTopK } from "./reference/top-k.ts";

@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { loadBuildKernels } from "../../src/kernels/build.ts";
 import { loadCoreKernels } from "../../src/kernels/core.ts";
@@ -6,6 +5,7 @@ import type { WasmBuffer } from "../../src/kernels/memory.ts";
 import type { RabitEncodeOptions } from "../../src/kernels/rabit-encode.ts";
 import { measureRabitRow, type RabitLayout, type RabitRotation } from "../../src/kernels/rabit-layout.ts";
 import { RABIT_BLOCK_ROWS, type RabitEstimate, type RabitScan } from "../../src/kernels/rabit-scan.ts";
+import fc from "../support/fast-check.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
 import { referenceDistance, referenceRotate, referenceRow } from "./reference/rabit.ts";
 import { createRandom, packBits, randomVector } from "./support.ts";

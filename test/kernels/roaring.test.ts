@@ -1,7 +1,7 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { isLanceError } from "../../src/errors.ts";
 import { loadCoreKernels } from "../../src/kernels/core.ts";
+import fc from "../support/fast-check.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
 import { referenceDecode, referenceEncode } from "./reference/roaring.ts";
 

@@ -1,7 +1,7 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { loadBuildKernels } from "../../src/kernels/build.ts";
 import type { SortInput, SortType } from "../../src/kernels/sort.ts";
+import fc from "../support/fast-check.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
 import { referencePermutation, type SortValue } from "./reference/sort.ts";
 import { packBits } from "./support.ts";

@@ -1,9 +1,9 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type CoreKernels, loadCoreKernels } from "../../src/kernels/core.ts";
 import type { WasmBuffer } from "../../src/kernels/memory.ts";
 import type { Metric } from "../../src/kernels/metric.ts";
 import type { FlatScan } from "../../src/kernels/top-k.ts";
+import fc from "../support/fast-check.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
 import { referenceTopK } from "./reference/top-k.ts";
 import { createRandom, packBits, randomVector } from "./support.ts";

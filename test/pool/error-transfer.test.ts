@@ -1,7 +1,7 @@
-import fc from "fast-check";
 import { afterAll, expect, test } from "vitest";
 import { isLanceError, LanceError, type LanceErrorCode } from "../../src/errors.ts";
 import { createWorkerPool } from "../../src/pool/worker-pool.ts";
+import fc from "../support/fast-check.ts";
 import type { ErrorSpec } from "./worker/handlers.ts";
 import { nodeHost } from "./worker-threads.ts";
 

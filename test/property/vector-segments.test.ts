@@ -1,11 +1,11 @@
 import { Field, FixedSizeList, Float32, Int32, Schema, type Table, Uint8 } from "apache-arrow";
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { isLanceError } from "../../src/errors.ts";
 import { getFamilyByType, listIndexTypes } from "../../src/index/registry.ts";
 import { type Dataset, type IndexSegment, openDataset, writeDataset } from "../../src/index.ts";
 import { createMemoryStore } from "../../src/store/memory.ts";
 import { createRandom, inlinePool } from "../dataset/support.ts";
+import fc from "../support/fast-check.ts";
 
 /**
  * Any order of builds, merges, appends, deletes, updates, compactions and optimisations of a vector index: with all

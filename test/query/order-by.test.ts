@@ -1,11 +1,11 @@
 import { Field, Float64, Int32, List, Schema, Struct, Table, Utf8, vectorFromArray } from "apache-arrow";
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Dataset } from "../../src/dataset/dataset.ts";
 import { openDataset } from "../../src/dataset/open-dataset.ts";
 import { writeDataset } from "../../src/dataset/write-dataset.ts";
 import type { ColumnOrdering } from "../../src/query/order-by.ts";
 import { createMemoryStore } from "../../src/store/memory.ts";
+import fc from "../support/fast-check.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
 
 useTestRuntime();

@@ -1,7 +1,7 @@
-import fc from "fast-check";
 import { expect, it } from "vitest";
 import { andTruth, notTruth, orTruth, type Truth } from "../../src/query/truth.ts";
 import { RowSet } from "../../src/table/row-set.ts";
+import fc from "../support/fast-check.ts";
 
 const SIZE = 70;
 const domain = new Map([

@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createMemoryStore } from "../../src/store/memory.ts";
 import { createRangeCache } from "../../src/store/range-cache.ts";
@@ -6,6 +5,7 @@ import { withCache } from "../../src/store/with-cache.ts";
 import { withCoalescing } from "../../src/store/with-coalescing.ts";
 import { createPattern } from "../conformance/store-checks.ts";
 import { createCountingStore } from "../support/counting-store.ts";
+import fc from "../support/fast-check.ts";
 import { createFaultyStore } from "../support/faulty-store.ts";
 
 async function open(maxBytes = 100_000) {

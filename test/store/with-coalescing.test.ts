@@ -1,9 +1,9 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createMemoryStore } from "../../src/store/memory.ts";
 import { type CoalescingOptions, withCoalescing } from "../../src/store/with-coalescing.ts";
 import { createPattern } from "../conformance/store-checks.ts";
 import { createCountingStore } from "../support/counting-store.ts";
+import fc from "../support/fast-check.ts";
 import { createFaultyStore } from "../support/faulty-store.ts";
 
 async function open(options?: CoalescingOptions, sizeBytes = 10_000) {

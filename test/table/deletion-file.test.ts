@@ -1,12 +1,12 @@
 import { readFile } from "node:fs/promises";
 import { create } from "@bufbuild/protobuf";
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { isLanceError } from "../../src/errors.ts";
 import { DeletionFileSchema } from "../../src/proto/gen/lance/table_pb.ts";
 import { createMemoryStore } from "../../src/store/memory.ts";
 import { decodeDeletionFile, formatDeletionName, writeDeletionFile } from "../../src/table/deletions/deletion-file.ts";
 import { readDeletions } from "../../src/table/deletions/deletions.ts";
+import fc from "../support/fast-check.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
 import { createTable } from "./support.ts";
 

@@ -10,11 +10,11 @@ import {
   Vector,
   vectorFromArray,
 } from "apache-arrow";
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { gatherData } from "../../src/table/rows/gather-data.ts";
 import { createNullData } from "../../src/table/rows/null-data.ts";
 import { ALL_TYPES, createRandom, makeColumn, NULL_PATTERNS } from "../format-write/random-tables.ts";
+import fc from "../support/fast-check.ts";
 
 /** Values in a form that compares by content: bigint, bytes, nested lists, NaN and −0 included. */
 function plain(value: unknown): unknown {

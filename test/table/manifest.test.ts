@@ -1,5 +1,4 @@
 import { clone, create, equals, toBinary } from "@bufbuild/protobuf";
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { isLanceError } from "../../src/errors.ts";
 import { IndexSectionSchema, type Manifest, ManifestSchema } from "../../src/proto/gen/lance/table_pb.ts";
@@ -10,6 +9,7 @@ import { checkOneNaming, formatManifestPath, parseManifestPath } from "../../src
 import { readInlineTransaction, readManifest } from "../../src/table/manifest/read-manifest.ts";
 import { encodeManifestFile } from "../../src/table/manifest/write-manifest.ts";
 import { createSnapshot } from "../../src/table/snapshot.ts";
+import fc from "../support/fast-check.ts";
 
 const PATH = "_versions/18446744073709551612.manifest";
 

@@ -1,9 +1,9 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import { isLanceError } from "../../src/errors.ts";
 import { loadCoreKernels } from "../../src/kernels/core.ts";
 import { listRangesWithout } from "../../src/table/row-ids/range-rank.ts";
 import { decodeRanges, encodeRangeBitmap, joinTreemap, splitTreemap } from "../../src/table/row-ids/roaring-treemap.ts";
+import fc from "../support/fast-check.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
 
 useTestRuntime();

@@ -1,5 +1,4 @@
 import { create, toBinary } from "@bufbuild/protobuf";
-import fc from "fast-check";
 import { beforeAll, expect, test } from "vitest";
 import { RowIdSequenceSchema, type U64Segment, U64SegmentSchema } from "../../src/proto/gen/lance/rowids_pb.ts";
 import { DataFragmentSchema } from "../../src/proto/gen/lance/table_pb.ts";
@@ -12,6 +11,7 @@ import { NO_ROW, toRowAddress } from "../../src/table/row-ids/row-addresses.ts";
 import { identifyAddresses, locateStableRows } from "../../src/table/row-ids/row-id-index.ts";
 import { expandRowIds, pickRowIds, readRowIdPieces } from "../../src/table/row-ids/row-id-pieces.ts";
 import type { Snapshot } from "../../src/table/snapshot.ts";
+import fc from "../support/fast-check.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
 
 beforeAll(() => void useTestRuntime());

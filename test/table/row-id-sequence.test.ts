@@ -1,5 +1,4 @@
 import { create, toBinary } from "@bufbuild/protobuf";
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import { isLanceError } from "../../src/errors.ts";
 import { RowDatasetVersionSequenceSchema, RowIdSequenceSchema } from "../../src/proto/gen/lance/rowids_pb.ts";
@@ -7,6 +6,7 @@ import { encodeRowIdRange, encodeRowIds } from "../../src/table/row-ids/encode-r
 import { expandRowIds, readRowIdPieces } from "../../src/table/row-ids/row-id-pieces.ts";
 import { boundRowIds } from "../../src/table/row-ids/row-id-sequence.ts";
 import { decodeRowVersions, encodeRowVersions, encodeUniformVersions } from "../../src/table/row-ids/row-versions.ts";
+import fc from "../support/fast-check.ts";
 import { decodeRowIds } from "./support.ts";
 
 const bytesOf = (array: ArrayBufferView) => new Uint8Array(array.buffer as ArrayBuffer);

@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { RowSet } from "../../src/table/row-set.ts";
+import fc from "../support/fast-check.ts";
 
 const DOMAIN: ReadonlyMap<number, number> = new Map([
   [0, 70],

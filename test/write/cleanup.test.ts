@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { createIndexUncommitted } from "../../src/index/build.ts";
 import { createIndex } from "../../src/index/create-index.ts";
@@ -19,6 +18,7 @@ import { toRecordBatches } from "../../src/write/input/input.ts";
 import { appendRows } from "../../src/write/rows/append-rows.ts";
 import { deleteRows } from "../../src/write/rows/delete-rows.ts";
 import { inlinePool } from "../index/support.ts";
+import fc from "../support/fast-check.ts";
 import { createFaultyStore } from "../support/faulty-store.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
 

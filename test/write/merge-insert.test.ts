@@ -1,5 +1,4 @@
 import { Field, Float64, Int32, Int64, Schema, Table, tableFromArrays, Utf8, vectorFromArray } from "apache-arrow";
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createMemoryStore } from "../../src/store/memory.ts";
 import type { Store } from "../../src/store/store.ts";
@@ -10,6 +9,7 @@ import { type MergeInsertOptions, mergeInsert } from "../../src/write/merge-inse
 import type { MergeSpec } from "../../src/write/merge-insert/merge-spec.ts";
 import { appendRows } from "../../src/write/rows/append-rows.ts";
 import { deleteRows } from "../../src/write/rows/delete-rows.ts";
+import fc from "../support/fast-check.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
 import { ENVIRONMENT, listPaths, readRows } from "./support.ts";
 

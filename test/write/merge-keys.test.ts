@@ -20,7 +20,6 @@ import {
   Utf8,
   vectorFromArray,
 } from "apache-arrow";
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createMemoryStore } from "../../src/store/memory.ts";
 import { openSnapshot } from "../../src/table/snapshot.ts";
@@ -32,6 +31,7 @@ import { mergeInsert } from "../../src/write/merge-insert/merge-insert.ts";
 import type { MergeSpec } from "../../src/write/merge-insert/merge-spec.ts";
 import { hashXx64 } from "../../src/write/merge-insert/xx-hash.ts";
 import { appendRows } from "../../src/write/rows/append-rows.ts";
+import fc from "../support/fast-check.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
 import { ENVIRONMENT, readRows } from "./support.ts";
 

@@ -1,5 +1,4 @@
 import { Bool, Field, FixedSizeList, Float32, Int16, Int32, List, Schema, Utf8 } from "apache-arrow";
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createIndex } from "../../src/index/create-index.ts";
 import { registerJobHandlers } from "../../src/pool/handlers.ts";
@@ -13,6 +12,7 @@ import { createTable } from "../../src/write/create-table.ts";
 import { toRecordBatches } from "../../src/write/input/input.ts";
 import { appendRows } from "../../src/write/rows/append-rows.ts";
 import { type UpdateRowsOptions, type UpdateSpec, updateRows } from "../../src/write/rows/update-rows.ts";
+import fc from "../support/fast-check.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
 import { ENVIRONMENT, listPaths, readRows } from "./support.ts";
 
