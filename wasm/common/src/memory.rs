@@ -14,10 +14,46 @@ fn layout(byte_length: usize) -> Option<Layout> {
 /// Allocates `byte_length` zeroed bytes, 16-byte aligned. Returns 0 when memory cannot grow.
 #[wasm_bindgen(js_name = allocateBytes)]
 pub fn allocate_bytes(byte_length: usize) -> usize {
-    match layout(byte_length) {
-        // SAFETY: the layout's size is never zero.
-        Some(layout) => unsafe { std::alloc::alloc_zeroed(layout) as usize },
-        None => 0,
+    let Some(layout) = layout(byte_length) else {
+        return 0;
+    };
+    let before = count_memory();
+    // SAFETY: the layout's size is never zero.
+    let pointer = unsafe { std::alloc::alloc_zeroed(layout) as usize };
+    let after = count_memory();
+    if after > before {
+        reserve((after / GROWTH_SHARE).clamp(LEAST_GROWTH, MOST_GROWTH));
+    }
+    pointer
+}
+
+/// Of the memory there is, what it grows by beyond what is asked for: each time it grows, the host collects its garbage,
+/// so that many small steps cost more than what is then put there. Pages that nothing touches take no room.
+const GROWTH_SHARE: usize = 8;
+const LEAST_GROWTH: usize = 1 << 20;
+const MOST_GROWTH: usize = 1 << 24;
+
+/// Bytes of the module's memory.
+#[cfg(target_arch = "wasm32")]
+fn count_memory() -> usize {
+    core::arch::wasm32::memory_size(0) << 16
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn count_memory() -> usize {
+    0
+}
+
+/// Makes room for later: what is given back stays the allocator's, at the end of its memory.
+fn reserve(byte_length: usize) {
+    if let Some(layout) = layout(byte_length) {
+        // SAFETY: the layout's size is never zero, and what was given is given back with it. Null: there is no more.
+        unsafe {
+            let pointer = std::alloc::alloc(layout);
+            if !pointer.is_null() {
+                std::alloc::dealloc(core::hint::black_box(pointer), layout);
+            }
+        }
     }
 }
 

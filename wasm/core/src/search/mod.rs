@@ -3,6 +3,7 @@
 mod flat;
 mod heap;
 mod product;
+mod streams;
 
 pub use flat::{scan_rows, Range};
 pub use heap::BestK;
@@ -48,7 +49,7 @@ impl WithQuery for Scan<'_> {
                 },
             )
         };
-        scan_rows(self.best, &mut query, vectors, row_ids, mask, self.range)
+        streams::scan_streams(self.best, &mut query, vectors, row_ids, mask, self.range)
     }
 }
 
