@@ -50,6 +50,9 @@ export interface FlatSearchOptions {
 /** Of a dataset's memory budget, what may be kept of columns that are scanned, over all workers. */
 export const KEPT_COLUMN_SHARE = 0.25;
 
+/** Bytes of a block that is kept: looking one up costs what comparing some 200 KB does. */
+const KEPT_BLOCK_BYTES = 4 * 1024 * 1024;
+
 /** Bytes of vectors in a batch. */
 const BATCH_BYTES = 4 * 1024 * 1024;
 
@@ -100,7 +103,8 @@ export async function searchFlat(
         const values = viewValues(type.element, block.bytes);
         await scan.add({ fragmentId, values, numRows, offsets: null, firstOffset, mask: cutMask(block) }, giveWay);
       };
-      const places = keptBytes > 0 ? await planBlocks(snapshot, fragmentIds, column) : undefined;
+      const kept = { ...column, blockBytes: KEPT_BLOCK_BYTES };
+      const places = keptBytes > 0 ? await planBlocks(snapshot, fragmentIds, kept) : undefined;
       const isKept = places && countRows(places) * (rowBytes + ADDRESS_BYTES) <= keptBytes;
       const blocks = isKept ? undefined : await streamFixedRows(snapshot, fragmentIds, column);
       if (isKept) {

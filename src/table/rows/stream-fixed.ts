@@ -55,21 +55,27 @@ export async function streamFixedRows(
 
 /**
  * Where the blocks of {@link streamFixedRows} lie, of a column of any size.
+ * @param options.blockBytes of a block at most, default 1 MiB
  * @throws CORRUPT, UNSUPPORTED, IO, ABORTED
  */
 export async function planBlocks(
   snapshot: Snapshot,
   fragmentIds: readonly number[],
-  options: { readonly field: LanceField; readonly rowBytes: number; readonly signal?: AbortSignal | undefined },
+  options: {
+    readonly field: LanceField;
+    readonly rowBytes: number;
+    readonly blockBytes?: number | undefined;
+    readonly signal?: AbortSignal | undefined;
+  },
 ): Promise<BlockPlace[] | undefined> {
-  const { field, rowBytes, signal } = options;
+  const { field, rowBytes, blockBytes = BLOCK_BYTES, signal } = options;
   if (snapshot.store.capabilities?.gapBytes !== undefined) return undefined;
   const columns = await locateFixedColumn(snapshot, field, new Set(fragmentIds), signal);
   const blocks: BlockPlace[] = [];
   for (const id of fragmentIds) {
     const { plain, key } = columns.get(id)!;
     if (plain?.layout.rowBytes !== rowBytes) return undefined;
-    blocks.push(...cutBlocks(id, { ...plain, key }, Math.max(1, Math.floor(BLOCK_BYTES / rowBytes))));
+    blocks.push(...cutBlocks(id, { ...plain, key }, Math.max(1, Math.floor(blockBytes / rowBytes))));
   }
   return blocks;
 }
