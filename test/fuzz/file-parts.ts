@@ -55,13 +55,16 @@ function cutFile(path: string, bytes: Uint8Array): FileParts {
 
 /** A source of bytes that lie in memory. */
 export function createSource(path: string, bytes: Uint8Array, reject: (what: string) => Error) {
+  const read = async (offset: number, length: number): Promise<Uint8Array> => {
+    if (!(offset >= 0 && length >= 0 && offset + length <= bytes.length)) throw reject(`${offset}+${length}`);
+    return bytes.subarray(offset, offset + length);
+  };
   return {
     path,
     sizeBytes: bytes.length,
     isCached: () => true,
-    async read(offset: number, length: number): Promise<Uint8Array> {
-      if (!(offset >= 0 && length >= 0 && offset + length <= bytes.length)) throw reject(`${offset}+${length}`);
-      return bytes.subarray(offset, offset + length);
-    },
+    isNear: true,
+    read,
+    readInto: (_into: Uint8Array, { offset, length }: { offset: number; length: number }) => read(offset, length),
   };
 }

@@ -11,12 +11,21 @@ export interface ByteSpan {
   readonly purpose: "chunks" | "dictionary" | "row index" | "levels" | "data" | "metadata";
 }
 
+interface Slice {
+  readonly offset: number;
+  readonly length: number;
+}
+
 /** One file's bytes: the tail is kept from opening, everything else is read on demand. */
 export interface ByteSource {
   readonly path: string;
   readonly sizeBytes: number;
   /** The bytes of a span, from the tail when they are in it. @throws CORRUPT when the file is shorter, NOT_FOUND, IO */
   read(offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array>;
+  /** As `read`, into memory of the caller's where the store puts slices there, see `StoreCallOptions`. */
+  readInto(into: Uint8Array<ArrayBuffer>, slice: Slice, signal?: AbortSignal): Promise<Uint8Array>;
+  /** Whether many slices take no longer than one, as far as the store tells. */
+  readonly isNear: boolean;
   /** Whether a span costs no request. */
   isCached(offset: number, length: number): boolean;
 }
@@ -54,27 +63,31 @@ export async function openByteSource(
   const tail = result.bytes;
   const tailStart = sizeBytes - tail.byteLength;
   const isCached = (offset: number, length: number) => offset >= tailStart && offset + length <= sizeBytes;
+  const read = async (slice: Slice & Pick<StoreCallOptions, "signal" | "into">): Promise<Uint8Array> => {
+    const { offset, length } = slice;
+    if (!(offset >= 0 && length >= 0 && offset + length <= sizeBytes)) {
+      throw new LanceError(
+        "CORRUPT",
+        `${path}: bytes ${offset} to ${offset + length} are beyond its ${sizeBytes} bytes`,
+        {
+          path,
+          offset,
+          length,
+          sizeBytes,
+        },
+      );
+    }
+    if (length === 0) return new Uint8Array(0);
+    if (isCached(offset, length)) return tail.subarray(offset - tailStart, offset - tailStart + length);
+    return readSlice(store, path, slice);
+  };
   return {
     path,
     sizeBytes,
+    isNear: store.capabilities?.gapBytes === undefined,
     isCached,
-    async read(offset, length, signal) {
-      if (!(offset >= 0 && length >= 0 && offset + length <= sizeBytes)) {
-        throw new LanceError(
-          "CORRUPT",
-          `${path}: bytes ${offset} to ${offset + length} are beyond its ${sizeBytes} bytes`,
-          {
-            path,
-            offset,
-            length,
-            sizeBytes,
-          },
-        );
-      }
-      if (length === 0) return new Uint8Array(0);
-      if (isCached(offset, length)) return tail.subarray(offset - tailStart, offset - tailStart + length);
-      return readSlice(store, path, { offset, length, signal });
-    },
+    read: (offset, length, signal) => read({ offset, length, signal }),
+    readInto: (into, { offset, length }, signal) => read({ offset, length, into, signal }),
   };
 }
 
@@ -86,12 +99,7 @@ export async function openByteSource(
 export async function readSlice(
   store: ReadableStore,
   path: string,
-  {
-    offset,
-    length,
-    signal,
-    into,
-  }: { readonly offset: number; readonly length: number } & Pick<StoreCallOptions, "signal" | "into">,
+  { offset, length, signal, into }: Slice & Pick<StoreCallOptions, "signal" | "into">,
 ): Promise<Uint8Array> {
   const part = await store.get(path, { offset, length }, into ? { signal, transient: true, into } : { signal });
   if (!part) throw new LanceError("NOT_FOUND", `${path}: the file disappeared while it was read`, { path });

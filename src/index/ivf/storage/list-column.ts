@@ -1,13 +1,14 @@
-import { type FixedSizeList, makeData, type RecordBatch, type Schema, Uint64 } from "apache-arrow";
+import { type Data, type FixedSizeList, makeData, type RecordBatch, type Schema, Uint64 } from "apache-arrow";
 import { LanceError } from "../../../errors.ts";
 import { toArrowSchema } from "../../../format/arrow-schema.ts";
-import { fileColumns, type LanceFile } from "../../../format/read/file.ts";
+import { type FileColumn, fileColumns, type LanceFile } from "../../../format/read/file.ts";
 import type { LanceSchema } from "../../../format/schema.ts";
 import { elementBytes, type VectorElement, viewValues } from "../../../kernels/element.ts";
 import { createBatch, createIndexField } from "../../file-batch.ts";
 import { nameVectorType } from "../../vector-type.ts";
 import type { StoredRows } from "../stored-rows.ts";
 import type { RowRanges } from "./storage.ts";
+import { streamRows } from "./stream-rows.ts";
 
 /** A storage file of row ids and one fixed-size list. */
 export interface ListColumn {
@@ -56,19 +57,56 @@ export function createListColumn(
       }
       const selected = ranges.filter(([start, end]) => end > start);
       if (selected.length === 0) return;
-      let missing = selected.reduce((sum, [start, end]) => sum + end - start, 0);
-      for await (const batch of file.read(columns, { kind: "ranges", ranges: selected }, { signal, borrow: true })) {
-        missing -= batch.numRows;
-        const [ids, lists] = batch.data.children;
-        const items = lists!.children[0]!.values as ArrayBufferView;
-        yield {
-          rowIds: (ids!.values as BigUint64Array).subarray(0, batch.numRows),
-          values: new Uint8Array(items.buffer, items.byteOffset, batch.numRows * rowBytes),
-        };
+      const read = (wanted: readonly FileColumn[]) =>
+        file.read(wanted, { kind: "ranges", ranges: selected }, { signal, borrow: true });
+      const numRows = selected.reduce((sum, [start, end]) => sum + end - start, 0);
+      const pieces = streamRows(file, columns[1]!, selected, signal);
+      const parts = pieces
+        ? pairRows(read([columns[0]!]), pieces, { numRows, rowBytes })
+        : splitRows(read(columns), rowBytes);
+      let missing = numRows;
+      for await (const part of parts) {
+        missing -= part.rowIds.length;
+        yield part;
       }
       if (missing !== 0) {
         throw new LanceError("CORRUPT", `${file.path}: ${missing} rows are missing from it`, { path: file.path });
       }
     },
   };
+}
+
+async function* splitRows(batches: AsyncIterable<RecordBatch>, rowBytes: number): AsyncGenerator<StoredRows> {
+  for await (const { numRows, data } of batches) {
+    const [ids, lists] = data.children;
+    const items = lists!.children[0]!.values as ArrayBufferView;
+    yield {
+      rowIds: viewIds(ids!, numRows),
+      values: new Uint8Array(items.buffer, items.byteOffset, numRows * rowBytes),
+    };
+  }
+}
+
+/** Row ids are read first: they are few bytes beside the values. */
+async function* pairRows(
+  batches: AsyncIterable<RecordBatch>,
+  pieces: AsyncIterable<Uint8Array>,
+  { numRows, rowBytes }: { readonly numRows: number; readonly rowBytes: number },
+): AsyncGenerator<StoredRows> {
+  const rowIds = new BigUint64Array(numRows);
+  let row = 0;
+  for await (const batch of batches) {
+    rowIds.set(viewIds(batch.data.children[0]!, batch.numRows), row);
+    row += batch.numRows;
+  }
+  row = 0;
+  for await (const values of pieces) {
+    const end = row + values.byteLength / rowBytes;
+    yield { rowIds: rowIds.subarray(row, end), values };
+    row = end;
+  }
+}
+
+function viewIds(ids: Data, numRows: number): BigUint64Array {
+  return (ids.values as BigUint64Array).subarray(0, numRows);
 }
