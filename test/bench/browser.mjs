@@ -29,6 +29,8 @@ import { writeTable } from "./vector/tables.mjs";
 
 const K = 10;
 const SEGMENTS = 4;
+/** A loaded machine starts a browser late. */
+const START_MS = 120_000;
 const BUNDLED = join(root, "web/public/packages.lance");
 
 if (!canSample) {
@@ -81,6 +83,7 @@ async function measure(family) {
   const { pid, browser, close } = await startBrowser();
   const context = values.private ? await browser.newContext() : browser.contexts()[0];
   const page = await context.newPage();
+  page.setDefaultTimeout(START_MS);
   await page.goto(pages.url);
   await page.waitForFunction(() => "bench" in globalThis);
   const memory = samplePss(pid);
@@ -127,7 +130,7 @@ async function startBrowser() {
       if (found) resolve(found[1]);
     });
   });
-  const browser = await chromium.connectOverCDP(endpoint);
+  const browser = await chromium.connectOverCDP(endpoint, { timeout: START_MS });
   const close = async () => {
     started.kill();
     await ended;
