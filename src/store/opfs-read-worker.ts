@@ -64,6 +64,7 @@ const open = async (path) => {
 };
 const run = {
   probe: () => typeof FileSystemSyncAccessHandle === "function" && "mode" in FileSystemSyncAccessHandle.prototype,
+  release: ({ paths }) => paths.forEach(close),
   async read({ paths, spans }) {
     sweeping ??= setTimeout(sweep, IDLE_MS);
     await Promise.all(paths.map((path) => held.has(path) || yielded.has(path) ? undefined : open(path)));
@@ -102,6 +103,8 @@ export interface HandleReader {
    * who wants it: whoever asks has to read them in another way
    */
   read(slices: readonly FileSlice[]): Promise<(FileBytes | undefined)[]>;
+  /** Lets go of files; the next read holds them again. */
+  release(paths: readonly string[]): Promise<void>;
 }
 
 /**
@@ -135,6 +138,10 @@ export function createHandleReader(): HandleReader {
         const clipped = Math.max(0, Math.min(length, totalBytes - offset));
         return { bytes: reply!.bytes.subarray(start, start + clipped), totalBytes };
       });
+    },
+    async release(paths) {
+      const started = await worker;
+      await started?.call({ op: "release", paths }).catch(() => {});
     },
   };
 }

@@ -11,6 +11,8 @@ import { waitForQuiet } from "./wait-for-quiet.ts";
 export interface OpfsReader {
   /** @returns `undefined` when there is no such object. @throws IO, ABORTED */
   read(path: string, range: ByteRange, signal: AbortSignal | undefined): Promise<GetResult | undefined>;
+  /** Lets go of the objects it read. */
+  close(): Promise<void>;
 }
 
 interface Slice {
@@ -94,6 +96,11 @@ export function createOpfsReader(options: {
         if (found) return found;
       }
       return readSnapshot(path, range, signal);
+    },
+    async close() {
+      const paths = [...numAsked.keys()].map(toFullPath);
+      numAsked.clear();
+      if (paths.length > 0) await handles.release(paths);
     },
   };
 }

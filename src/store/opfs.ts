@@ -128,6 +128,7 @@ export function createOpfsStore(path: string, options: OpfsStoreOptions = {}): S
         if (!isAbsence(error)) throw toStoreError(error, "delete", target);
       }
     },
+    close: () => reader.close(),
   };
 }
 

@@ -100,6 +100,18 @@ describe("objects of which many slices are read", () => {
     }
   });
 
+  it("are let go of when the store is closed: their folder can be removed at once, and the store goes on", async () => {
+    const store = createOpfsStore(`${run}/closed`);
+    const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle(run);
+    for (const start of [0, 1]) {
+      await store.put("data/a", createPattern(SIZE, start), { mode: "create" });
+      await expectPattern(store, "data/a", start);
+      await store.close!();
+      await folder.removeEntry("closed", { recursive: true });
+      expect(await store.get("data/a", { offset: 0, length: 5 })).toBeUndefined();
+    }
+  });
+
   it("an abort leaves the other reads alone", async () => {
     const store = createOpfsStore(`${run}/abort`);
     await store.put("data/a", createPattern(SIZE), { mode: "create" });
