@@ -1,25 +1,14 @@
-import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { openDataset } from "../../src/dataset/open-dataset.ts";
-import { createIndexUncommitted, trainIndexModel } from "../../src/index/build.ts";
 import { commitExistingIndexSegments } from "../../src/index/commit.ts";
 import { describeIndices, getCommittedSegments } from "../../src/index/describe.ts";
 import { mergeExistingIndexSegments } from "../../src/index/merge.ts";
 import { searchSegments } from "../../src/index/search.ts";
-import type { IndexSegment } from "../../src/index/segment.ts";
-import { registerJobHandlers } from "../../src/pool/handlers.ts";
-import { loadJobs } from "../../src/runtime/jobs.ts";
-import { createNodeFsStore } from "../../src/store/node-fs.ts";
-import { openSnapshot, type Snapshot } from "../../src/table/snapshot.ts";
+import type { Snapshot } from "../../src/table/snapshot.ts";
 import { inlinePool } from "../index/support.ts";
-import { type NativeSession, useNativeSession } from "./native-session.ts";
+import { buildApart, toPython, useVectorSession } from "./vector-session.ts";
 
-const PRELUDE = `
-import base64
-import numpy as np
-from datetime import datetime, timezone
-from lance import IndexFile
-from lance.dataset import Index
+const { run, open, store } = useVectorSession(`
 DIMENSION = 32
 K = 10
 PARTITIONS = 1
@@ -30,11 +19,9 @@ def draw(seed, count, dtype):
     values = centres[rng.integers(0, 30, count)] + rng.normal(size=(count, DIMENSION))
     return np.clip(values * 20 + 128, 0, 255).astype(dtype) if dtype == "uint8" else values.astype(dtype)
 def make(dtype, first, count):
-    items = pa.array(draw(first, count, dtype).reshape(-1))
-    return pa.table({"id": pa.array(range(first, first + count), pa.int32()), "v": pa.FixedSizeListArray.from_arrays(items, DIMENSION)})
+    return to_table(draw(first, count, dtype), first)
 def create(uri, dtype):
-    for i, count in enumerate([3000, 1600, 2400]):
-        lance.write_dataset(make(dtype, i * 4000, count), uri, mode="create" if i == 0 else "append")
+    write_parts(uri, [make(dtype, i * 4000, count) for i, count in enumerate([3000, 1600, 2400])])
 def query(uri, dtype, metric):
     dataset = lance.dataset(uri)
     answers = []
@@ -48,15 +35,7 @@ def query(uri, dtype, metric):
             "exact": exact["_rowid"].to_pylist(), "last": exact["_distance"].to_pylist()[-1],
         })
     return answers
-def index_types(uri):
-    return [(d.index_type, d.num_rows_indexed) for d in lance.dataset(uri).describe_indices()]
-def from_json(s):
-    details = s["indexDetails"]
-    return Index(uuid=s["uuid"], name=s["name"], fields=s["fields"], dataset_version=s["datasetVersion"], fragment_ids=set(s["fragmentIds"]),
-                 index_version=s["indexVersion"], created_at=s["createdAt"] and datetime.fromtimestamp(s["createdAt"] / 1000, tz=timezone.utc),
-                 files=[IndexFile(file["path"], file["sizeBytes"]) for file in s["files"]],
-                 index_details=(details["typeUrl"], base64.b64decode(details["value"])))
-`;
+`);
 
 interface Answer {
   readonly q: number[];
@@ -67,19 +46,10 @@ interface Answer {
   readonly last: number;
 }
 
-let directory: string;
-let native: NativeSession;
-useNativeSession(async (session) => {
-  ({ directory, native } = session);
-  registerJobHandlers(loadJobs);
-  await native.run(PRELUDE);
-});
-
 const K = 10;
 const PARTITIONS = 1;
 const EF = 25;
 const ROWS = 7000;
-const open = (uri: string): Promise<Snapshot> => openSnapshot(createNodeFsStore(join(directory, uri)), { uri });
 
 const CASES = [
   ["FLAT", "float32", "l2"],
@@ -97,12 +67,12 @@ describe.each(CASES)("IVF_HNSW_%s of %s by %s", (storage, dtype, metric) => {
   const uri = `${storage}-${dtype}-${metric}`;
   const indexType = `IVF_HNSW_${storage}`;
   const own = storage === "PQ" ? { numSubVectors: 16 } : {};
-  const options = { pool: inlinePool, name: "v_idx", params: { metric, numPartitions: PARTITIONS, ...own } };
+  const params = { metric, numPartitions: PARTITIONS, ...own };
   const tolerance = dtype === "float16" ? 5e-3 : 2e-4;
 
   /** Native plans with the index; both find as many of the nearest rows, and give them the same distances. */
   const check = async (snapshot: Snapshot): Promise<void> => {
-    const answers = (await native.run(`out = query("${uri}", "${dtype}", "${metric}")`)) as Answer[];
+    const answers = (await run(`out = query("${uri}", "${dtype}", "${metric}")`)) as Answer[];
     const segments = await getCommittedSegments(snapshot, "v_idx");
     let [ours, theirs, comparisons] = [0, 0, 0];
     for (const { q, plan, distances, rowIds, exact, last } of answers) {
@@ -138,65 +108,45 @@ describe.each(CASES)("IVF_HNSW_%s of %s by %s", (storage, dtype, metric) => {
     expect(comparisons / answers.length).toBeLessThan(ROWS / 2);
   };
 
-  const buildApart = async (snapshot: Snapshot, groups: readonly (readonly number[])[]): Promise<IndexSegment[]> => {
-    const model = await trainIndexModel(snapshot, "v", indexType, options);
-    const segments: IndexSegment[] = [];
-    for (const fragmentIds of groups) {
-      segments.push(
-        await createIndexUncommitted(snapshot, "v", indexType, {
-          ...options,
-          fragmentIds,
-          ...(model ? { model } : {}),
-        }),
-      );
-    }
-    return segments;
-  };
-
   test("built per worker and merged here, used by native", async () => {
-    await native.run(`create("${uri}", "${dtype}")`);
+    await run(`create("${uri}", "${dtype}")`);
     const snapshot = await open(uri);
-    const segments = await buildApart(snapshot, [[0], [1, 2]]);
+    const segments = await buildApart(snapshot, indexType, { params, groups: [[0], [1, 2]] });
     const committed = await commitExistingIndexSegments(snapshot, "v_idx", "v", segments);
-    expect(await native.run(`out = index_types("${uri}")`)).toEqual([[indexType, ROWS]]);
+    expect(await run(`out = index_types("${uri}")`)).toEqual([[indexType, ROWS]]);
     await check(committed);
     const merged = await mergeExistingIndexSegments(committed, segments, { pool: inlinePool });
     await check(await commitExistingIndexSegments(committed, "v_idx", "v", [merged]));
   });
 
   test("merged, appended to and folded by native", async () => {
-    const segments = await buildApart(await open(uri), [[0, 1], [2]]);
-    await native.run(`
-dataset = lance.dataset("${uri}")
-dataset.drop_index("v_idx")
-dataset = lance.dataset("${uri}")
-segments = [from_json(segment) for segment in json.loads('''${JSON.stringify(segments)}''')]
-dataset.commit_existing_index_segments("v_idx", "v", [dataset.merge_existing_index_segments(segments)])`);
-    expect(await native.run(`out = index_types("${uri}")`)).toEqual([[indexType, ROWS]]);
+    const segments = await buildApart(await open(uri), indexType, { params, groups: [[0, 1], [2]] });
+    await run(`commit_merged("${uri}", ${toPython(segments)})`);
+    expect(await run(`out = index_types("${uri}")`)).toEqual([[indexType, ROWS]]);
     await check(await open(uri));
-    await native.run(`
+    await run(`
 lance.write_dataset(make("${dtype}", 20000, 100), "${uri}", mode="append")`);
     // Native 14.0.2 panics where it should fold a graph over bits.
     if (metric === "hamming") return;
-    await native.run(`lance.dataset("${uri}").optimize.optimize_indices(num_indices_to_merge=1)`);
-    expect(await native.run(`out = index_types("${uri}")`)).toEqual([[indexType, ROWS + 100]]);
+    await run(`lance.dataset("${uri}").optimize.optimize_indices(num_indices_to_merge=1)`);
+    expect(await run(`out = index_types("${uri}")`)).toEqual([[indexType, ROWS + 100]]);
     await check(await open(uri));
   });
 
   test("built by native, searched, appended to and merged here", async () => {
-    await native.run(`
+    await run(`
 lance.dataset("${uri}").drop_index("v_idx")
 lance.dataset("${uri}").create_index("v", "${indexType}", name="v_idx", metric="${metric}", num_partitions=PARTITIONS${storage === "PQ" ? ", num_sub_vectors=16" : ""})`);
     const snapshot = await open(uri);
     expect(await describeIndices(snapshot)).toMatchObject([{ indexType, numRowsIndexed: ROWS + 100 }]);
     await check(snapshot);
-    await native.run(`
+    await run(`
 lance.write_dataset(make("${dtype}", 30000, 300), "${uri}", mode="append")
 lance.dataset("${uri}").delete("id % 9 = 0")`);
-    const dataset = await openDataset(createNodeFsStore(join(directory, uri)));
+    const dataset = await openDataset(store(uri));
     await dataset.optimize.optimizeIndices({ numIndicesToMerge: 1 });
-    const live = ((await native.run(`out = lance.dataset("${uri}").count_rows()`)) as number) + 0;
-    expect(await native.run(`out = index_types("${uri}")`)).toEqual([[indexType, live]]);
+    const live = ((await run(`out = lance.dataset("${uri}").count_rows()`)) as number) + 0;
+    expect(await run(`out = index_types("${uri}")`)).toEqual([[indexType, live]]);
     await check(await open(uri));
   });
 });

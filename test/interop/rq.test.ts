@@ -1,7 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { createIndexUncommitted, trainIndexModel } from "../../src/index/build.ts";
 import { commitExistingIndexSegments } from "../../src/index/commit.ts";
 import { getCommittedSegments } from "../../src/index/describe.ts";
@@ -11,72 +8,30 @@ import { readModel, writeModel } from "../../src/index/model-file.ts";
 import { optimizeIndices } from "../../src/index/optimize-indices.ts";
 import { searchSegments } from "../../src/index/search.ts";
 import type { ApproxMode, IndexSegment } from "../../src/index/segment.ts";
-import { createNodeFsStore } from "../../src/store/node-fs.ts";
 import type { Store } from "../../src/store/store.ts";
-import { openSnapshot, type Snapshot } from "../../src/table/snapshot.ts";
+import type { Snapshot } from "../../src/table/snapshot.ts";
 import { writeSequentialCodes } from "../index/sequential-codes.ts";
 import { createRandom, inlinePool } from "../index/support.ts";
-import { useTestRuntime } from "../support/test-runtime.ts";
-import { type NativeSession, openNativeSession } from "./native-session.ts";
+import { buildApart, toPython, useVectorSession } from "./vector-session.ts";
 
 const DIMENSION = 72;
 const FRAGMENTS = [900, 350, 500];
 const NUM_ROWS = 1750;
 const ALL = 1 << 20;
 
-/** Tables, queries, and our segments as pylance's. */
-const SETUP = `
-import base64
-import numpy as np
-from lance import IndexFile
-from lance.dataset import Index
-
+const { run, open } = useVectorSession(`
 DIMENSION = ${DIMENSION}
-TYPES = {"float16": pa.float16(), "float32": pa.float32(), "float64": pa.float64()}
 
 def make_table(first, count, seed, item):
     centers = np.random.default_rng(1).normal(size=(8, DIMENSION))
     rng = np.random.default_rng(seed)
     vectors = (centers[rng.integers(0, 8, count)] + 0.6 * rng.normal(size=(count, DIMENSION))).astype(item)
-    items = pa.array(vectors.reshape(-1), TYPES[item])
-    return pa.table({
-        "id": pa.array(range(first, first + count), pa.int32()),
-        "v": pa.FixedSizeListArray.from_arrays(items, DIMENSION),
-    })
-
+    return to_table(vectors, first)
 def create(name, item):
     first = 0
     for part, count in enumerate(${JSON.stringify(FRAGMENTS)}):
         lance.write_dataset(make_table(first, count, part + 10, item), name, mode="create" if part == 0 else "append")
         first += count
-
-def to_index(segment):
-    return Index(
-        uuid=segment["uuid"],
-        name=segment["name"],
-        fields=segment["fields"],
-        dataset_version=segment["datasetVersion"],
-        fragment_ids=set(segment["fragmentIds"]),
-        index_version=segment["indexVersion"],
-        created_at=None,
-        files=[IndexFile(file["path"], file["sizeBytes"]) for file in segment["files"]],
-        index_details=(segment["indexDetails"]["typeUrl"], base64.b64decode(segment["indexDetails"]["value"])),
-    )
-
-def from_index(index):
-    type_url, value = index.index_details
-    return {
-        "uuid": str(index.uuid),
-        "name": index.name,
-        "fields": list(index.fields),
-        "datasetVersion": index.dataset_version,
-        "fragmentIds": sorted(index.fragment_ids),
-        "indexVersion": index.index_version,
-        "createdAt": None,
-        "baseId": None,
-        "files": [{"path": file.path, "sizeBytes": file.size_bytes} for file in index.files],
-        "indexDetails": {"typeUrl": type_url, "value": base64.b64encode(bytes(value)).decode()},
-    }
 
 def ask(name, queries, k, metric, mode, item):
     out = []
@@ -92,20 +47,7 @@ def ask(name, queries, k, metric, mode, item):
             "plan": scanner.explain_plan(),
         })
     return out
-`;
-
-let directory: string;
-let session: NativeSession;
-beforeAll(async () => {
-  useTestRuntime();
-  directory = await mkdtemp(join(tmpdir(), "lancelet-rq-"));
-  session = openNativeSession(directory);
-  await session.run(SETUP);
-});
-afterAll(async () => {
-  session?.close();
-  await rm(directory, { recursive: true, force: true });
-});
+`);
 
 interface Answer {
   readonly ids: number[];
@@ -113,9 +55,6 @@ interface Answer {
   readonly exactIds: number[];
   readonly plan: string;
 }
-
-const json = (value: unknown) => `json.loads(${JSON.stringify(JSON.stringify(value))})`;
-const open = (name: string) => openSnapshot(createNodeFsStore(join(directory, name)), { uri: name });
 
 const random = createRandom(12);
 const QUERIES = Array.from({ length: 4 }, () =>
@@ -138,8 +77,8 @@ async function expectAlike(
 ): Promise<void> {
   const { metric, item = "float32", mode = "accurate", tolerance = 1e-2 } = options;
   const k = 30;
-  const call = `out = ask(${JSON.stringify(name)}, ${json(QUERIES)}, ${k}, ${JSON.stringify(metric)}, ${JSON.stringify(mode)}, ${JSON.stringify(item)})`;
-  const answers = (await session.run(call)) as Answer[];
+  const call = `out = ask(${JSON.stringify(name)}, ${toPython(QUERIES)}, ${k}, ${JSON.stringify(metric)}, ${JSON.stringify(mode)}, ${JSON.stringify(item)})`;
+  const answers = (await run(call)) as Answer[];
   const segments = await getCommittedSegments(snapshot, "v_idx");
   let [ours, theirs] = [0, 0];
   for (const [i, { ids, distances, exactIds, plan }] of answers.entries()) {
@@ -168,18 +107,13 @@ async function buildEach(
   params: Readonly<Record<string, unknown>>,
   changeModel?: (storage: object) => object,
 ) {
-  const options = { pool: inlinePool, name: "v_idx", params };
-  let model = await trainIndexModel(snapshot, "v", "IVF_RQ", options);
-  if (changeModel) {
-    const trained = decodeModel(await readModel(snapshot.store, model!));
-    const storage = changeModel(trained.storage!) as Record<string, unknown>;
-    model = await writeModel(snapshot.store as Store, encodeModel({ ...trained, storage }));
-  }
-  const segments: IndexSegment[] = [];
-  for (const fragmentIds of [[0], [1, 2]]) {
-    segments.push(await createIndexUncommitted(snapshot, "v", "IVF_RQ", { ...options, fragmentIds, model }));
-  }
-  return segments;
+  const groups = [[0], [1, 2]];
+  if (!changeModel) return buildApart(snapshot, "IVF_RQ", { params, groups });
+  const model = await trainIndexModel(snapshot, "v", "IVF_RQ", { pool: inlinePool, name: "v_idx", params });
+  const trained = decodeModel(await readModel(snapshot.store, model!));
+  const storage = changeModel(trained.storage!) as Record<string, unknown>;
+  const changed = await writeModel(snapshot.store as Store, encodeModel({ ...trained, storage }));
+  return buildApart(snapshot, "IVF_RQ", { params, groups, model: changed });
 }
 
 describe("ours, read by native", () => {
@@ -199,15 +133,12 @@ describe("ours, read by native", () => {
   for (const { item = "float32", ...params } of cases) {
     test(`${JSON.stringify(params)} of ${item}: two segments, then one that native merged, then one of ours`, async () => {
       const name = `ours_${Object.values(params).join("_")}_${item}`;
-      await session.run(`create("${name}", "${item}")`);
+      await run(`create("${name}", "${item}")`);
       const snapshot = await open(name);
       const segments = await buildEach(snapshot, { numPartitions: 5, ...params });
       const committed = await commitExistingIndexSegments(snapshot, "v_idx", "v", segments);
       await expectAlike(name, committed, { metric: params.metric, item });
-      const parts = `[to_index(s) for s in ${json(segments)}]`;
-      const merged = (await session.run(
-        `out = from_index(lance.dataset("${name}").merge_existing_index_segments(${parts}))`,
-      )) as IndexSegment;
+      const merged = (await run(`out = to_json(merge("${name}", ${toPython(segments)}))`)) as IndexSegment;
       const again = await commitExistingIndexSegments(committed, "v_idx", "v", [merged]);
       await expectAlike(name, again, { metric: params.metric, item });
       const own = await mergeExistingIndexSegments(again, [merged], { pool: inlinePool });
@@ -221,7 +152,7 @@ describe("ours, read by native", () => {
   for (const metric of ["l2", "cosine", "dot"]) {
     test(`rows as old releases have them, ${metric}`, async () => {
       const name = `old_${metric}`;
-      await session.run(`create("${name}", "float32")`);
+      await run(`create("${name}", "float32")`);
       const snapshot = await open(name);
       const params = { metric, numBits: 1, rotationType: "matrix", numPartitions: 5 };
       const segments = await buildEach(snapshot, params, (storage) => ({
@@ -238,7 +169,7 @@ describe("ours, read by native", () => {
 describe("codes beyond the sign as betas wrote them", () => {
   test.each([4, 7])("of %d bits: both read them alike", async (numBits) => {
     const name = `beta_${numBits}`;
-    await session.run(`create("${name}", "float32")`);
+    await run(`create("${name}", "float32")`);
     const snapshot = await open(name);
     const segments: IndexSegment[] = [];
     for (const segment of await buildEach(snapshot, { numBits, numPartitions: 5 })) {
@@ -260,7 +191,7 @@ describe("native's, read by us", () => {
   for (const { metric, bits, rotation, item } of cases) {
     test(`${metric}, ${bits} bits, ${rotation}, ${item}: alike in every mode; appended rows fold into it`, async () => {
       const name = `theirs_${metric}_${bits}_${rotation}_${item}`;
-      await session.run(
+      await run(
         `create("${name}", "${item}")\nlance.dataset("${name}").create_index("v", "IVF_RQ", name="v_idx", metric="${metric}", num_partitions=5, num_bits=${bits}, rotation_type="${rotation}")`,
       );
       const snapshot = await open(name);
@@ -268,7 +199,7 @@ describe("native's, read by us", () => {
       // Sums of bytes are the same sums: nothing but the order of additions is between these.
       await expectAlike(name, snapshot, { metric, item, mode: "normal" });
       await expectAlike(name, snapshot, { metric, item, mode: "fast" });
-      await session.run(
+      await run(
         `lance.dataset("${name}").insert(make_table(${NUM_ROWS}, 300, 99, "${item}"))\nlance.dataset("${name}").delete("id % 10 = 3")`,
       );
       const { snapshot: after } = await optimizeIndices(await open(name), { pool: inlinePool, numIndicesToMerge: 1 });
@@ -279,14 +210,14 @@ describe("native's, read by us", () => {
   }
 
   test("segments of one model, one built by each, merge here and there", async () => {
-    await session.run('create("apart", "float32")');
-    const given = (await session.run(`
+    await run('create("apart", "float32")');
+    const given = (await run(`
 from lance.lance import indices
 centers = np.random.default_rng(1).normal(size=(8, DIMENSION)).astype(np.float32)
 model = indices.build_rq_model(DIMENSION, 3)
 segment = lance.dataset("apart").create_index_uncommitted(
     "v", "IVF_RQ", "v_idx", fragment_ids=[0], num_partitions=8, num_bits=3, ivf_centroids=centers, rabitq_model=model)
-out = {"centers": centers.tolist(), "model": model, "segment": from_index(segment)}
+out = {"centers": centers.tolist(), "model": model, "segment": to_json(segment)}
 `)) as { centers: number[][]; model: string; segment: IndexSegment };
     const snapshot = await open("apart");
     const params = { numBits: 3, ivfCentroids: given.centers, rabitqModel: given.model };
@@ -295,9 +226,8 @@ out = {"centers": centers.tolist(), "model": model, "segment": from_index(segmen
     const merged = await mergeExistingIndexSegments(snapshot, [given.segment, own], { pool: inlinePool });
     const committed = await commitExistingIndexSegments(snapshot, "v_idx", "v", [merged]);
     await expectAlike("apart", committed, { metric: "l2" });
-    const native = (await session.run(
-      `out = from_index(lance.dataset("apart").merge_existing_index_segments([to_index(s) for s in ${json([given.segment, own])}]))`,
-    )) as IndexSegment;
+    const parts = toPython([given.segment, own]);
+    const native = (await run(`out = to_json(merge("apart", ${parts}))`)) as IndexSegment;
     await expectAlike("apart", await commitExistingIndexSegments(committed, "v_idx", "v", [native]), { metric: "l2" });
   });
 });

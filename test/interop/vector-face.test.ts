@@ -1,20 +1,10 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Dataset } from "../../src/dataset/dataset.ts";
 import { openDataset } from "../../src/dataset/open-dataset.ts";
 import { listIndexTypes } from "../../src/index/registry.ts";
-import { registerJobHandlers } from "../../src/pool/handlers.ts";
 import type { NearestOptions, ScannerOptions } from "../../src/query/scan-options.ts";
-import { loadJobs } from "../../src/runtime/jobs.ts";
-import { createNodeFsStore } from "../../src/store/node-fs.ts";
 import { createRandom } from "../index/support.ts";
-import { useTestRuntime } from "../support/test-runtime.ts";
-import { type NativeSession, openNativeSession } from "./native-session.ts";
-
-useTestRuntime();
-registerJobHandlers(loadJobs);
+import { toPython, useVectorSession } from "./vector-session.ts";
 
 const DIMENSION = 16;
 const TYPES = listIndexTypes().filter((indexType) => indexType.startsWith("IVF_"));
@@ -23,15 +13,7 @@ const makeVector = (): number[] => Array.from({ length: DIMENSION }, () => Math.
 const queries = [makeVector(), makeVector(), makeVector()];
 const [q] = queries as [number[]];
 
-let directory: string;
-let native: NativeSession;
-
-const open = (name: string): Promise<Dataset> => openDataset(createNodeFsStore(join(directory, name)));
-
-beforeAll(async () => {
-  directory = mkdtempSync(join(tmpdir(), "lancelet-face-"));
-  native = openNativeSession(directory);
-  await native.run(`
+const { run, store } = useVectorSession(`
 import random, re
 rng = random.Random(4)
 D = ${DIMENSION}
@@ -59,12 +41,8 @@ for name, index_type in (("flat", "IVF_FLAT"), ("sq", "IVF_SQ")):
     ds.optimize.optimize_indices(num_indices_to_merge=0)
 make("sq_cosine", "IVF_SQ", metric="cosine")
 `);
-});
 
-afterAll(() => {
-  native?.close();
-  rmSync(directory, { recursive: true, force: true });
-});
+const open = (name: string): Promise<Dataset> => openDataset(store(name));
 
 type Answer = [query: number[], ids: number[], distances: number[]];
 
@@ -80,9 +58,9 @@ const NATIVE_NAMES: Readonly<Record<string, string>> = {
 };
 
 /** Keyword arguments as Python takes them. */
-function toPython(options: object): string {
+function toKeywords(options: object): string {
   const renamed = Object.entries(options).map(([name, value]) => [NATIVE_NAMES[name] ?? name, value]);
-  return `json.loads(${JSON.stringify(JSON.stringify(Object.fromEntries(renamed)))})`;
+  return toPython(Object.fromEntries(renamed));
 }
 
 async function askBoth(
@@ -91,7 +69,7 @@ async function askBoth(
   options: Pick<ScannerOptions, "filter" | "prefilter" | "fastSearch" | "indexSegments"> = {},
 ): Promise<{ ours: Answer; theirs: Answer }> {
   const asked = { column: "v", q, ...nearest };
-  const theirs = (await native.run(`out = ask("${name}", ${toPython(asked)}, **${toPython(options)})`)) as Answer;
+  const theirs = (await run(`out = ask("${name}", ${toKeywords(asked)}, **${toKeywords(options)})`)) as Answer;
   const table = await (await open(name)).toTable({ columns: ["id"], nearest: asked, ...options });
   const read = (column: string) => [...(table.getChild(column) ?? [])].map(Number);
   return { ours: [read("query_index"), read("id"), read("_distance")], theirs };
@@ -184,7 +162,7 @@ describe("segments", () => {
       [{}, { indexSegments: [] }, "INVALID_ARGUMENT"],
     ] as const) {
       const asked = { column: "v", q, ...nearest };
-      const theirs = native.run(`out = ask("flat", ${toPython(asked)}, **${toPython(options)})`);
+      const theirs = run(`out = ask("flat", ${toKeywords(asked)}, **${toKeywords(options)})`);
       await expect(theirs, JSON.stringify(nearest)).rejects.toThrow();
       await expect(dataset.toTable({ nearest: asked as never, ...options })).rejects.toMatchObject({ code });
     }
@@ -216,15 +194,15 @@ describe("explainPlan", () => {
     ["sq", { refineFactor: 2, distanceRange: [null, 7.5] }],
   ])("%s %j: nodes as native names them", async (name, nearest) => {
     const asked = { column: "v", q, ...nearest };
-    const theirs = (await native.run(`out = explain("${name}", ${toPython(asked)})`)) as string;
+    const theirs = (await run(`out = explain("${name}", ${toKeywords(asked)})`)) as string;
     const ours = await (await open(name)).scanner({ columns: ["id"], nearest: asked }).explainPlan();
     expect(listNodes(ours)).toEqual(listNodes(theirs));
   });
 
   test("analyzePlan: every metric of native's that tells of segments", async () => {
     const asked = { column: "v", q };
-    const theirs = (await native.run(
-      `out = lance.dataset("flat").scanner(columns=["id"], nearest=${toPython(asked)}).analyze_plan()`,
+    const theirs = (await run(
+      `out = lance.dataset("flat").scanner(columns=["id"], nearest=${toKeywords(asked)}).analyze_plan()`,
     )) as string;
     const ours = await (await open("flat")).scanner({ columns: ["id"], nearest: asked }).analyzePlan();
     for (const metric of ["partitions_searched", "parts_loaded", "index_cache_hits", "index_comparisons", "iops"]) {
@@ -240,10 +218,10 @@ describe("explainPlan", () => {
 describe("indexes made with train: false", () => {
   test.each(TYPES)("%s: native lists ours, and builds it", async (indexType) => {
     const name = `planned_${indexType}`;
-    await native.run(`lance.write_dataset(rows(0, 900), "${name}", max_rows_per_file=300)`);
+    await run(`lance.write_dataset(rows(0, 900), "${name}", max_rows_per_file=300)`);
     const dataset = await open(name);
     await dataset.createIndex("v", indexType, { metric: "cosine", targetPartitionSize: 200, train: false });
-    const [before, after] = (await native.run(`
+    const [before, after] = (await run(`
 ds = lance.dataset("${name}")
 def look():
     found = ds.describe_indices()[0]
@@ -258,7 +236,7 @@ out.append(look() + [ds.stats.index_stats("v_idx")["indices"][0]["num_partitions
 
   test.each(TYPES)("%s: we list native's, and build it", async (indexType) => {
     const name = `awaited_${indexType}`;
-    await native.run(`
+    await run(`
 ds = lance.write_dataset(rows(0, 900), "${name}", max_rows_per_file=300)
 options = {"num_sub_vectors": 4} if "PQ" in "${indexType}" else {}
 ds.create_index("v", "${indexType}", metric="dot", num_partitions=5, train=False, **options)
@@ -266,23 +244,21 @@ ds.create_index("v", "${indexType}", metric="dot", num_partitions=5, train=False
     const dataset = await open(name);
     expect(await dataset.describeIndices()).toMatchObject([{ indexType, numRowsIndexed: 0, supported: true }]);
     expect(await dataset.optimize.optimizeIndices()).toMatchObject([{ action: "trained" }]);
-    const plan = (await native.run(`out = explain("${name}", ${toPython({ column: "v", q })})`)) as string;
+    const plan = (await run(`out = explain("${name}", ${toKeywords({ column: "v", q })})`)) as string;
     expect(listNodes(plan)[1]).toMatch(/ANNSubIndex name=v_idx, k=10, deltas=\d, metric=Dot/);
   });
 });
 
 test("centroids that are given are those native reads", async () => {
-  await native.run(`lance.write_dataset(rows(0, 300), "given")`);
+  await run(`lance.write_dataset(rows(0, 300), "given")`);
   await (await open("given")).createIndex("v", "IVF_FLAT", { ivfCentroids: queries });
-  const centroids = await native.run(
-    `out = lance.dataset("given").stats.index_stats("v_idx")["indices"][0]["centroids"]`,
-  );
+  const centroids = await run(`out = lance.dataset("given").stats.index_stats("v_idx")["indices"][0]["centroids"]`);
   expect(centroids).toEqual(queries);
 });
 
 test("indexStatistics has native's figures", async () => {
   const dataset = await open("flat_appended");
-  const theirs = (await native.run(`
+  const theirs = (await run(`
 stats = lance.dataset("flat_appended").stats.index_stats("v_idx")
 for each in stats["indices"]: each.pop("centroids"); each.pop("uri")
 out = stats

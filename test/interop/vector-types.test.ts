@@ -1,30 +1,21 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { createIndexUncommitted, trainIndexModel } from "../../src/index/build.ts";
+import { describe, expect, test } from "vitest";
 import { commitExistingIndexSegments } from "../../src/index/commit.ts";
 import { describeIndices, getCommittedSegments } from "../../src/index/describe.ts";
 import { mergeExistingIndexSegments } from "../../src/index/merge.ts";
 import { searchSegments } from "../../src/index/search.ts";
 import type { IndexSegment } from "../../src/index/segment.ts";
-import { createNodeFsStore } from "../../src/store/node-fs.ts";
-import { openSnapshot, type Snapshot } from "../../src/table/snapshot.ts";
+import type { Snapshot } from "../../src/table/snapshot.ts";
 import { inlinePool } from "../index/support.ts";
-import { useTestRuntime } from "../support/test-runtime.ts";
-import { type NativeSession, openNativeSession } from "./native-session.ts";
+import { buildApart, useVectorSession } from "./vector-session.ts";
 
-const PRELUDE = `
-import numpy as np
+const { run, open } = useVectorSession(`
 DIMENSION = 24
 def make(dtype, first, count, scale):
     rng = np.random.default_rng(first)
     values = rng.integers(0, 256, (count, DIMENSION)) if dtype == "uint8" else rng.normal(size=(count, DIMENSION)) * scale
-    items = pa.array(values.astype(dtype).reshape(-1))
-    return pa.table({"id": pa.array(range(first, first + count), pa.int32()), "v": pa.FixedSizeListArray.from_arrays(items, DIMENSION)})
+    return to_table(values.astype(dtype), first)
 def create(uri, dtype):
-    for i, (count, scale) in enumerate([(500, 1), (300, 2.5), (400, 1.5)]):
-        lance.write_dataset(make(dtype, i * 1000, count, scale), uri, mode="create" if i == 0 else "append")
+    write_parts(uri, [make(dtype, i * 1000, count, scale) for i, (count, scale) in enumerate([(500, 1), (300, 2.5), (400, 1.5)])])
 def queries(dtype):
     rng = np.random.default_rng(77)
     values = rng.integers(0, 256, (5, DIMENSION)) if dtype == "uint8" else rng.normal(size=(5, DIMENSION))
@@ -42,9 +33,7 @@ def query(uri, dtype, metric, **more):
             "distances": found["_distance"].to_pylist(), "exact": exact["_distance"].to_pylist(),
         })
     return answers
-def index_types(uri):
-    return [(d.index_type, d.num_rows_indexed) for d in lance.dataset(uri).describe_indices()]
-`;
+`);
 
 interface Answer {
   readonly q: number[];
@@ -68,20 +57,6 @@ const CASES = [
   ["IVF_SQ", "float64", "dot"],
 ] as const;
 
-let directory: string;
-let native: NativeSession;
-beforeAll(async () => {
-  useTestRuntime();
-  directory = await mkdtemp(join(tmpdir(), "lancelet-vectors-"));
-  native = openNativeSession(directory);
-  await native.run(PRELUDE);
-});
-afterAll(async () => {
-  native.close();
-  await rm(directory, { recursive: true, force: true });
-});
-
-const open = (uri: string): Promise<Snapshot> => openSnapshot(createNodeFsStore(join(directory, uri)), { uri });
 const near = (found: number, expected: number, tolerance: number) =>
   expect(Math.abs(found - expected)).toBeLessThanOrEqual(tolerance * Math.max(1, Math.abs(expected)));
 
@@ -94,7 +69,7 @@ describe.each(CASES)("%s of %s by %s", (indexType, dtype, metric) => {
 
   /** Native plans with the index, and both give the same distances; those of FLAT are the vectors' own. */
   const check = async (snapshot: Snapshot): Promise<void> => {
-    const answers = (await native.run(`out = query("${uri}", "${dtype}", "${metric}")`)) as Answer[];
+    const answers = (await run(`out = query("${uri}", "${dtype}", "${metric}")`)) as Answer[];
     const segments = await getCommittedSegments(snapshot, "v_idx");
     for (const { q, plan, distances, exact } of answers) {
       expect(plan).toContain("ANNSubIndex: name=v_idx");
@@ -109,31 +84,26 @@ describe.each(CASES)("%s of %s by %s", (indexType, dtype, metric) => {
   };
 
   test("built and merged here, used by native", async () => {
-    await native.run(`create("${uri}", "${dtype}")`);
+    await run(`create("${uri}", "${dtype}")`);
     const snapshot = await open(uri);
-    const options = { pool: inlinePool, name: "v_idx", params };
-    const model = await trainIndexModel(snapshot, "v", indexType, options);
-    const segments: IndexSegment[] = [];
-    for (const fragmentIds of [[0], [1, 2]]) {
-      segments.push(await createIndexUncommitted(snapshot, "v", indexType, { ...options, fragmentIds, model }));
-    }
+    const segments = await buildApart(snapshot, indexType, { params, groups: [[0], [1, 2]] });
     const committed = await commitExistingIndexSegments(snapshot, "v_idx", "v", segments);
-    expect(await native.run(`out = index_types("${uri}")`)).toEqual([[indexType, 1200]]);
+    expect(await run(`out = index_types("${uri}")`)).toEqual([[indexType, 1200]]);
     await check(committed);
     const merged = await mergeExistingIndexSegments(committed, segments, { pool: inlinePool });
     await check(await commitExistingIndexSegments(committed, "v_idx", "v", [merged]));
   });
 
   test("appended to and folded by native, which goes on with what was built here", async () => {
-    await native.run(`
+    await run(`
 lance.write_dataset(make("${dtype}", 5000, 100, 1), "${uri}", mode="append")
 lance.dataset("${uri}").optimize.optimize_indices(num_indices_to_merge=1)`);
-    expect(await native.run(`out = index_types("${uri}")`)).toEqual([[indexType, 1300]]);
+    expect(await run(`out = index_types("${uri}")`)).toEqual([[indexType, 1300]]);
     await check(await open(uri));
   });
 
   test("built by native, searched and merged here", async () => {
-    await native.run(`
+    await run(`
 lance.dataset("${uri}").drop_index("v_idx")
 lance.dataset("${uri}").create_index("v", "${indexType}", name="v_idx", metric="${metric}", num_partitions=5)`);
     const snapshot = await open(uri);
@@ -148,23 +118,16 @@ lance.dataset("${uri}").create_index("v", "${indexType}", name="v_idx", metric="
 
 test("IVF_SQ segments that native built with bounds of their own: merged here, native reads right distances", async () => {
   const uri = "bounds";
-  await native.run(`
+  await run(`
 create("${uri}", "float32")
 dataset = lance.dataset("${uri}")
 centroids = make("float32", 0, 4, 1)["v"].combine_chunks().values.to_numpy().reshape(4, DIMENSION)
-def to_json(index):
-    import base64
-    type_url, value = index.index_details
-    return {"uuid": str(index.uuid), "name": index.name, "fields": list(index.fields), "datasetVersion": index.dataset_version,
-            "fragmentIds": sorted(index.fragment_ids), "indexVersion": index.index_version, "createdAt": None, "baseId": None,
-            "files": [{"path": file.path, "sizeBytes": file.size_bytes} for file in index.files],
-            "indexDetails": {"typeUrl": type_url, "value": base64.b64encode(bytes(value)).decode()}}
 built = [dataset.create_index_uncommitted("v", "IVF_SQ", "v_idx", metric="l2", num_partitions=4, ivf_centroids=centroids, fragment_ids=[i]) for i in range(3)]`);
-  const segments = (await native.run("out = [to_json(index) for index in built]")) as IndexSegment[];
+  const segments = (await run("out = [to_json(index) for index in built]")) as IndexSegment[];
   const snapshot = await open(uri);
   const merged = await mergeExistingIndexSegments(snapshot, segments, { pool: inlinePool });
   await commitExistingIndexSegments(snapshot, "v_idx", "v", [merged]);
-  const answers = (await native.run(`out = query("${uri}", "float32", "l2")`)) as Answer[];
+  const answers = (await run(`out = query("${uri}", "float32", "l2")`)) as Answer[];
   for (const { plan, distances, exact } of answers) {
     expect(plan).toContain("ANNSubIndex: name=v_idx");
     // 24 values, each some hundredths off: native's own merge is off by tenths of the whole.
