@@ -1,5 +1,6 @@
 import { Field, FixedSizeList, Float32 } from "apache-arrow";
 import { expect, test } from "vitest";
+import type { LanceFile } from "../../src/format/read/file.ts";
 import { createIndexUncommitted, trainIndexModel } from "../../src/index/build.ts";
 import { commitExistingIndexSegments } from "../../src/index/commit.ts";
 import { decodeModel, encodeModel } from "../../src/index/ivf/model.ts";
@@ -147,4 +148,18 @@ test("bounds of many vectors are learned in pieces: a cancel gets in", async () 
   setImmediate(() => cancel.abort());
   await expectError(training, "ABORTED");
   useTestRuntime();
+});
+
+test("files that tell of other bits hold bytes too; bounds or dimensions of others are CORRUPT", async () => {
+  const shape = { type: { element: "f32", dimension: 4 }, metric: "l2" } as const;
+  const read = (told: object) => {
+    const metadata = { storage_metadata: JSON.stringify([JSON.stringify(told)]) };
+    return scalarStorage.readModel({ path: "auxiliary.idx", metadata } as unknown as LanceFile, shape);
+  };
+  const good = { dim: 4, num_bits: 8, bounds: { start: -1, end: 1 } };
+  expect(scalarStorage.acceptsModel(await read(good))).toBe(true);
+  expect(await read({ ...good, num_bits: 4 })).toEqual(await read(good));
+  for (const change of [{ dim: 8 }, { bounds: null }, { bounds: { start: 0 } }]) {
+    await expectError(Promise.resolve(read({ ...good, ...change })), "CORRUPT");
+  }
 });

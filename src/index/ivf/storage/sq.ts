@@ -60,13 +60,8 @@ export const scalarStorage: StorageKind = {
   acceptsModel: (model) => findBounds(model) !== undefined,
 
   async readModel(file, { type }) {
-    const { dim, num_bits: numBits, bounds } = readStorageMetadata(file);
-    if (numBits !== NUM_BITS) {
-      throw new LanceError("UNSUPPORTED", `${file.path} has scalar codes of ${numBits} bits; this version reads 8`, {
-        path: file.path,
-        received: numBits,
-      });
-    }
+    // Codes are bytes whatever bits are told: native does not look at them.
+    const { dim, bounds } = readStorageMetadata(file);
     const model = toModel(bounds as Bounds);
     if (dim === type.dimension && findBounds(model)) return model;
     throw new LanceError(
