@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createOpfsStore } from "../../src/store/opfs.ts";
+import { createOpfsDirectories } from "../../src/store/opfs-directories.ts";
+import { createOpfsReader } from "../../src/store/opfs-read.ts";
 import { createHandleReader, type FileSlice } from "../../src/store/opfs-read-worker.ts";
-import type { Store } from "../../src/store/store.ts";
+import type { ByteRange, ReadableStore } from "../../src/store/store.ts";
 import { createPattern } from "../conformance/store-checks.ts";
 
 const run = `opfs-read-test-${crypto.randomUUID()}`;
@@ -26,7 +28,7 @@ afterAll(async () => {
 const SIZE = 300_000;
 
 /** Slices of an object of `SIZE`, at once; the last ones reach beyond its end. */
-function readSlices(store: Store, path: string, number: number) {
+function readSlices(store: ReadableStore, path: string, number: number) {
   const length = 1000;
   return Promise.all(
     Array.from({ length: number }, async (_, i) => {
@@ -36,7 +38,7 @@ function readSlices(store: Store, path: string, number: number) {
   );
 }
 
-async function expectPattern(store: Store, path: string, start: number, number = 40) {
+async function expectPattern(store: ReadableStore, path: string, start: number, number = 40) {
   for (const { offset, length, read } of await readSlices(store, path, number)) {
     expect(read?.totalBytes).toBe(SIZE);
     expect(read?.bytes).toEqual(createPattern(length, start + offset));
@@ -155,6 +157,33 @@ describe("handles that read", () => {
     } finally {
       globalThis.Worker = counting;
     }
+  });
+
+  it("are done without by one snapshot for all slices of an object asked for at once", async () => {
+    const name = `${run}/snapshots`;
+    await createOpfsStore(name).put("data/a", createPattern(SIZE), { mode: "create" });
+    const reader = createOpfsReader({
+      directories: createOpfsDirectories(name),
+      toFullPath: (path) => `${name}/${path}`,
+      holdsHandles: true,
+      handles: { read: async (slices) => slices.map(() => undefined), release: async () => {} },
+    });
+    const store = { get: (path: string, range?: ByteRange) => reader.read(path, range ?? {}, undefined) };
+    await expectPattern(store, "data/a", 0);
+    const { getFile } = FileSystemFileHandle.prototype;
+    let snapshots = 0;
+    FileSystemFileHandle.prototype.getFile = function count() {
+      snapshots++;
+      return getFile.call(this);
+    };
+    try {
+      await expectPattern(store, "data/a", 0);
+    } finally {
+      FileSystemFileHandle.prototype.getFile = getFile;
+    }
+    expect(snapshots).toBe(1);
+    await createOpfsStore(name).delete("data/a");
+    expect((await readSlices(store, "data/a", 9)).every(({ read }) => read === undefined)).toBe(true);
   });
 
   it("give nothing of what is not there, and of the others what lies there", async () => {
