@@ -229,20 +229,37 @@ describe("a graph", () => {
 });
 
 describe("graphs that are there", () => {
-  test("merge into one as good as new, for a fraction of the comparisons", () => {
-    const graph = start(codes);
-    const bounds = [0, 900, 1300, 2700];
-    for (let i = 0; i < 3; i++) {
-      const [from, to] = [bounds[i]!, bounds[i + 1]!];
-      const part = finish(start(codes.subarray(from * DIMENSION, to * DIMENSION)));
+  /** Graphs over parts of the rows, merged. */
+  function merge(rows: Uint8Array, bounds: readonly number[]) {
+    const graph = start(rows);
+    for (let i = 1; i < bounds.length; i++) {
+      const [from, to] = [bounds[i - 1]!, bounds[i]!];
+      const part = finish(start(rows.subarray(from * DIMENSION, to * DIMENSION)));
       graph.addSource({ graph: part, map: Uint32Array.from({ length: to - from }, (_, row) => from + row) });
     }
-    const merged = finish(graph);
+    return finish(graph);
+  }
+
+  test("merge into one as good as new, for a fraction of the comparisons", () => {
+    const merged = merge(codes, [0, 900, 1300, 2700]);
     for (const ef of [15, 30, 60]) {
       const [fresh, kept] = [whole, merged].map((stored) => measureRecall(codes, stored, queries, ef));
       expect(kept).toBeGreaterThanOrEqual(fresh! - 0.01);
     }
     expect(merged.comparisons).toBeLessThan(whole.comparisons * 0.7);
+  });
+
+  // Each row is about as far from the others: a walk that is cut short misses near ones.
+  test("merge into one as good as new where rows are evenly spread", () => {
+    const random = createRandom(19);
+    const spread = Uint8Array.from({ length: all.length }, () => random() * 256);
+    const [rows, asked] = [spread.subarray(0, codes.length), spread.subarray(codes.length)];
+    const [fresh, merged] = [finish(start(rows)), merge(rows, [0, 750, 1500, 2250, NUM_ROWS])];
+    for (const ef of [15, 30, 60]) {
+      const [least, found] = [fresh, merged].map((stored) => measureRecall(rows, stored, asked, ef));
+      expect(found).toBeGreaterThanOrEqual(least! - 0.005);
+    }
+    expect(merged.comparisons).toBeLessThan(fresh.comparisons);
   });
 
   test("close up where rows are dropped", () => {

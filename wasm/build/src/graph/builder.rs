@@ -1,5 +1,6 @@
 //! Hierarchical navigable small world graphs (Malkov and Yashunin 2016), row by row.
 
+use super::effort::Effort;
 use super::lists::Links;
 use super::select::select;
 use super::sketch::Sketches;
@@ -31,6 +32,8 @@ pub struct Builder<S: Space> {
     pub(super) visited: Visited,
     /// Of all rows, where graphs are merged.
     pub(super) sketches: Option<Sketches>,
+    /// Of guided walks.
+    pub(super) effort: Effort,
     pub(super) pool: Pool,
     batch: Vec<u32>,
     pub(super) candidates: Vec<(u32, u32)>,
@@ -67,6 +70,7 @@ impl<S: Space> Builder<S> {
             entry: None,
             visited: Visited::new(num_rows)?,
             sketches: None,
+            effort: Effort::new(),
             pool: Pool::new(),
             batch: Vec::new(),
             candidates: Vec::new(),
@@ -148,14 +152,14 @@ impl<S: Space> Builder<S> {
         Ok(())
     }
 
-    fn start_walk(&mut self, row: u32, (kept, expanded): (usize, usize)) -> Result<()> {
+    pub(super) fn start_walk(&mut self, row: u32, (kept, expanded): (usize, usize)) -> Result<()> {
         self.pool.reset(kept, expanded)?;
         self.visited.clear();
         self.visited.insert(row);
         Ok(())
     }
 
-    fn walk(&mut self, level: usize) {
+    pub(super) fn walk(&mut self, level: usize) {
         self.comparisons += expand(
             &self.space,
             &self.links,

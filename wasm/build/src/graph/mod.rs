@@ -3,6 +3,7 @@
 mod adopt;
 mod builder;
 mod codes;
+mod effort;
 mod guide;
 mod guided;
 mod job;

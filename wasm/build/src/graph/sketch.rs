@@ -23,6 +23,7 @@ pub struct Sketches {
     values: Vec<f32>,
     pairs: Pairs,
     line: Option<Line>,
+    slack: f64,
 }
 
 /// Bits that differ and distances of pairs of rows, summed up.
@@ -76,6 +77,7 @@ impl Sketches {
             values,
             pairs: Pairs::default(),
             line: None,
+            slack: 1.0,
         }))
     }
 
@@ -122,13 +124,18 @@ impl Sketches {
         }
     }
 
-    /// Bits above which a row is hardly within `distance` of the target: it lies more than a deviation beyond.
+    /// From now on rows are ruled out that lie so many deviations beyond a distance.
+    pub fn set_slack(&mut self, deviations: f64) {
+        self.slack = deviations;
+    }
+
+    /// Bits above which a row is hardly within `distance` of the target.
     #[inline(always)]
     pub fn find_limit(&self, distance: f32) -> u32 {
         let Some(line) = self.line else {
             return u32::MAX;
         };
-        let bits = (f64::from(distance) + line.deviation - line.start) / line.slope;
+        let bits = (f64::from(distance) + self.slack * line.deviation - line.start) / line.slope;
         if bits.is_nan() {
             u32::MAX
         } else {
@@ -214,6 +221,9 @@ mod tests {
         // (23 + 0.5 − 3) / 2 bits.
         assert_eq!(sketches.find_limit(23.0), 10);
         assert_eq!(sketches.find_limit(-100.0), 0);
+        sketches.set_slack(5.0);
+        assert_eq!(sketches.find_limit(23.0), 11);
+        sketches.set_slack(1.0);
         assert_eq!(sketches.find_limit(f32::INFINITY), u32::MAX);
         assert_eq!(sketches.find_limit(f32::NAN), u32::MAX);
     }

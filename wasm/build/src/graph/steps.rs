@@ -53,7 +53,7 @@ enum Phase {
 
 /// A graph that is built step by step.
 pub struct Build<S: Space> {
-    builder: Builder<S>,
+    pub(super) builder: Builder<S>,
     /// The largest comes first.
     sources: Vec<Source>,
     phase: Phase,

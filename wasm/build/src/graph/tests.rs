@@ -229,6 +229,31 @@ fn merges_graphs_as_good_as_new_for_fewer_comparisons() {
 }
 
 #[test]
+fn merges_evenly_spread_rows_with_more_effort() {
+    let (num_rows, width) = (1500, 64);
+    let merge = |codes: &[u8]| {
+        let sources = [0..500, 500..1000, 1000..1500].map(|rows: core::ops::Range<usize>| {
+            let part = build_codes(&codes[rows.start * width..rows.end * width], width, vec![]);
+            let map = (rows.start as u32..rows.end as u32).collect();
+            to_source(&part, map, num_rows)
+        });
+        build_codes(codes, width, sources.to_vec())
+    };
+    let factor = |build: &Build<CodesL2>| build.builder.effort.factor();
+    assert_eq!(factor(&merge(&draw_codes(num_rows, width, 13))), 1.0);
+    let mut state = 13u32;
+    let spread: Vec<u8> = (0..num_rows * width)
+        .map(|_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        })
+        .collect();
+    let merged = merge(&spread);
+    check_shape(&merged, num_rows);
+    assert!(factor(&merged) > 1.0);
+}
+
+#[test]
 fn mends_the_places_of_dropped_rows() {
     let (num_rows, width) = (1500, 24);
     let codes = draw_codes(num_rows, width, 5);
