@@ -1,4 +1,5 @@
 use lancelet_common::error::{try_zeroed, KernelError, Result};
+use lancelet_common::product::Shape;
 use lancelet_common::simd::F32x4;
 
 /// Codes that one byte of a row can hold.
@@ -19,10 +20,7 @@ pub enum Terms {
 /// A codebook, and the table of one query: what each byte of a row adds to the distance.
 pub struct Codebook {
     terms: Terms,
-    num_sub_vectors: usize,
-    width: usize,
-    /// Centroids of a sub-vector: 16 or 256.
-    k: usize,
+    shape: Shape,
     /// `num_sub_vectors × width × k`, so that lanes run over centroids.
     columns: Vec<f32>,
     /// `num_sub_vectors × k`.
@@ -32,27 +30,14 @@ pub struct Codebook {
 }
 
 impl Codebook {
-    /// `centroids` is `num_sub_vectors × 2^bits × width` values.
-    pub fn new(
-        terms: Terms,
-        num_sub_vectors: usize,
-        bits: u8,
-        centroids: &[f32],
-    ) -> Result<Codebook> {
-        let k = 1usize << (bits & 15);
-        let is_even = num_sub_vectors.is_multiple_of(2);
-        if !(bits == 8 || bits == 4 && is_even) {
+    /// `centroids` is `num_sub_vectors × k × width` values.
+    pub fn new(terms: Terms, shape: Shape, centroids: &[f32]) -> Result<Codebook> {
+        let Shape { width, k, .. } = shape;
+        if centroids.len() != shape.codebook_values() {
             return Err(KernelError::Invalid(
-                "codes have 8 bits, or 4 and an even number of sub-vectors",
+                "a codebook is sub-vectors × centroids × values",
             ));
         }
-        let all = num_sub_vectors.saturating_mul(k);
-        if all == 0 || centroids.is_empty() || !centroids.len().is_multiple_of(all) {
-            return Err(KernelError::Invalid(
-                "a codebook is sub-vectors × centroids × values, at least one of each",
-            ));
-        }
-        let width = centroids.len() / all;
         let mut columns = try_zeroed(centroids.len())?;
         for (to, from) in columns
             .chunks_exact_mut(k * width)
@@ -64,36 +49,22 @@ impl Codebook {
                 }
             }
         }
-        let pairs = if bits == 4 {
-            try_zeroed(num_sub_vectors / 2 * CODES)?
+        let pairs = if shape.is_paired() {
+            try_zeroed(shape.row_bytes() * CODES)?
         } else {
             Vec::new()
         };
         Ok(Codebook {
             terms,
-            num_sub_vectors,
-            width,
-            k,
+            shape,
             columns,
-            table: try_zeroed(all)?,
+            table: try_zeroed(shape.num_sub_vectors * k)?,
             pairs,
         })
     }
 
-    pub fn dimension(&self) -> usize {
-        self.num_sub_vectors * self.width
-    }
-
-    pub fn is_paired(&self) -> bool {
-        self.k == 16
-    }
-
-    pub fn row_bytes(&self) -> usize {
-        if self.is_paired() {
-            self.num_sub_vectors / 2
-        } else {
-            self.num_sub_vectors
-        }
+    pub fn shape(&self) -> Shape {
+        self.shape
     }
 
     /// `num_sub_vectors × k`: what each code adds.
@@ -103,15 +74,15 @@ impl Codebook {
 
     /// Makes the table of a query of `dimension` values: of the residual to a partition's centroid for l2.
     pub fn prepare(&mut self, query: &[f32]) -> Result<()> {
-        if query.len() != self.dimension() {
+        let Shape { width, k, .. } = self.shape;
+        if query.len() != self.shape.dimension() {
             return Err(KernelError::Invalid("a query of another dimension"));
         }
-        let k = self.k;
         for ((sums, columns), values) in self
             .table
             .chunks_exact_mut(k)
-            .zip(self.columns.chunks_exact(k * self.width))
-            .zip(query.chunks_exact(self.width))
+            .zip(self.columns.chunks_exact(k * width))
+            .zip(query.chunks_exact(width))
         {
             match self.terms {
                 Terms::L2 => add_terms(sums, columns, values, |sum, value, centroid| {
@@ -141,7 +112,7 @@ impl Codebook {
     /// The query that was prepared last, as rows are compared with it.
     pub fn query(&self) -> ProductQuery<'_> {
         ProductQuery {
-            table: if self.is_paired() {
+            table: if self.shape.is_paired() {
                 &self.pairs
             } else {
                 &self.table
@@ -150,7 +121,7 @@ impl Codebook {
                 Terms::L2 => 0.0,
                 Terms::Dot => 1.0,
             },
-            width: self.row_bytes(),
+            width: self.shape.row_bytes(),
         }
     }
 }

@@ -6,9 +6,10 @@ mod codebook;
 pub use blocks::{ByteTable, BLOCK_ROWS};
 pub use codebook::{Codebook, ProductQuery, Terms};
 
-use crate::distance::{count_values, Metric};
+use crate::distance::Metric;
 use lancelet_common::error::{KernelError, Result};
 use lancelet_common::memory::view;
+use lancelet_common::product::Shape;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 /// A codebook, and the query it was prepared for last.
@@ -45,32 +46,26 @@ impl ProductCodebook {
             Metric::Dot => Terms::Dot,
             _ => return Err(KernelError::Invalid("product codes take l2 and dot")),
         };
-        if num_sub_vectors == 0 || !dimension.is_multiple_of(num_sub_vectors) || bits > 8 {
-            return Err(KernelError::Invalid(
-                "the dimension must be a multiple of the number of sub-vectors",
-            ));
-        }
-        let values = count_values(dimension, 1 << bits)?;
+        let shape = Shape::new(dimension, num_sub_vectors, bits)?;
         // SAFETY: the typed face passes a live buffer that it does not touch during the call.
-        let centroids = unsafe { view::<f32>(codebook, values)? };
+        let centroids = unsafe { view::<f32>(codebook, shape.codebook_values())? };
         Ok(ProductCodebook {
-            codebook: Codebook::new(terms, num_sub_vectors, bits, centroids)?,
+            codebook: Codebook::new(terms, shape, centroids)?,
             bytes: None,
         })
     }
 
     /// Makes the table of a query of `dimension` f32 in a host buffer: for l2 of its residual to a partition's centroid.
     pub fn prepare(&mut self, query: usize) -> Result<()> {
+        let shape = self.codebook.shape();
         // SAFETY: as above.
-        let query = unsafe { view::<f32>(query, self.codebook.dimension())? };
-        // What fails below leaves none of the query before.
+        let query = unsafe { view::<f32>(query, shape.dimension())? };
+        // Of the query before: where this one fails, none is left to leave rows out by.
         self.bytes = None;
         self.codebook.prepare(query)?;
-        self.bytes = if self.codebook.is_paired() {
-            ByteTable::new(&self.codebook)?
-        } else {
-            None
-        };
+        if shape.is_paired() {
+            self.bytes = ByteTable::new(&self.codebook)?;
+        }
         Ok(())
     }
 }

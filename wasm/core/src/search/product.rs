@@ -22,7 +22,7 @@ impl TopK {
         upper: f64,
     ) -> Result<()> {
         let mut query = codebook.codebook().query();
-        let values = count_values(num_rows, codebook.codebook().row_bytes())?;
+        let values = count_values(num_rows, query.width())?;
         let rows = Rows {
             vectors: codes,
             row_ids,
@@ -98,6 +98,7 @@ pub fn scan_blocks(
 mod tests {
     use super::*;
     use crate::product::{Codebook, Terms};
+    use lancelet_common::product::Shape;
 
     fn draw(state: &mut u32) -> f32 {
         *state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -116,8 +117,9 @@ mod tests {
                 let centroids = random(num_sub_vectors * k * width);
                 let dimension = num_sub_vectors * width;
                 let vector = random(dimension);
-                let mut codebook = Codebook::new(terms, num_sub_vectors, bits, &centroids).unwrap();
-                let row_bytes = codebook.row_bytes();
+                let shape = Shape::new(dimension, num_sub_vectors, bits).unwrap();
+                let mut codebook = Codebook::new(terms, shape, &centroids).unwrap();
+                let row_bytes = shape.row_bytes();
                 let num_rows = 16 * 20 + 7;
                 let codes: Vec<u8> = random(num_rows * row_bytes)
                     .iter()
@@ -184,7 +186,8 @@ mod tests {
 
     #[test]
     fn terms_that_are_no_numbers_leave_nothing_out() {
-        let mut codebook = Codebook::new(Terms::L2, 2, 4, &[1.0; 32]).unwrap();
+        let shape = Shape::new(2, 2, 4).unwrap();
+        let mut codebook = Codebook::new(Terms::L2, shape, &[1.0; 32]).unwrap();
         codebook.prepare(&[f32::INFINITY, 0.0]).unwrap();
         assert!(ByteTable::new(&codebook).unwrap().is_none());
         codebook.prepare(&[1.0, 1.0]).unwrap();
