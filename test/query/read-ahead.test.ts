@@ -162,14 +162,15 @@ describe("scans of a slow store", () => {
     const { store, state } = withCompany(await createTable());
     // Small enough for pieces that are read apart.
     const dataset = await openDataset(store, { memoryBudgetBytes: 4 << 20 });
-    const ids: number[] = [];
-    for await (const batch of dataset.scanner({ batchSize: 1024 }).toBatches()) {
-      ids.push(...(batch.getChild("id")!.toArray() as Int32Array));
+    // One column only: reads of two would keep each other company.
+    let rows = 0;
+    for await (const batch of dataset.scanner({ columns: ["text"], batchSize: 1024 }).toBatches()) {
+      rows += batch.numRows;
     }
-    expect(ids).toEqual([...Array(NUM_ROWS).keys()]);
+    expect(rows).toBe(NUM_ROWS);
     expect(state.reads).toBeGreaterThan(5);
-    // Without reading ahead all are alone.
-    expect(state.alone).toBeLessThan(state.reads * 0.75);
+    // 1 of 11 reads; without reading ahead 11 of 15, all but those that open a file.
+    expect(state.alone).toBeLessThan(state.reads * 0.4);
     const filtered = await dataset.countRows("text LIKE '%zz%' AND id >= 0");
     expect(filtered).toBeGreaterThan(0);
   });
