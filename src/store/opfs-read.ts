@@ -11,7 +11,7 @@ import { waitForQuiet } from "./wait-for-quiet.ts";
 export interface OpfsReader {
   /** @returns `undefined` when there is no such object. @throws IO, ABORTED */
   read(path: string, range: ByteRange, signal: AbortSignal | undefined): Promise<GetResult | undefined>;
-  /** Lets go of the objects it read. */
+  /** Lets go of the objects it read, once the reads under way are done. It reads on, but holds none any more. */
   close(): Promise<void>;
 }
 
@@ -49,8 +49,10 @@ export function createOpfsReader(options: {
 }): OpfsReader {
   const { directories, toFullPath, holdsHandles, handles = threadHandles } = options;
   const numAsked = new Map<string, number>();
+  const underWay = new Set<Promise<void>>();
   let burst: Slice[] = [];
   let burstBytes = 0;
+  let isClosed = false;
 
   const readSnapshot = async (path: string, range: ByteRange, signal: AbortSignal | undefined) => {
     const { folder, name } = splitPath(path);
@@ -68,11 +70,16 @@ export function createOpfsReader(options: {
     return asked >= HOT_SLICES;
   };
 
-  const flush = async () => {
+  const flush = () => {
     const slices = burst;
     burst = [];
     burstBytes = 0;
     if (slices.length === 0) return;
+    const reading = readBurst(slices).finally(() => underWay.delete(reading));
+    underWay.add(reading);
+  };
+
+  const readBurst = async (slices: readonly Slice[]) => {
     const asked = slices.map(({ path, offset, length }) => ({ path: toFullPath(path), offset, length }));
     const found = await handles.read(asked);
     const rest = new Map<string, Slice[]>();
@@ -108,7 +115,7 @@ export function createOpfsReader(options: {
 
   const readHot = (path: string, offset: number, length: number): Promise<GetResult | undefined> =>
     new Promise((resolve) => {
-      if (burstBytes > 0 && burstBytes + length > MAX_BURST_BYTES) void flush();
+      if (burstBytes > 0 && burstBytes + length > MAX_BURST_BYTES) flush();
       burst.push({ path, offset, length, resolve });
       burstBytes += length;
       if (burst.length === 1) void waitForQuiet(() => burst.length).then(flush);
@@ -119,7 +126,7 @@ export function createOpfsReader(options: {
       const { offset, length } = range;
       const fits = offset !== undefined && length > 0 && length <= MAX_SLICE_BYTES;
       const isWrittenOnce = !isMutablePath(path) && !isManifestPath(path);
-      if (holdsHandles && fits && isWrittenOnce && isHot(path)) {
+      if (holdsHandles && !isClosed && fits && isWrittenOnce && isHot(path)) {
         const found = await readHot(path, offset, length);
         throwIfAborted(signal);
         if (found) return found;
@@ -127,8 +134,12 @@ export function createOpfsReader(options: {
       return readSnapshot(path, range, signal);
     },
     async close() {
+      isClosed = true;
       const paths = [...numAsked.keys()].map(toFullPath);
       numAsked.clear();
+      flush();
+      // They would hold their objects again.
+      await Promise.allSettled(underWay);
       if (paths.length > 0) await handles.release(paths);
     },
   };

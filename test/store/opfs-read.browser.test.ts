@@ -186,6 +186,32 @@ describe("handles that read", () => {
     expect((await readSlices(store, "data/a", 9)).every(({ read }) => read === undefined)).toBe(true);
   });
 
+  it("are let go of after the reads under way when a store is closed, and held no more", async () => {
+    const name = `${run}/closing`;
+    await createOpfsStore(name).put("data/a", createPattern(SIZE), { mode: "create" });
+    const said: string[] = [];
+    const reader = createOpfsReader({
+      directories: createOpfsDirectories(name),
+      toFullPath: (path) => `${name}/${path}`,
+      holdsHandles: true,
+      handles: {
+        async read(slices) {
+          await new Promise((resolve) => setTimeout(resolve));
+          said.push("read");
+          return slices.map(() => undefined);
+        },
+        release: async (paths) => void said.push(`release ${paths}`),
+      },
+    });
+    const store = { get: (path: string, range?: ByteRange) => reader.read(path, range ?? {}, undefined) };
+    const reading = expectPattern(store, "data/a", 0);
+    await reader.close();
+    expect(said).toEqual(["read", `release ${name}/data/a`]);
+    await reading;
+    await expectPattern(store, "data/a", 0);
+    expect(said.length).toBe(2);
+  });
+
   it("give nothing of what is not there, and of the others what lies there", async () => {
     const store = createOpfsStore(`${run}/partly`);
     await store.put("data/a", createPattern(SIZE), { mode: "create" });
