@@ -1,16 +1,17 @@
 import { type Data, type FixedSizeList, makeData, type RecordBatch, type Schema, Uint64 } from "apache-arrow";
 import { LanceError } from "../../../errors.ts";
 import { toArrowSchema } from "../../../format/arrow-schema.ts";
-import { type FileColumn, fileColumns, type LanceFile } from "../../../format/read/file.ts";
+import type { FileColumn, LanceFile } from "../../../format/read/file.ts";
 import type { LanceSchema } from "../../../format/schema.ts";
 import { elementBytes, type VectorElement, viewValues } from "../../../kernels/element.ts";
 import { createBatch, createIndexField } from "../../file-batch.ts";
 import { nameVectorType } from "../../vector-type.ts";
 import type { StoredRows } from "../stored-rows.ts";
+import { findColumns } from "./find-columns.ts";
 import type { RowRanges } from "./storage.ts";
 import { streamRows } from "./stream-rows.ts";
 
-/** A storage file of row ids and one fixed-size list. */
+/** A storage file of row ids and one fixed-size list; native 0.20 left the partition of each row beside them. */
 export interface ListColumn {
   readonly schema: LanceSchema;
   readonly rowBytes: number;
@@ -32,7 +33,7 @@ export function createListColumn(
   };
   const arrowSchema: Schema = toArrowSchema(schema);
   const type = arrowSchema.fields[1]!.type as FixedSizeList;
-  const expected = `_rowid: uint64, ${name}: ${logicalType}`;
+  const expected = [["_rowid: uint64"], [`${name}: ${logicalType}`]];
   return {
     schema,
     rowBytes,
@@ -46,15 +47,7 @@ export function createListColumn(
       return createBatch(arrowSchema, length, [ids, lists]);
     },
     async *readBatches(file, ranges, signal) {
-      const columns = fileColumns(file);
-      const found = columns.map((column) => `${column.field.name}: ${column.field.logicalType}`).join(", ");
-      if (found !== expected) {
-        throw new LanceError("CORRUPT", `${file.path}: expected columns ${expected}; received ${found}`, {
-          path: file.path,
-          expected,
-          received: found,
-        });
-      }
+      const columns = findColumns(file, expected);
       const selected = ranges.filter(([start, end]) => end > start);
       if (selected.length === 0) return;
       const read = (wanted: readonly FileColumn[]) =>

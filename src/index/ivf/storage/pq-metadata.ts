@@ -20,7 +20,14 @@ export async function readProductModel(
   signal: AbortSignal | undefined,
 ): Promise<ProductModel> {
   const metadata = readStorageMetadata(file);
-  const { nbits: numBits, num_sub_vectors: numSubVectors, dimension, transposed = false } = metadata;
+  // Releases up to 0.20 had another name for it.
+  const {
+    num_bits: older,
+    nbits: numBits = older,
+    num_sub_vectors: numSubVectors,
+    dimension,
+    transposed = false,
+  } = metadata;
   if (numBits !== 4 && numBits !== 8) {
     throw new LanceError(
       "UNSUPPORTED",

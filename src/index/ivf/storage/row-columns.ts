@@ -1,12 +1,13 @@
 import { type FixedSizeList, Float32, makeData, type Schema, Uint64 } from "apache-arrow";
 import { LanceError } from "../../../errors.ts";
 import { toArrowSchema } from "../../../format/arrow-schema.ts";
-import { type FileColumn, fileColumns, type LanceFile } from "../../../format/read/file.ts";
+import type { FileColumn } from "../../../format/read/file.ts";
 import type { LanceSchema } from "../../../format/schema.ts";
 import { createGiveWay } from "../../../tasks/give-way.ts";
 import { createBatch, createIndexField } from "../../file-batch.ts";
 import { nameVectorType } from "../../vector-type.ts";
 import type { StoredRows } from "../stored-rows.ts";
+import { findColumns } from "./find-columns.ts";
 import type { ListColumn } from "./list-column.ts";
 
 /** One column of a storage file: some bytes a row, or one f32. */
@@ -122,19 +123,6 @@ export function createRowColumns(columns: readonly RowColumn[]): ListColumn {
 
 function getOlder(column: RowColumn, { field }: FileColumn): OlderColumn | undefined {
   return column.kind === "bytes" && column.older?.name === field.name ? column.older : undefined;
-}
-
-/** @param expected name and type of each column wanted, then of those that may stand in for it */
-function findColumns(file: LanceFile, expected: readonly (readonly string[])[]): FileColumn[] {
-  const all = new Map(fileColumns(file).map((column) => [`${column.field.name}: ${column.field.logicalType}`, column]));
-  const found = expected.flatMap((names) => all.get(names.find((name) => all.has(name)) ?? "") ?? []);
-  if (found.length === expected.length) return found;
-  const [wanted, received] = [expected.map((names) => names.join(" or ")).join(", "), [...all.keys()].join(", ")];
-  throw new LanceError("CORRUPT", `${file.path}: expected columns ${wanted}; received ${received}`, {
-    path: file.path,
-    expected: wanted,
-    received,
-  });
 }
 
 /** Bytes of rows from one place to another, in words where all of them lie on such. */
