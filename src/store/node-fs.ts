@@ -32,7 +32,7 @@ export function createNodeFsStore(directory: string): Store {
   const locate = (path: string) => join(root, ...path.split("/"));
   const files = new SharedFiles<OpenFile>();
   return {
-    capabilities: { write: true, list: true, ranges: true, atomicCreate: true, durable: true },
+    capabilities: { write: true, list: true, ranges: true, atomicCreate: true, durable: true, readsInto: true },
     identity: joinIdentity("file:", root),
     describe: () => ({ kind: "file", directory: root }),
     async get(path, range = {}, options) {

@@ -1,6 +1,6 @@
 import { LanceError, type SerializedLanceError } from "../errors.ts";
 import { type PortReply, type PortRequest, unrefPort } from "./port-protocol.ts";
-import type { ListedObject, Store, StoreWriter } from "./store.ts";
+import type { ListedObject, Store, StoreCapabilities, StoreWriter } from "./store.ts";
 
 const LIST_BATCH = 500;
 
@@ -28,7 +28,7 @@ export function servePort(
     const { signal } = abort;
     switch (request.op) {
       case "hello":
-        return reply({ id, value: { capabilities: { ...store.capabilities }, identity: store.identity } });
+        return reply({ id, value: { capabilities: describeHere(store), identity: store.identity } });
       case "get": {
         const result = await store.get(request.path, request.range, { signal });
         if (!result) return reply({ id, value: undefined });
@@ -94,4 +94,10 @@ export function servePort(
   port.start();
   unrefPort(port);
   return stop;
+}
+
+/** Memory of the other end's is not reached from here. */
+function describeHere({ capabilities }: Store): StoreCapabilities {
+  const { readsInto: _, ...others } = capabilities;
+  return others;
 }

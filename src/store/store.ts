@@ -49,6 +49,8 @@ export interface StoreCapabilities {
   readonly durable: boolean;
   /** So many bytes take about as long as one request more: two slices nearer than this are better read as one. */
   readonly gapBytes?: number;
+  /** Slices are put into memory of the caller's where it gives some, see `StoreCallOptions.into`. */
+  readonly readsInto?: boolean;
 }
 
 /** JSON or clonable data that reopens the same store in a worker. `kind` names the back end. */

@@ -63,7 +63,7 @@ export function createSource(path: string, bytes: Uint8Array, reject: (what: str
     path,
     sizeBytes: bytes.length,
     isCached: () => true,
-    isNear: true,
+    readsInto: true,
     read,
     readInto: (_into: Uint8Array, { offset, length }: { offset: number; length: number }) => read(offset, length),
   };

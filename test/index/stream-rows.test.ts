@@ -11,6 +11,7 @@ import { createMemoryStore } from "../../src/store/memory.ts";
 import { createNodeFsStore } from "../../src/store/node-fs.ts";
 import { overrideStore } from "../../src/store/override-store.ts";
 import type { Store } from "../../src/store/store.ts";
+import { withCache } from "../../src/store/with-cache.ts";
 import { createCountingStore } from "../support/counting-store.ts";
 import { useTestRuntime } from "../support/test-runtime.ts";
 import { createRandom, expectError } from "./support.ts";
@@ -74,9 +75,13 @@ async function readAll(file: LanceFile, ranges: RowRanges, signal?: AbortSignal)
   return { values: hash.digest("hex"), rowIds };
 }
 
+/** A store that says so, and may. */
+const readingInto = (store: Store): Store =>
+  overrideStore(store, { capabilities: { ...store.capabilities, readsInto: true } });
+
 describe.each([
   ["files", () => createNodeFsStore(directory)],
-  ["a store that reads into memory of its own", () => createMemoryStore()],
+  ["a store that reads into memory of its own now and then", () => readingInto(createMemoryStore())],
 ])("rows of %s", (_, createStore) => {
   test("come piece by piece as they would in batches, also when several read at once", async () => {
     const store = createCountingStore(createStore());
@@ -95,8 +100,19 @@ describe.each([
   });
 });
 
+test("rows of stores that give new memory come in batches, which caches keep", async () => {
+  const counted = createCountingStore(createMemoryStore());
+  const store = withCache(counted, { maxBytes: 64 << 20 });
+  await writeRows(store);
+  const file = await openLanceFile(store, PATH);
+  const first = await readAll(file, RANGES[0]!);
+  counted.reset();
+  expect(await readAll(file, RANGES[0]!)).toEqual(first);
+  expect(counted.gets(PATH)).toEqual([]);
+});
+
 test("a file that became shorter is CORRUPT, an abort ends it, and what was left behind harms nobody", async () => {
-  const store = createMemoryStore();
+  const store = readingInto(createMemoryStore());
   await writeRows(store);
   const file = await openLanceFile(store, PATH);
   const expected = await readAll(file, [[0, ROWS]]);

@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from "node:fs/promise
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createPortStore, serveStore } from "../../src/store/message-port.ts";
 import { createNodeFsStore } from "../../src/store/node-fs.ts";
 import type { Store } from "../../src/store/store.ts";
 import { toStoreError } from "../../src/store/store-errors.ts";
@@ -129,6 +130,25 @@ describe("node-fs", () => {
     expect(await store.get("data/half.lance")).toBeUndefined();
     expect((await readdir(join(directory, "data"))).every((name) => name.startsWith(".lancelet-tmp-"))).toBe(true);
     expect((await readdir(join(directory, "data"))).length).toBe(1);
+  });
+
+  it("reads into memory of its caller's, and does not where it is served to another thread", async () => {
+    const local = createNodeFsStore(directory);
+    await local.put("a", createPattern(40), { mode: "create" });
+    const { port1, port2 } = new MessageChannel();
+    const stop = serveStore(local, port1);
+    try {
+      for (const store of [local, await createPortStore(port2)]) {
+        const into = new Uint8Array(30);
+        const read = await store.get("a", { offset: 5, length: 20 }, { transient: true, into });
+        expect(read?.bytes).toEqual(createPattern(20, 5));
+        expect(read?.bytes.buffer === into.buffer).toBe(store === local);
+        expect(store.capabilities).toMatchObject({ write: true, list: true });
+        expect(store.capabilities.readsInto).toBe(store === local ? true : undefined);
+      }
+    } finally {
+      stop();
+    }
   });
 
   it("of creates racing from three processes exactly one wins each path", async () => {

@@ -24,8 +24,8 @@ export interface ByteSource {
   read(offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array>;
   /** As `read`, into memory of the caller's where the store puts slices there, see `StoreCallOptions`. */
   readInto(into: Uint8Array<ArrayBuffer>, slice: Slice, signal?: AbortSignal): Promise<Uint8Array>;
-  /** Whether many slices take no longer than one, as far as the store tells. */
-  readonly isNear: boolean;
+  /** Whether the store puts slices into memory of the caller's, and many take no longer than one, as far as it tells. */
+  readonly readsInto: boolean;
   /** Whether a span costs no request. */
   isCached(offset: number, length: number): boolean;
 }
@@ -84,7 +84,7 @@ export async function openByteSource(
   return {
     path,
     sizeBytes,
-    isNear: store.capabilities?.gapBytes === undefined,
+    readsInto: store.capabilities?.readsInto === true && store.capabilities.gapBytes === undefined,
     isCached,
     read: (offset, length, signal) => read({ offset, length, signal }),
     readInto: (into, { offset, length }, signal) => read({ offset, length, into, signal }),

@@ -74,8 +74,8 @@ export interface LanceFile {
   plan(columns: readonly FileColumn[], rows: RowSelection): ReadPlan;
   /** Where the rows of a column lie that need no decoding; nothing where one does, or may be NULL. Pure. */
   layoutRows(column: FileColumn): RowLayout | undefined;
-  /** Whether reading many slices takes no longer than reading one, as far as the store tells. */
-  readonly isNear: boolean;
+  /** Whether slices go into memory of the caller's, and many take no longer than one, as far as the store tells. */
+  readonly readsInto: boolean;
   /**
    * Bytes of the file, into memory of the caller's where the store puts them there: caches then keep nothing of them.
    * What is given may also lie elsewhere, and is not to be written to.
@@ -193,7 +193,7 @@ function describeFile({ source, footer, globalBuffers, numRows, schema }: OpenPa
     metadata: Object.fromEntries(Object.entries(schema.metadata).map(([key, value]) => [key, decoder.decode(value)])),
     numColumns: footer.numColumns,
     numGlobalBuffers: globalBuffers.length,
-    isNear: source.isNear,
+    readsInto: source.readsInto,
     readInto: source.readInto,
     async readGlobalBuffer(index: number, signal?: AbortSignal): Promise<Uint8Array> {
       const position = globalBuffers[index];

@@ -25,7 +25,7 @@ interface Piece {
  * Bytes of a column's rows where they lie as they are in a file at hand, piece by piece in memory that is used again:
  * each piece is of whole rows, and valid until the next is asked for. The next one is read meanwhile.
  * @param ranges ascending, none empty
- * @returns nothing where rows must be decoded, are few, or where each piece would be a request to a host
+ * @returns nothing where rows must be decoded, are few, or where each piece would be a request or take new memory
  * @throws CORRUPT, NOT_FOUND, IO, ABORTED
  */
 export function streamRows(
@@ -34,7 +34,7 @@ export function streamRows(
   ranges: RowRanges,
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array, void, undefined> | undefined {
-  if (!file.isNear) return undefined;
+  if (!file.readsInto) return undefined;
   if (!layouts.has(file)) layouts.set(file, file.layoutRows(column));
   const layout = layouts.get(file);
   if (!layout) return undefined;
