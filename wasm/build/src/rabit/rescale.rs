@@ -11,7 +11,13 @@ const FINE: usize = 4;
 /// The code of a magnitude: what `scale` makes of it, cut to whole numbers up to `max`.
 #[inline(always)]
 pub fn quantize(magnitude: f32, scale: f32, max: f32) -> f32 {
-    (scale * magnitude + EPSILON).floor().min(max)
+    let level = (scale * magnitude + EPSILON).floor();
+    // Not `f32::min`, which is a call in WASM, and keeps the loops around it from going by vectors.
+    if level < max {
+        level
+    } else {
+        max
+    }
 }
 
 /// The squared cosine between magnitudes and the middles of their codes, but for a factor that all scales share.
