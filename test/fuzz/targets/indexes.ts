@@ -35,7 +35,8 @@ export function createIndexTarget(corpus: Corpus): Target<IndexContext> {
   }));
   for (const index of files.filter(({ path }) => path.endsWith("index.idx"))) {
     const storage = files.find(({ path }) => path === index.path.replace("index.idx", "auxiliary.idx"));
-    const field = storage?.schema.fields.find(({ logicalType }) => logicalType.startsWith("fixed_size_list"));
+    // Headers are opened as IVF_FLAT, which refuses those of codes whatever they hold.
+    const field = storage?.schema.fields.find(({ name }) => name === "flat");
     if (!storage || !field) continue;
     seeds.push({
       name: index.path,
