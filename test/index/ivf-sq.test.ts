@@ -1,14 +1,21 @@
+import { create, toBinary } from "@bufbuild/protobuf";
 import { Field, FixedSizeList, Float32 } from "apache-arrow";
 import { expect, test } from "vitest";
 import type { LanceFile } from "../../src/format/read/file.ts";
 import { createIndexUncommitted, trainIndexModel } from "../../src/index/build.ts";
 import { commitExistingIndexSegments } from "../../src/index/commit.ts";
+import { createIndexField } from "../../src/index/file-batch.ts";
 import { decodeModel, encodeModel } from "../../src/index/ivf/model.ts";
 import { scalarStorage } from "../../src/index/ivf/storage/sq.ts";
 import { mergeExistingIndexSegments } from "../../src/index/merge.ts";
 import { readModel, writeModel } from "../../src/index/model-file.ts";
+import { getFamilyByType } from "../../src/index/registry.ts";
 import { searchSegments } from "../../src/index/search.ts";
 import type { IndexSegment, SegmentQuery, VectorQuery } from "../../src/index/segment.ts";
+import {
+  VectorIndexDetails_ScalarQuantizationSchema as ScalarQuantizationSchema,
+  VectorIndexDetailsSchema,
+} from "../../src/proto/gen/lance/index_pb.ts";
 import { createMemoryStore } from "../../src/store/memory.ts";
 import type { Store } from "../../src/store/store.ts";
 import { describeIndexFamily, type FamilyCase } from "../conformance/index-family-suite.ts";
@@ -162,4 +169,14 @@ test("files that tell of other bits hold bytes too; bounds or dimensions of othe
   for (const change of [{ dim: 8 }, { bounds: null }, { bounds: { start: 0 } }]) {
     await expectError(Promise.resolve(read({ ...good, ...change })), "CORRUPT");
   }
+});
+
+test("details that tell of other bits serve the next training", async () => {
+  const family = await getFamilyByType("IVF_SQ");
+  const compression = { case: "sq", value: create(ScalarQuantizationSchema, { numBits: 4 }) } as const;
+  const params = family.readParams!(
+    toBinary(VectorIndexDetailsSchema, create(VectorIndexDetailsSchema, { compression })),
+  );
+  const field = createIndexField(0, "v", "fixed_size_list:float:4", true);
+  expect(family.resolveParams(field, params, 100)).toMatchObject({ metric: "l2", numBits: 8 });
 });

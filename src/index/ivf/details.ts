@@ -59,7 +59,9 @@ export function readDetailParams(kind: IvfKind, bytes: Uint8Array): IndexParams 
     const value = Number(runtimeHints[hint]);
     return Number.isSafeInteger(value) && value > 0 ? [[name, value] as const] : [];
   });
-  const quantizer = nameRotation((compression.value ?? {}) as unknown as IndexParams);
+  // Scalar codes are bytes, whatever bits are told.
+  const told = compression.case === "sq" ? undefined : compression.value;
+  const quantizer = nameRotation((told ?? {}) as unknown as IndexParams);
   const graph: IndexParams = hnsw
     ? { m: hnsw.maxConnections, efConstruction: hnsw.constructionEf, maxLevel: hnsw.maxLevel }
     : {};
