@@ -26,9 +26,9 @@ interface MovableFileHandle extends FileSystemFileHandle {
 }
 
 /**
- * A store in the origin's private file system. Reads take snapshots, or a handle that lets go when asked. Everything is written to a
- * hidden temporary file and moved into place; since `move()` overwrites in silence, `create` checks and moves under a
- * Web Lock that all tabs and workers of the origin share.
+ * A store in the origin's private file system. Reads take snapshots, or a handle that lets go when asked; `close()`
+ * before you remove the folder yourself. Everything is written to a hidden temporary file and moved into place; since
+ * `move()` overwrites in silence, `create` checks and moves under a Web Lock that all tabs and workers of the origin share.
  *
  * @param path folder below the origin's root, made when first written to
  */
